@@ -1,0 +1,64 @@
+"""Time with a zone, and ids that sort by it."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+import uuid_utils
+
+from recon.errors import Invalid
+
+__all__ = ["format_time", "new_id", "now", "parse_duration", "parse_time"]
+
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
+_UNIT_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+
+
+def now() -> datetime:
+    """The current instant, in UTC."""
+    return datetime.now(UTC)
+
+
+def new_id() -> UUID:
+    """A fresh UUIDv7: unique, and ordered by the millisecond in which it was made."""
+    return UUID(bytes=uuid_utils.uuid7().bytes)
+
+
+def format_time(instant: datetime) -> str:
+    """An instant as ISO 8601 in UTC with ``Z``, to the microsecond where there is one.
+
+    Raises:
+        ValueError: the instant has no zone.
+    """
+    if instant.tzinfo is None:
+        raise ValueError("a time without a zone")
+    return instant.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def parse_time(text: str) -> datetime:
+    """An ISO 8601 instant, which must name its zone, in UTC.
+
+    Raises:
+        Invalid: not an instant, or one without a zone.
+    """
+    try:
+        instant = datetime.fromisoformat(text)
+    except ValueError:
+        raise Invalid(f"{text[:64]!r} is not an ISO 8601 time", code="invalid_time") from None
+    if instant.tzinfo is None:
+        raise Invalid(f"{text!r} names no time zone; end it with Z", code="invalid_time")
+    return instant.astimezone(UTC)
+
+
+def parse_duration(text: str) -> timedelta:
+    """A duration such as ``90s``, ``5m``, ``1h30m`` or ``250ms``.
+
+    Raises:
+        ValueError: not of that form.
+    """
+    parts = list(_DURATION.finditer(text))
+    if not parts or "".join(part.group(0) for part in parts) != text:
+        raise ValueError(f"{text!r} is not a duration such as 90s, 5m or 1h30m")
+    return timedelta(seconds=sum(float(p.group(1)) * _UNIT_S[p.group(2)] for p in parts))

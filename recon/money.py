@@ -9,12 +9,14 @@ from __future__ import annotations
 import csv
 import re
 from dataclasses import dataclass
-from decimal import Decimal
 from functools import cache
 from importlib import resources
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from recon.errors import Invalid
+
+if TYPE_CHECKING:
+    from decimal import Decimal
 
 __all__ = [
     "MAX_MINOR",
@@ -64,8 +66,8 @@ def parse_minor(text: str, currency: str) -> int:
     """A decimal string as whole minor units: ``("12.50", "GBP")`` is 1250.
 
     Raises:
-        Invalid: ``unknown_currency``; ``invalid_amount`` when the text is no plain decimal, has more
-            places than the currency, or is past 38 digits.
+        Invalid: ``unknown_currency``; ``invalid_amount`` when the text is no plain decimal, has
+            more places than the currency, or is past 38 digits.
     """
     exponent = exponent_of(currency)
     match = _AMOUNT.fullmatch(text)

@@ -1,0 +1,3 @@
+DROP FUNCTION ledger_post;
+DROP TABLE hold_resolutions, holds, idempotency, postings, wallets, currencies;
+DROP FUNCTION refuse_change;

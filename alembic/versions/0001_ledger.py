@@ -1,0 +1,18 @@
+"""The ledger: wallets, postings, holds and idempotency."""
+
+from __future__ import annotations
+
+from recon.db.migrations import run_script
+
+revision = "0001"
+down_revision = None
+
+
+def upgrade() -> None:
+    """Run the script beside this file."""
+    run_script(__file__, "up")
+
+
+def downgrade() -> None:
+    """Undo it."""
+    run_script(__file__, "down")

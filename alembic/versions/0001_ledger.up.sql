@@ -1,0 +1,330 @@
+-- The ledger: wallets, postings, holds and idempotency. user_id stands first in every key, so that
+-- the tables can be distributed by it (docs: README, "Decisions").
+CREATE TABLE currencies (
+    code text PRIMARY KEY,
+    exponent smallint NOT NULL CHECK (exponent BETWEEN 0 AND 18)
+);
+
+INSERT INTO currencies (code, exponent) VALUES
+  ('AED', 2), ('AFN', 2), ('ALL', 2), ('AMD', 2), ('ANG', 2), ('AOA', 2),
+  ('ARS', 2), ('AUD', 2), ('AWG', 2), ('AZN', 2), ('BAM', 2), ('BBD', 2),
+  ('BCH', 8), ('BDT', 2), ('BGN', 2), ('BHD', 3), ('BIF', 0), ('BMD', 2),
+  ('BNB', 18), ('BND', 2), ('BOB', 2), ('BRL', 2), ('BSD', 2), ('BTC', 8),
+  ('BTN', 2), ('BWP', 2), ('BYN', 2), ('BZD', 2), ('CAD', 2), ('CDF', 2),
+  ('CHF', 2), ('CLP', 0), ('CNY', 2), ('COP', 2), ('CRC', 2), ('CUP', 2),
+  ('CVE', 2), ('CZK', 2), ('DJF', 0), ('DKK', 2), ('DOGE', 8), ('DOP', 2),
+  ('DZD', 2), ('EGP', 2), ('ERN', 2), ('ETB', 2), ('ETH', 18), ('EUR', 2),
+  ('FJD', 2), ('FKP', 2), ('GBP', 2), ('GEL', 2), ('GHS', 2), ('GIP', 2),
+  ('GMD', 2), ('GNF', 0), ('GTQ', 2), ('GYD', 2), ('HKD', 2), ('HNL', 2),
+  ('HTG', 2), ('HUF', 2), ('IDR', 2), ('ILS', 2), ('INR', 2), ('IQD', 3),
+  ('IRR', 2), ('ISK', 0), ('JMD', 2), ('JOD', 3), ('JPY', 0), ('KES', 2),
+  ('KGS', 2), ('KHR', 2), ('KMF', 0), ('KPW', 2), ('KRW', 0), ('KWD', 3),
+  ('KYD', 2), ('KZT', 2), ('LAK', 2), ('LBP', 2), ('LKR', 2), ('LRD', 2),
+  ('LSL', 2), ('LTC', 8), ('LYD', 3), ('MAD', 2), ('MDL', 2), ('MGA', 2),
+  ('MKD', 2), ('MMK', 2), ('MNT', 2), ('MOP', 2), ('MRU', 2), ('MUR', 2),
+  ('MVR', 2), ('MWK', 2), ('MXN', 2), ('MYR', 2), ('MZN', 2), ('NAD', 2),
+  ('NGN', 2), ('NIO', 2), ('NOK', 2), ('NPR', 2), ('NZD', 2), ('OMR', 3),
+  ('PAB', 2), ('PEN', 2), ('PGK', 2), ('PHP', 2), ('PKR', 2), ('PLN', 2),
+  ('PYG', 0), ('QAR', 2), ('RON', 2), ('RSD', 2), ('RUB', 2), ('RWF', 0),
+  ('SAR', 2), ('SBD', 2), ('SCR', 2), ('SDG', 2), ('SEK', 2), ('SGD', 2),
+  ('SHP', 2), ('SLE', 2), ('SOL', 9), ('SOS', 2), ('SRD', 2), ('SSP', 2),
+  ('STN', 2), ('SVC', 2), ('SYP', 2), ('SZL', 2), ('THB', 2), ('TJS', 2),
+  ('TMT', 2), ('TND', 3), ('TOP', 2), ('TRX', 6), ('TRY', 2), ('TTD', 2),
+  ('TWD', 2), ('TZS', 2), ('UAH', 2), ('UGX', 0), ('USD', 2), ('USDC', 6),
+  ('USDT', 6), ('UYU', 2), ('UZS', 2), ('VES', 2), ('VND', 0), ('VUV', 0),
+  ('WST', 2), ('XAF', 0), ('XCD', 2), ('XOF', 0), ('XPF', 0), ('XRP', 6),
+  ('YER', 2), ('ZAR', 2), ('ZMW', 2), ('ZWG', 2);
+
+-- The balances are a cache of the postings, locked while they change; `recon verify` proves them.
+-- Room on each page and an eager vacuum keep the updates in place (HOT).
+CREATE TABLE wallets (
+    user_id text NOT NULL CHECK (user_id <> '' AND length(user_id) <= 256),
+    currency text NOT NULL REFERENCES currencies (code),
+    available numeric(38, 0) NOT NULL DEFAULT 0,
+    held numeric(38, 0) NOT NULL DEFAULT 0 CONSTRAINT wallets_held_check CHECK (held >= 0),
+    reserved numeric(38, 0) NOT NULL DEFAULT 0
+    CONSTRAINT wallets_reserved_check CHECK (reserved >= 0),
+    version bigint NOT NULL DEFAULT 0,
+    opened_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    PRIMARY KEY (user_id, currency)
+) WITH (
+    fillfactor = 60,
+    autovacuum_vacuum_scale_factor = 0,
+    autovacuum_vacuum_threshold = 5000,
+    autovacuum_vacuum_cost_delay = 0
+);
+
+-- One row is one debit and one credit of the same amount, so an unbalanced posting cannot be
+-- written. The wallet's version orders them; the balances after it stand on the row.
+CREATE TABLE postings (
+    user_id text NOT NULL,
+    currency text NOT NULL,
+    version bigint NOT NULL CHECK (version > 0),
+    debit text NOT NULL,
+    credit text NOT NULL,
+    amount numeric(38, 0) NOT NULL CONSTRAINT postings_amount_check CHECK (amount > 0),
+    kind text NOT NULL,
+    source text NOT NULL,
+    key text NOT NULL,
+    hold_id uuid,
+    event_at timestamptz NOT NULL,
+    recorded_at timestamptz NOT NULL,
+    available_after numeric(38, 0) NOT NULL,
+    held_after numeric(38, 0) NOT NULL,
+    reserved_after numeric(38, 0) NOT NULL,
+    PRIMARY KEY (user_id, currency, version),
+    CONSTRAINT postings_accounts_check CHECK (
+        debit <> credit
+        AND debit IN (
+            'available', 'held', 'reserved', 'clearing', 'game', 'suspense', 'adjustment'
+        )
+        AND credit IN (
+            'available', 'held', 'reserved', 'clearing', 'game', 'suspense', 'adjustment'
+        )
+    ),
+    -- A stake, a withdrawal or a person's adjustment never overdraws; only a fact that a PSP or the
+    -- game reports may.
+    CONSTRAINT postings_overdraft_check CHECK (
+        kind NOT IN ('bet.held', 'withdrawal.reserved') OR available_after >= 0
+    )
+);
+
+-- Which wallets changed since the last run: read in the order of writing, almost free to keep.
+CREATE INDEX postings_recorded_at_idx ON postings USING brin (recorded_at)
+WITH (pages_per_range = 16, autosummarize = on);
+
+-- (source, key) once for ever, with the hash of what was asked.
+CREATE TABLE idempotency (
+    user_id text NOT NULL,
+    source text NOT NULL,
+    key text NOT NULL,
+    request_hash bytea NOT NULL,
+    currency text NOT NULL,
+    version bigint NOT NULL,
+    PRIMARY KEY (user_id, source, key)
+);
+
+CREATE TABLE holds (
+    user_id text NOT NULL,
+    hold_id uuid NOT NULL,
+    currency text NOT NULL,
+    account text NOT NULL CHECK (account IN ('held', 'reserved')),
+    amount numeric(38, 0) NOT NULL CHECK (amount > 0),
+    version bigint NOT NULL,
+    opened_at timestamptz NOT NULL,
+    PRIMARY KEY (user_id, hold_id)
+);
+
+-- A hold is resolved at most once: captured, voided or expired.
+CREATE TABLE hold_resolutions (
+    user_id text NOT NULL,
+    hold_id uuid NOT NULL,
+    outcome text NOT NULL CHECK (outcome IN ('captured', 'voided', 'expired')),
+    version bigint NOT NULL,
+    resolved_at timestamptz NOT NULL,
+    PRIMARY KEY (user_id, hold_id),
+    FOREIGN KEY (user_id, hold_id) REFERENCES holds (user_id, hold_id)
+);
+
+CREATE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION 'table % is append-only', tg_table_name
+    USING ERRCODE = 'restrict_violation';
+END
+$$;
+
+CREATE TRIGGER postings_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON postings
+FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER idempotency_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON idempotency
+FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER holds_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON holds
+FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER hold_resolutions_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON hold_resolutions
+FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+
+-- The only way to write money. Members are taken wallet by wallet in the order given; one that
+-- cannot be posted says why and leaves its neighbours alone. Everything is read and written set by
+-- set: the loop between only computes.
+--   p_guarded: refuse the member rather than overdraw `available`.
+--   p_hold_op: null, 'open' (p_hold is new) or 'captured', 'voided', 'expired' (p_hold is resolved).
+--   outcome: posted | repeated | conflict | insufficient | hold_unknown | hold_resolved.
+-- A (source, key) or a hold may stand once in a call.
+CREATE FUNCTION ledger_post(
+    p_user text[], p_currency text[], p_debit text[], p_credit text[], p_amount numeric[],
+    p_kind text[], p_source text[], p_key text[], p_hash bytea[], p_event_at timestamptz[],
+    p_guarded boolean[], p_hold uuid[], p_hold_op text[]
+)
+RETURNS TABLE (
+    member integer, outcome text, version bigint,
+    available numeric, held numeric, reserved numeric
+)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
+#variable_conflict use_column
+DECLARE
+    r record;
+    v_user text;
+    v_currency text;
+    v_available numeric;
+    v_held numeric;
+    v_reserved numeric;
+    v_version bigint;
+    v_start bigint;
+    v_outcome text;
+    o_member integer[] := '{}';
+    o_outcome text[] := '{}';
+    o_version bigint[] := '{}';
+    o_available numeric[] := '{}';
+    o_held numeric[] := '{}';
+    o_reserved numeric[] := '{}';
+    w_user text[] := '{}';
+    w_currency text[] := '{}';
+    w_available numeric[] := '{}';
+    w_held numeric[] := '{}';
+    w_reserved numeric[] := '{}';
+    w_version bigint[] := '{}';
+    v_now timestamptz;
+BEGIN
+    -- A wallet opens with its first posting; who may only take from it cannot open it.
+    INSERT INTO wallets (user_id, currency)
+    SELECT DISTINCT m.u, m.c
+    FROM unnest(p_user, p_currency, p_source, p_key, p_guarded) AS m (u, c, s, k, g)
+    WHERE NOT m.g
+        AND NOT EXISTS (SELECT FROM wallets AS w WHERE w.user_id = m.u AND w.currency = m.c)
+        AND NOT EXISTS (
+            SELECT FROM idempotency AS i WHERE i.user_id = m.u AND i.source = m.s AND i.key = m.k
+        )
+    ORDER BY 1, 2
+    ON CONFLICT DO NOTHING;
+
+    -- In key order, so that two calls never wait for each other in a ring.
+    PERFORM 1 FROM wallets AS w
+    WHERE (w.user_id, w.currency) IN (SELECT * FROM unnest(p_user, p_currency))
+    ORDER BY w.user_id, w.currency
+    FOR NO KEY UPDATE;
+
+    -- After the locks, so that it is later than every posting already on these wallets.
+    v_now := clock_timestamp();
+
+    FOR r IN
+        SELECT
+            m.ord::integer AS ord, m.u, m.c, m.d, m.cr, m.a, m.h, m.g, m.ho, m.op,
+            w.available, w.held, w.reserved, w.version,
+            i.request_hash AS prior_hash, i.version AS prior_version,
+            hold.amount AS hold_amount, hold.currency AS hold_currency,
+            hold.account AS hold_account, done.outcome AS hold_outcome,
+            row_number() OVER (PARTITION BY m.u, m.s, m.k) AS key_nth,
+            row_number() OVER (PARTITION BY m.u, m.ho, m.ho IS NULL, CASE WHEN m.ho IS NULL THEN m.ord END) AS hold_nth
+        FROM unnest(
+            p_user, p_currency, p_debit, p_credit, p_amount, p_source, p_key, p_hash,
+            p_guarded, p_hold, p_hold_op
+        ) WITH ORDINALITY AS m (u, c, d, cr, a, s, k, h, g, ho, op, ord)
+        LEFT JOIN wallets AS w ON w.user_id = m.u AND w.currency = m.c
+        LEFT JOIN idempotency AS i ON i.user_id = m.u AND i.source = m.s AND i.key = m.k
+        LEFT JOIN holds AS hold ON hold.user_id = m.u AND hold.hold_id = m.ho
+        LEFT JOIN hold_resolutions AS done ON done.user_id = m.u AND done.hold_id = m.ho
+        ORDER BY m.u, m.c, m.ord
+    LOOP
+        IF r.key_nth > 1 OR r.hold_nth > 1 THEN
+            RAISE EXCEPTION 'a key or a hold stands twice in one call of ledger_post'
+            USING ERRCODE = 'cardinality_violation';
+        END IF;
+        IF r.u IS DISTINCT FROM v_user OR r.c IS DISTINCT FROM v_currency THEN
+            IF v_version > v_start THEN
+                w_user := w_user || v_user;
+                w_currency := w_currency || v_currency;
+                w_available := w_available || v_available;
+                w_held := w_held || v_held;
+                w_reserved := w_reserved || v_reserved;
+                w_version := w_version || v_version;
+            END IF;
+            v_user := r.u;
+            v_currency := r.c;
+            v_available := coalesce(r.available, 0);
+            v_held := coalesce(r.held, 0);
+            v_reserved := coalesce(r.reserved, 0);
+            v_version := coalesce(r.version, 0);
+            v_start := v_version;
+        END IF;
+
+        IF r.prior_hash IS NOT NULL THEN
+            v_outcome := CASE WHEN r.prior_hash = r.h THEN 'repeated' ELSE 'conflict' END;
+        ELSIF r.op IS NOT NULL AND r.op <> 'open' AND (
+            r.hold_amount IS NULL OR r.hold_currency <> r.c OR r.hold_amount <> r.a
+            OR r.hold_account <> r.d
+        ) THEN
+            v_outcome := 'hold_unknown';
+        ELSIF r.op IS NOT NULL AND (r.hold_outcome IS NOT NULL OR (r.op = 'open' AND r.hold_amount IS NOT NULL)) THEN
+            v_outcome := 'hold_resolved';
+        ELSIF r.g AND r.d = 'available' AND v_available < r.a THEN
+            v_outcome := 'insufficient';
+        ELSE
+            v_outcome := 'posted';
+            v_version := v_version + 1;
+            IF r.d = 'available' THEN v_available := v_available - r.a;
+            ELSIF r.d = 'held' THEN v_held := v_held - r.a;
+            ELSIF r.d = 'reserved' THEN v_reserved := v_reserved - r.a;
+            END IF;
+            IF r.cr = 'available' THEN v_available := v_available + r.a;
+            ELSIF r.cr = 'held' THEN v_held := v_held + r.a;
+            ELSIF r.cr = 'reserved' THEN v_reserved := v_reserved + r.a;
+            END IF;
+        END IF;
+        o_member := o_member || r.ord;
+        o_outcome := o_outcome || v_outcome;
+        o_version := o_version || CASE WHEN v_outcome = 'posted' THEN v_version ELSE r.prior_version END;
+        o_available := o_available || v_available;
+        o_held := o_held || v_held;
+        o_reserved := o_reserved || v_reserved;
+    END LOOP;
+    IF v_version > v_start THEN
+        w_user := w_user || v_user;
+        w_currency := w_currency || v_currency;
+        w_available := w_available || v_available;
+        w_held := w_held || v_held;
+        w_reserved := w_reserved || v_reserved;
+        w_version := w_version || v_version;
+    END IF;
+
+    IF cardinality(w_user) > 0 THEN
+        INSERT INTO postings (
+            user_id, currency, version, debit, credit, amount, kind, source, key, hold_id,
+            event_at, recorded_at, available_after, held_after, reserved_after
+        )
+        SELECT
+            p_user[o.m], p_currency[o.m], o.v, p_debit[o.m], p_credit[o.m], p_amount[o.m],
+            p_kind[o.m], p_source[o.m], p_key[o.m], p_hold[o.m], p_event_at[o.m], v_now,
+            o.a, o.h, o.r
+        FROM unnest(o_member, o_outcome, o_version, o_available, o_held, o_reserved)
+            AS o (m, outcome, v, a, h, r)
+        WHERE o.outcome = 'posted';
+
+        INSERT INTO idempotency (user_id, source, key, request_hash, currency, version)
+        SELECT p_user[o.m], p_source[o.m], p_key[o.m], p_hash[o.m], p_currency[o.m], o.v
+        FROM unnest(o_member, o_outcome, o_version) AS o (m, outcome, v)
+        WHERE o.outcome = 'posted';
+
+        INSERT INTO holds (user_id, hold_id, currency, account, amount, version, opened_at)
+        SELECT
+            p_user[o.m], p_hold[o.m], p_currency[o.m], p_credit[o.m], p_amount[o.m], o.v, v_now
+        FROM unnest(o_member, o_outcome, o_version) AS o (m, outcome, v)
+        WHERE o.outcome = 'posted' AND p_hold_op[o.m] = 'open';
+
+        INSERT INTO hold_resolutions (user_id, hold_id, outcome, version, resolved_at)
+        SELECT p_user[o.m], p_hold[o.m], p_hold_op[o.m], o.v, v_now
+        FROM unnest(o_member, o_outcome, o_version) AS o (m, outcome, v)
+        WHERE o.outcome = 'posted' AND p_hold_op[o.m] <> 'open';
+
+        UPDATE wallets AS w
+        SET available = n.a, held = n.h, reserved = n.r, version = n.v
+        FROM unnest(w_user, w_currency, w_available, w_held, w_reserved, w_version)
+            AS n (u, c, a, h, r, v)
+        WHERE w.user_id = n.u AND w.currency = n.c;
+    END IF;
+
+    RETURN QUERY
+    SELECT o.m, o.outcome, o.v, o.a, o.h, o.r
+    FROM unnest(o_member, o_outcome, o_version, o_available, o_held, o_reserved)
+        AS o (m, outcome, v, a, h, r)
+    ORDER BY o.m;
+END
+$$;

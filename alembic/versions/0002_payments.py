@@ -1,0 +1,18 @@
+"""Payments registered before a PSP reports them."""
+
+from __future__ import annotations
+
+from recon.db.migrations import run_script
+
+revision = "0002"
+down_revision = "0001"
+
+
+def upgrade() -> None:
+    """Run the script beside this file."""
+    run_script(__file__, "up")
+
+
+def downgrade() -> None:
+    """Undo it."""
+    run_script(__file__, "down")

@@ -1,0 +1,23 @@
+-- What a PSP is about to report, registered by the operator's own systems before it happens.
+CREATE TABLE payments (
+    reference text PRIMARY KEY CHECK (reference <> '' AND length(reference) <= 128),
+    endpoint text NOT NULL,
+    direction text NOT NULL CHECK (direction IN ('deposit', 'withdrawal')),
+    user_id text NOT NULL,
+    currency text NOT NULL REFERENCES currencies (code),
+    amount numeric(38, 0) NOT NULL CHECK (amount > 0),
+    state text NOT NULL CHECK (
+        state IN ('registered', 'pending', 'accepted', 'succeeded', 'paid', 'failed', 'returned')
+    ),
+    -- The PSP's own id, once it has reported.
+    payment_id text,
+    -- The reservation of a withdrawal in the ledger.
+    hold_id uuid,
+    registered_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    reported_at timestamptz,
+    updated_at timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+
+CREATE INDEX payments_user_idx ON payments (user_id, currency);
+CREATE INDEX payments_payment_id_idx ON payments (endpoint, payment_id)
+WHERE payment_id IS NOT NULL;

@@ -1,0 +1,1 @@
+DROP TABLE cases, movements, delivery_repeats, deliveries;

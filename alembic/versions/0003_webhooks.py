@@ -1,0 +1,18 @@
+"""The inbox of PSP deliveries, the movements of money, and cases."""
+
+from __future__ import annotations
+
+from recon.db.migrations import run_script
+
+revision = "0003"
+down_revision = "0002"
+
+
+def upgrade() -> None:
+    """Run the script beside this file."""
+    run_script(__file__, "up")
+
+
+def downgrade() -> None:
+    """Undo it."""
+    run_script(__file__, "down")

@@ -1,0 +1,84 @@
+-- The inbox: every authentic delivery with its bytes and what became of it.
+CREATE TABLE deliveries (
+    endpoint text NOT NULL,
+    event_id text NOT NULL,
+    delivery_id uuid NOT NULL,
+    provider text NOT NULL,
+    received_at timestamptz NOT NULL,
+    body bytea,
+    body_sha256 bytea NOT NULL,
+    headers jsonb NOT NULL,
+    verified_by text NOT NULL,
+    event_type text NOT NULL,
+    -- The movement in the field's words (deposit.succeeded); null where the type moves no money.
+    kind text,
+    payment_id text,
+    effect_id text,
+    reference text,
+    user_id text,
+    currency text,
+    amount numeric(38, 0),
+    event_at timestamptz,
+    state text NOT NULL CHECK (
+        state IN ('booked', 'repeated', 'ignored', 'waiting', 'suspended', 'quarantined')
+    ),
+    reason text,
+    PRIMARY KEY (endpoint, event_id)
+) WITH (fillfactor = 95);
+
+CREATE UNIQUE INDEX deliveries_delivery_id_idx ON deliveries (delivery_id);
+CREATE INDEX deliveries_unbooked_user_idx ON deliveries (user_id)
+WHERE state IN ('waiting', 'suspended', 'quarantined');
+CREATE INDEX deliveries_unbooked_reference_idx ON deliveries (endpoint, reference)
+WHERE state IN ('waiting', 'suspended', 'quarantined');
+CREATE INDEX deliveries_waiting_idx ON deliveries (endpoint, payment_id) WHERE state = 'waiting';
+
+-- A delivery that came again. Other bytes under the same event id are an alarm, and are kept.
+CREATE TABLE delivery_repeats (
+    endpoint text NOT NULL,
+    event_id text NOT NULL,
+    repeat_id uuid NOT NULL,
+    received_at timestamptz NOT NULL,
+    body_sha256 bytea NOT NULL,
+    same_bytes boolean NOT NULL,
+    body bytea,
+    PRIMARY KEY (endpoint, event_id, repeat_id)
+);
+
+-- What money has moved at the PSP, once for ever: two events about one movement are one row.
+CREATE TABLE movements (
+    endpoint text NOT NULL,
+    object_id text NOT NULL,
+    effect text NOT NULL,
+    delivery_id uuid NOT NULL,
+    payment_id text NOT NULL,
+    user_id text NOT NULL,
+    currency text NOT NULL,
+    amount numeric(38, 0) NOT NULL,
+    event_at timestamptz NOT NULL,
+    PRIMARY KEY (endpoint, object_id, effect)
+);
+
+-- What people must look at that is not a difference between two balances.
+CREATE TABLE cases (
+    case_id uuid PRIMARY KEY,
+    kind text NOT NULL,
+    endpoint text,
+    delivery_id uuid,
+    reference text,
+    user_id text,
+    currency text,
+    amount numeric(38, 0),
+    reason text NOT NULL,
+    state text NOT NULL DEFAULT 'open' CHECK (state IN ('open', 'closed')),
+    opened_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    closed_at timestamptz
+);
+
+CREATE INDEX cases_open_idx ON cases (case_id) WHERE state = 'open';
+CREATE INDEX cases_delivery_idx ON cases (delivery_id) WHERE delivery_id IS NOT NULL;
+
+CREATE TRIGGER movements_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON movements
+FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER delivery_repeats_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON delivery_repeats
+FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();

@@ -1,0 +1,162 @@
+-- A run compares wallets with the game's balances; it is cut into ranges of users.
+CREATE TABLE runs (
+    run_id uuid PRIMARY KEY,
+    scope text NOT NULL CHECK (scope IN ('changed', 'all', 'users')),
+    trigger text NOT NULL,
+    users text[],
+    dry_run boolean NOT NULL DEFAULT false,
+    state text NOT NULL CHECK (state IN ('running', 'finished', 'incomplete', 'failed')),
+    reason text,
+    -- Postings recorded before this instant were already looked at by the run before.
+    since timestamptz,
+    started_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    finished_at timestamptz,
+    total bigint NOT NULL DEFAULT 0,
+    compared bigint NOT NULL DEFAULT 0,
+    agreed bigint NOT NULL DEFAULT 0,
+    discrepant bigint NOT NULL DEFAULT 0,
+    in_flight bigint NOT NULL DEFAULT 0,
+    not_compared bigint NOT NULL DEFAULT 0
+);
+
+CREATE INDEX runs_running_idx ON runs (run_id) WHERE state = 'running';
+
+-- first_user <= user_id <= last_user. Whoever holds the fence's newest number may move the cursor.
+CREATE TABLE run_ranges (
+    run_id uuid NOT NULL REFERENCES runs (run_id),
+    first_user text NOT NULL,
+    last_user text NOT NULL,
+    position text,
+    fence bigint NOT NULL DEFAULT 0,
+    claimed_at timestamptz,
+    finished_at timestamptz,
+    PRIMARY KEY (run_id, first_user)
+);
+
+-- What is known of a wallet's agreement with the game.
+CREATE TABLE checks (
+    user_id text NOT NULL,
+    currency text NOT NULL REFERENCES currencies (code),
+    agreed_version bigint,
+    agreed_at timestamptz,
+    checked_at timestamptz NOT NULL,
+    PRIMARY KEY (user_id, currency)
+) WITH (fillfactor = 70);
+
+-- The ladder: one row per wallet of a run whose balances differed or could not be compared yet.
+CREATE TABLE suspects (
+    user_id text NOT NULL,
+    currency text NOT NULL,
+    run_id uuid NOT NULL,
+    state text NOT NULL CHECK (state IN ('differs', 'in_flight', 'unanswered')),
+    available_difference numeric(38, 0) NOT NULL DEFAULT 0,
+    held_difference numeric(38, 0) NOT NULL DEFAULT 0,
+    -- When this very difference was first seen; another difference starts anew.
+    since timestamptz NOT NULL,
+    first_seen_at timestamptz NOT NULL,
+    looks integer NOT NULL DEFAULT 1,
+    due_at timestamptz NOT NULL,
+    PRIMARY KEY (user_id, currency, run_id)
+);
+
+CREATE INDEX suspects_run_due_idx ON suspects (run_id, due_at);
+
+-- One record per wallet and life of a difference.
+CREATE TABLE discrepancies (
+    user_id text NOT NULL,
+    discrepancy_id uuid NOT NULL,
+    currency text NOT NULL REFERENCES currencies (code),
+    status text NOT NULL CHECK (
+        status IN (
+            'open', 'investigating', 'awaiting_approval', 'resolved', 'ignored', 'cleared'
+        )
+    ),
+    severity text NOT NULL CHECK (severity IN ('low', 'medium', 'high', 'critical')),
+    cause text NOT NULL CHECK (
+        cause IN (
+            'missing_webhook', 'missing_game_update', 'duplicate', 'amount_mismatch',
+            'unresolved_bet', 'missed_payout', 'unexplained'
+        )
+    ),
+    ledger_available numeric(38, 0) NOT NULL,
+    ledger_held numeric(38, 0) NOT NULL,
+    ledger_reserved numeric(38, 0) NOT NULL,
+    ledger_version bigint NOT NULL,
+    game_available numeric(38, 0) NOT NULL,
+    game_held numeric(38, 0) NOT NULL,
+    game_as_of timestamptz NOT NULL,
+    difference numeric(38, 0) NOT NULL,
+    held_difference numeric(38, 0) NOT NULL,
+    explained numeric(38, 0) NOT NULL,
+    unexplained numeric(38, 0) NOT NULL,
+    evidence jsonb NOT NULL,
+    looked_at jsonb NOT NULL,
+    assignee text,
+    first_seen_at timestamptz NOT NULL,
+    last_seen_at timestamptz NOT NULL,
+    occurrences integer NOT NULL DEFAULT 1,
+    first_run_id uuid NOT NULL,
+    last_run_id uuid NOT NULL,
+    closed_at timestamptz,
+    PRIMARY KEY (user_id, discrepancy_id),
+    CONSTRAINT discrepancies_equation_check CHECK (difference = explained + unexplained)
+);
+
+CREATE UNIQUE INDEX discrepancies_live_idx ON discrepancies (user_id, currency)
+WHERE status IN ('open', 'investigating', 'awaiting_approval', 'ignored');
+CREATE INDEX discrepancies_id_idx ON discrepancies (discrepancy_id);
+CREATE INDEX discrepancies_status_idx ON discrepancies (status, discrepancy_id);
+
+-- Which run saw which discrepancy.
+CREATE TABLE run_discrepancies (
+    run_id uuid NOT NULL,
+    user_id text NOT NULL,
+    discrepancy_id uuid NOT NULL,
+    PRIMARY KEY (user_id, discrepancy_id, run_id)
+);
+
+CREATE INDEX run_discrepancies_run_idx ON run_discrepancies (run_id);
+
+-- What happened to a discrepancy: opened, seen, changed, cleared, assigned, commented, …
+CREATE TABLE discrepancy_events (
+    user_id text NOT NULL,
+    discrepancy_id uuid NOT NULL,
+    event_id uuid NOT NULL,
+    at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    actor text NOT NULL,
+    action text NOT NULL,
+    detail jsonb NOT NULL DEFAULT '{}',
+    PRIMARY KEY (user_id, discrepancy_id, event_id)
+);
+
+CREATE TRIGGER discrepancy_events_append_only
+BEFORE UPDATE OR DELETE OR TRUNCATE ON discrepancy_events
+FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+
+-- A correction: proposed by one person, booked when another approves. The database itself refuses
+-- that they are the same.
+CREATE TABLE adjustments (
+    user_id text NOT NULL,
+    adjustment_id uuid NOT NULL,
+    discrepancy_id uuid NOT NULL,
+    currency text NOT NULL REFERENCES currencies (code),
+    -- Signed: what is added to the player's available balance.
+    amount numeric(38, 0) NOT NULL CHECK (amount <> 0),
+    reason text NOT NULL,
+    state text NOT NULL CHECK (state IN ('proposed', 'booked', 'rejected', 'stale')),
+    ledger_version bigint NOT NULL,
+    proposed_by text NOT NULL,
+    proposed_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    decided_by text,
+    decided_at timestamptz,
+    decision_reason text,
+    PRIMARY KEY (user_id, adjustment_id),
+    CONSTRAINT adjustments_two_people_check CHECK (
+        state <> 'booked' OR (decided_by IS NOT NULL AND decided_by <> proposed_by)
+    )
+);
+
+CREATE INDEX adjustments_id_idx ON adjustments (adjustment_id);
+CREATE INDEX adjustments_proposed_idx ON adjustments (adjustment_id) WHERE state = 'proposed';
+CREATE UNIQUE INDEX adjustments_one_open_idx ON adjustments (user_id, discrepancy_id)
+WHERE state = 'proposed';

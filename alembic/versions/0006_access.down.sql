@@ -1,0 +1,1 @@
+DROP TABLE audit, sign_in_links, sessions, staff, api_requests, api_keys;

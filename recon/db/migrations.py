@@ -1,0 +1,113 @@
+"""Migrations: alembic over our own connection, one at a time, never waiting long for a lock."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import asyncpg
+from alembic import command, op
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import text
+from sqlalchemy.engine import make_url
+from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.pool import NullPool
+from sqlalchemy.util import await_only
+
+from recon.db.pool import DatabaseUnavailableError
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+__all__ = ["SchemaStatus", "downgrade", "migrate", "run_script", "schema_status"]
+
+_ADVISORY_LOCK = 0x7265636F6E  # "recon"
+
+
+@dataclass(frozen=True, slots=True)
+class SchemaStatus:
+    """The database's revision beside the newest one known; ``None`` before the first."""
+
+    current: str | None
+    head: str
+
+    @property
+    def up_to_date(self) -> bool:
+        """Whether the database has every migration."""
+        return self.current == self.head
+
+
+def run_script(version_file: str, direction: str) -> None:
+    """Run ``<version>.<direction>.sql`` beside a version file, all of its statements.
+
+    The driver's own ``execute`` takes a whole script; SQLAlchemy's prepares single statements.
+    """
+    script = Path(version_file).with_suffix(f".{direction}.sql").read_text(encoding="utf-8")
+    driver: asyncpg.Connection[Any] | None = op.get_bind().connection.driver_connection
+    if driver is None:
+        raise RuntimeError("migrations need a live connection")
+    await_only(driver.execute(script))
+
+
+async def migrate(dsn: str, *, revision: str = "head") -> SchemaStatus:
+    """Bring the schema up to ``revision``; safe to call from many processes at once.
+
+    Raises:
+        DatabaseUnavailableError: no server answers, or another session holds a lock we need.
+    """
+    return await _run(dsn, lambda config: command.upgrade(config, revision))
+
+
+async def downgrade(dsn: str, *, revision: str) -> SchemaStatus:
+    """Take the schema down to ``revision`` (``base`` for nothing at all)."""
+    return await _run(dsn, lambda config: command.downgrade(config, revision))
+
+
+async def schema_status(dsn: str) -> SchemaStatus:
+    """The database's revision and the newest one known, changing nothing."""
+    return await _run(dsn, None)
+
+
+async def _run(dsn: str, step: Any) -> SchemaStatus:  # noqa: ANN401 - alembic's commands are untyped
+    engine = create_async_engine(
+        make_url(dsn).set(drivername="postgresql+asyncpg"), poolclass=NullPool
+    )
+    try:
+        async with engine.connect() as connection:
+            return await connection.run_sync(_in_lock, step)
+    except (OSError, asyncpg.PostgresError) as error:
+        raise DatabaseUnavailableError(f"the schema cannot be reached: {error}") from error
+    finally:
+        await engine.dispose()
+
+
+def _in_lock(connection: Connection, step: Any) -> SchemaStatus:  # noqa: ANN401
+    config = Config()
+    config.set_main_option("script_location", str(_script_location()))
+    config.attributes["connection"] = connection
+    if step is not None:
+        connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": _ADVISORY_LOCK})
+        connection.execute(text("SET lock_timeout = '5s'"))
+        connection.execute(text("SET statement_timeout = '10min'"))
+        connection.commit()
+        try:
+            step(config)
+            connection.commit()
+        finally:
+            connection.rollback()
+            connection.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": _ADVISORY_LOCK})
+            connection.commit()
+    head = ScriptDirectory.from_config(config).get_current_head()
+    if head is None:
+        raise RuntimeError("there are no migrations in this installation")
+    return SchemaStatus(MigrationContext.configure(connection).get_current_revision(), head)
+
+
+def _script_location() -> Path:
+    """The migrations: inside the wheel as ``recon/migrations``, in a checkout as ``alembic``."""
+    packaged = Path(str(resources.files("recon"))) / "migrations"
+    return packaged if packaged.is_dir() else packaged.parent.parent / "alembic"

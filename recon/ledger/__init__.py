@@ -1,0 +1,34 @@
+"""The ledger: append-only, zero-sum postings in whole minor units; the only room that writes money.
+
+Every posting is one debit and one credit inside one player's book, ordered by the wallet's
+version, idempotent by (user, source, key). ``rules`` makes entries, ``post`` writes many of them in
+one statement inside the caller's transaction, ``read_wallet`` and ``read_entries`` tell what is and
+was, and ``verify_books`` proves all of it from the postings alone.
+"""
+
+from recon.ledger.errors import HoldResolvedError, InsufficientBalanceError, KeyConflictError
+from recon.ledger.model import Account, Entry, HoldOp, Outcome, Posted, Posting, Wallet
+from recon.ledger.post import post, post_one
+from recon.ledger.read import read_entries, read_postings_since, read_wallet, read_wallet_or_none
+from recon.ledger.verify import Verification, verify_books
+
+__all__ = [
+    "Account",
+    "Entry",
+    "HoldOp",
+    "HoldResolvedError",
+    "InsufficientBalanceError",
+    "KeyConflictError",
+    "Outcome",
+    "Posted",
+    "Posting",
+    "Verification",
+    "Wallet",
+    "post",
+    "post_one",
+    "read_entries",
+    "read_postings_since",
+    "read_wallet",
+    "read_wallet_or_none",
+    "verify_books",
+]

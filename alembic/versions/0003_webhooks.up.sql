@@ -29,9 +29,10 @@ CREATE TABLE deliveries (
 CREATE UNIQUE INDEX deliveries_delivery_id_idx ON deliveries (delivery_id);
 CREATE INDEX deliveries_unbooked_user_idx ON deliveries (user_id)
 WHERE state IN ('waiting', 'suspended', 'quarantined');
-CREATE INDEX deliveries_unbooked_reference_idx ON deliveries (endpoint, reference)
-WHERE state IN ('waiting', 'suspended', 'quarantined');
-CREATE INDEX deliveries_waiting_idx ON deliveries (endpoint, payment_id) WHERE state = 'waiting';
+CREATE INDEX deliveries_reference_idx ON deliveries (endpoint, reference)
+WHERE reference IS NOT NULL;
+-- What a PSP said of one payment; also finds what waits for its payment to be known.
+CREATE INDEX deliveries_payment_idx ON deliveries (endpoint, payment_id);
 
 -- A delivery that came again. Other bytes under the same event id are an alarm, and are kept.
 CREATE TABLE delivery_repeats (

@@ -3,6 +3,8 @@
 CREATE TABLE bets (
     user_id text NOT NULL,
     bet_id uuid NOT NULL,
+    -- The caller's name for this intent: a bet asked for twice is one bet.
+    caller_key text NOT NULL,
     round_id text NOT NULL,
     currency text NOT NULL REFERENCES currencies (code),
     amount numeric(38, 0) NOT NULL CHECK (amount > 0),
@@ -32,6 +34,7 @@ CREATE TABLE bets (
     PRIMARY KEY (user_id, bet_id)
 ) WITH (fillfactor = 70);
 
+CREATE UNIQUE INDEX bets_caller_key_idx ON bets (user_id, caller_key);
 CREATE INDEX bets_due_idx ON bets (due_at) WHERE due_at IS NOT NULL;
 CREATE INDEX bets_id_idx ON bets (bet_id);
 CREATE INDEX bets_ticket_idx ON bets (user_id, ticket_id) WHERE ticket_id IS NOT NULL;

@@ -1,0 +1,26 @@
+"""How the service speaks HTTP: problems, request ids, keys, idempotent POSTs, pages of lists.
+
+A handler reads, calls one verb and answers. It is marked with `operation`, which checks the
+caller's scope, and from which the OpenAPI document is made.
+"""
+
+from recon.http.bodies import decode, json_response
+from recon.http.idempotency import caller_key
+from recon.http.keys import Principal, Scope
+from recon.http.operations import operation, principal_of
+from recon.http.paging import Cursor, page_response
+from recon.http.problems import Problem, problem_response
+
+__all__ = [
+    "Cursor",
+    "Principal",
+    "Problem",
+    "Scope",
+    "caller_key",
+    "decode",
+    "json_response",
+    "operation",
+    "page_response",
+    "principal_of",
+    "problem_response",
+]

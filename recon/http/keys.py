@@ -1,0 +1,154 @@
+"""API keys of internal callers: shown once, stored as a hash, scoped, expiring, revocable."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+from recon.clock import now
+from recon.db import load
+from recon.errors import Forbidden, Invalid, NotFound, Unauthentic
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+    from datetime import datetime, timedelta
+
+    import asyncpg
+
+    from recon.db import Pool
+
+__all__ = [
+    "ApiKey",
+    "CreatedKey",
+    "Principal",
+    "Scope",
+    "authenticate",
+    "create_key",
+    "list_keys",
+    "revoke_key",
+]
+
+_PREFIX = "rk_"
+
+
+class Scope(StrEnum):
+    """What a key may do."""
+
+    WRITE_PAYMENT = "write:payment"
+    READ_PAYMENT = "read:payment"
+    WRITE_BET = "write:bet"
+    READ_BET = "read:bet"
+    READ_WALLET = "read:wallet"
+    READ_GAME_STATE = "read:game_state"
+    RUN_RECONCILIATION = "run:reconciliation"
+    READ_DISCREPANCY = "read:discrepancy"
+    WRITE_DISCREPANCY = "write:discrepancy"
+    ADMIN_WEBHOOK = "admin:webhook"
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """Who calls: a key's id, or a member of staff; ``name`` is for people."""
+
+    principal_id: str
+    name: str
+    scopes: frozenset[str]
+
+    def require(self, scope: Scope) -> None:
+        """Refuse where the scope is missing.
+
+        Raises:
+            Forbidden: ``insufficient_scope``.
+        """
+        if scope not in self.scopes:
+            raise Forbidden(f"this key has no scope {scope}", code="insufficient_scope")
+
+
+@dataclass(frozen=True, slots=True)
+class ApiKey:
+    """A key as it is listed; the key itself is not stored."""
+
+    key_id: str
+    name: str
+    scopes: list[str]
+    created_at: datetime
+    expires_at: datetime | None
+    revoked_at: datetime | None
+    last_used_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class CreatedKey:
+    """A new key, the only time that it is shown."""
+
+    key_id: str
+    key: str
+    scopes: list[str]
+    expires_at: datetime | None
+
+
+async def create_key(
+    pool: Pool, *, name: str, scopes: Collection[str], lifetime: timedelta | None
+) -> CreatedKey:
+    """Make a key with 256 bits of randomness.
+
+    Raises:
+        Invalid: ``unknown_scope``.
+    """
+    unknown = sorted(set(scopes) - set(Scope))
+    if unknown or not scopes:
+        known = ", ".join(Scope)
+        raise Invalid(
+            f"unknown scopes: {', '.join(unknown) or 'none given'}; known are {known}",
+            code="unknown_scope",
+        )
+    key_id = f"key_{secrets.token_hex(6)}"
+    key = f"{_PREFIX}{key_id.removeprefix('key_')}_{secrets.token_urlsafe(32)}"
+    expires_at = None if lifetime is None else now() + lifetime
+    granted = sorted(set(scopes))
+    async with pool.acquire() as connection:
+        await connection.execute(
+            load("recon.http", "insert_key"), key_id, name, _hash(key), granted, expires_at
+        )
+    return CreatedKey(key_id, key, granted, expires_at)
+
+
+async def list_keys(pool: Pool) -> list[ApiKey]:
+    """All keys, newest first."""
+    async with pool.acquire() as connection:
+        rows = await connection.fetch(load("recon.http", "list_keys"))
+    return [ApiKey(**dict(row)) for row in rows]
+
+
+async def revoke_key(pool: Pool, key_id: str) -> None:
+    """Refuse a key from now on.
+
+    Raises:
+        NotFound: no such key.
+    """
+    async with pool.acquire() as connection:
+        if await connection.fetchval(load("recon.http", "revoke_key"), key_id) is None:
+            raise NotFound(f"there is no key {key_id}", code="key_not_found")
+
+
+async def authenticate(connection: asyncpg.Connection[Any], header: str | None) -> Principal:
+    """The caller that an ``Authorization`` header names.
+
+    Raises:
+        Unauthentic: no key, an unknown, an expired or a revoked one.
+    """
+    scheme, _, key = (header or "").partition(" ")
+    if scheme.lower() != "bearer" or not key.strip():
+        raise Unauthentic("send Authorization: Bearer and an API key", code="key_missing")
+    row = await connection.fetchrow(load("recon.http", "use_key"), _hash(key.strip()))
+    if row is None:
+        raise Unauthentic("this key is unknown, expired or revoked", code="invalid_api_key")
+    return Principal(row["key_id"], row["name"], frozenset(row["scopes"]))
+
+
+def _hash(key: str) -> bytes:
+    # The key is 256 random bits: a plain digest cannot be searched.
+    return hashlib.sha256(key.encode()).digest()

@@ -1,0 +1,87 @@
+"""``operation``: what a handler of the internal API does, for its guard and for OpenAPI alike."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import wraps
+from typing import TYPE_CHECKING, Any
+
+from aiohttp import web
+
+from recon.db import POOL
+from recon.http.idempotency import answer_once
+from recon.http.keys import Principal, Scope, authenticate
+from recon.http.rate_limits import LIMITER
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+__all__ = ["Operation", "operation", "operation_of", "principal_of"]
+
+
+_PRINCIPAL: web.RequestKey[Principal] = web.RequestKey("principal", Principal)
+_ATTRIBUTE = "__recon_operation__"
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """What one call takes, needs and answers.
+
+    Args:
+        scope: what the caller's key must have.
+        answers: status to the type of its body.
+        body: the type of the request's body, where there is one.
+        query: name to a description, of each query parameter.
+    """
+
+    scope: Scope
+    answers: dict[int, Any]
+    body: Any = None
+    query: dict[str, str] | None = None
+
+
+def principal_of(request: web.Request) -> Principal:
+    """Who calls; only inside an `operation`."""
+    return request[_PRINCIPAL]
+
+
+def operation_of(handler: object) -> Operation | None:
+    """What `operation` said of a handler."""
+    found: Operation | None = getattr(handler, _ATTRIBUTE, None)
+    return found
+
+
+def operation(
+    *,
+    scope: Scope,
+    answers: dict[int, Any],
+    body: Any = None,  # noqa: ANN401 - any type that msgspec can describe
+    query: dict[str, str] | None = None,
+) -> Callable[
+    [Callable[[web.Request], Awaitable[web.StreamResponse]]],
+    Callable[[web.Request], Awaitable[web.StreamResponse]],
+]:
+    """Guard a handler by scope and rate, make its POST idempotent, and describe it."""
+
+    def decorate(
+        handler: Callable[[web.Request], Awaitable[web.StreamResponse]],
+    ) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+        @wraps(handler)
+        async def guarded(request: web.Request) -> web.StreamResponse:
+            async with request.config_dict[POOL].acquire() as connection:
+                principal = await authenticate(connection, request.headers.get("Authorization"))
+            limits = request.config_dict[LIMITER].take(principal.principal_id)
+            principal.require(scope)
+            request[_PRINCIPAL] = principal
+            if request.method == "POST":
+                response = await answer_once(request, principal, handler)
+            else:
+                response = await handler(request)
+            if not response.prepared:
+                response.headers.update(limits)
+            return response
+
+        setattr(guarded, _ATTRIBUTE, Operation(scope, answers, body, query))
+        return guarded
+
+    return decorate

@@ -1,0 +1,63 @@
+"""Lists come in pages with an opaque cursor, ``next_cursor`` and a ``Link`` (RFC 8288)."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from typing import TYPE_CHECKING
+
+from recon.errors import Invalid
+from recon.http.bodies import json_response
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from aiohttp import web
+
+__all__ = ["Cursor", "page_response"]
+
+_MAX_LIMIT = 500
+
+
+class Cursor:
+    """Where a page starts (after the item that it names) and how many items it has."""
+
+    def __init__(self, after: str | None, limit: int) -> None:
+        self.after = after
+        self.limit = limit
+
+    @classmethod
+    def of(cls, request: web.Request, *, default_limit: int = 50) -> Cursor:
+        """Read ``cursor`` and ``limit`` from the query.
+
+        Raises:
+            Invalid: ``invalid_cursor`` or ``invalid_limit``.
+        """
+        text = request.query.get("limit", str(default_limit))
+        if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= _MAX_LIMIT:
+            raise Invalid(f"limit is a number from 1 to {_MAX_LIMIT}", code="invalid_limit")
+        given = request.query.get("cursor")
+        if given is None:
+            return cls(None, int(text))
+        try:
+            after = base64.urlsafe_b64decode(given.encode("ascii")).decode()
+        except (binascii.Error, UnicodeError, ValueError):
+            raise Invalid("the cursor is none of ours", code="invalid_cursor") from None
+        return cls(after, int(text))
+
+    @staticmethod
+    def seal(last: str) -> str:
+        """The opaque cursor after an item."""
+        return base64.urlsafe_b64encode(last.encode()).decode("ascii")
+
+
+def page_response(
+    request: web.Request, items: Sequence[object], *, cursor: Cursor, last: str | None
+) -> web.Response:
+    """A page: ``{"items": […], "next_cursor": …}``; ``last`` names its last item if more follow."""
+    following = None if last is None else cursor.seal(last)
+    headers = {}
+    if following is not None:
+        url = request.rel_url.update_query(cursor=following)
+        headers["Link"] = f'<{url}>; rel="next"'
+    return json_response({"items": items, "next_cursor": following}, headers=headers)

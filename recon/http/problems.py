@@ -1,0 +1,146 @@
+"""Errors as ``application/problem+json`` (RFC 9457); one table maps a family to its status."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+import msgspec
+import structlog
+from aiohttp import web
+
+from recon.errors import (
+    Conflict,
+    Forbidden,
+    Invalid,
+    NotFound,
+    ReconError,
+    TooLarge,
+    TooManyRequests,
+    Unauthentic,
+    Unavailable,
+    Unprocessable,
+    UnsupportedContent,
+)
+from recon.http.request_ids import request_id_of
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+__all__ = ["Problem", "error_response", "problem_middleware", "problem_response", "status_of"]
+
+log = structlog.get_logger(__name__)
+
+_STATUS: dict[type[ReconError], int] = {
+    Invalid: 400,
+    Unauthentic: 401,
+    Forbidden: 403,
+    NotFound: 404,
+    Conflict: 409,
+    TooLarge: 413,
+    UnsupportedContent: 415,
+    Unprocessable: 422,
+    TooManyRequests: 429,
+    Unavailable: 503,
+}
+
+
+class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What went wrong, for machines (``code``) and for people (``detail``)."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: str
+    message: str
+    request_id: str
+    degraded: bool | None = None
+    since: str | None = None
+
+
+def status_of(error: ReconError) -> int:
+    """The status of an error's family."""
+    for family in type(error).__mro__:
+        if family in _STATUS:
+            return _STATUS[family]
+    return 500
+
+
+def problem_response(
+    request: web.Request,
+    status: int,
+    code: str,
+    message: str,
+    *,
+    headers: dict[str, str] | None = None,
+    degraded_since: str | None = None,
+) -> web.Response:
+    """A problem document with this request's id."""
+    problem = Problem(
+        type=f"https://recon.invalid/problems/{code}",
+        title=HTTPStatus(status).phrase,
+        status=status,
+        detail=message,
+        code=code,
+        message=message,
+        request_id=request_id_of(request),
+        degraded=True if degraded_since else None,
+        since=degraded_since,
+    )
+    return web.Response(
+        body=msgspec.json.encode(problem),
+        status=status,
+        content_type="application/problem+json",
+        headers=headers,
+    )
+
+
+def error_response(request: web.Request, error: ReconError) -> web.Response:
+    """The problem that an error of ours is."""
+    headers = {}
+    if isinstance(error, TooManyRequests | Unavailable):
+        headers["Retry-After"] = str(error.retry_after_s)
+    if isinstance(error, Unauthentic):
+        headers["WWW-Authenticate"] = 'Bearer realm="recon"'
+    return problem_response(
+        request,
+        status_of(error),
+        error.code,
+        error.message,
+        headers=headers,
+        degraded_since=getattr(error, "degraded_since", None),
+    )
+
+
+@web.middleware
+async def problem_middleware(
+    request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+) -> web.StreamResponse:
+    """Turn every error into a problem; what nobody foresaw is logged and says only its id."""
+    try:
+        return await handler(request)
+    except ReconError as error:
+        if status_of(error) >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            log.warning("request_failed", code=error.code, error=error.message)
+        return error_response(request, error)
+    except web.HTTPException as error:
+        if error.status < HTTPStatus.BAD_REQUEST:
+            raise
+        return _http_problem(request, error)
+    except Exception:
+        log.exception("request_crashed", method=request.method, path=request.path)
+        return problem_response(
+            request, 500, "internal_error", "an error on our side; it is logged under this id"
+        )
+
+
+def _http_problem(request: web.Request, error: web.HTTPException) -> web.Response:
+    codes = {
+        404: ("not_found", f"there is nothing at {request.path}"),
+        405: ("method_not_allowed", f"{request.method} is not allowed here"),
+        413: ("too_large", "the body is too large"),
+    }
+    code, message = codes.get(error.status, ("invalid_request", error.reason))
+    headers = {"Allow": error.headers["Allow"]} if "Allow" in error.headers else None
+    return problem_response(request, error.status, code, message, headers=headers)

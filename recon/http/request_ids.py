@@ -1,0 +1,51 @@
+"""Every request has an id: the caller's where it is fit to be logged, else ours."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import structlog
+from aiohttp import web
+
+from recon.clock import new_id
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+__all__ = ["request_id_middleware", "request_id_of"]
+
+_FIT = re.compile(r"[A-Za-z0-9._:@/+=-]{1,128}", re.ASCII)
+# W3C Trace Context, version 00.
+_TRACEPARENT = re.compile(r"00-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
+
+_REQUEST_ID: web.RequestKey[str] = web.RequestKey("request_id", str)
+
+
+def request_id_of(request: web.Request) -> str:
+    """The id under which this request is logged and answered."""
+    known = request.get(_REQUEST_ID)
+    if known is None:
+        given = request.headers.get("X-Request-Id", "")
+        known = given if _FIT.fullmatch(given) else f"req_{new_id().hex}"
+        request[_REQUEST_ID] = known
+    return known
+
+
+@web.middleware
+async def request_id_middleware(
+    request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+) -> web.StreamResponse:
+    """Bind the id to every log line of the request and write it on the answer."""
+    request_id = request_id_of(request)
+    trace = _TRACEPARENT.fullmatch(request.headers.get("traceparent", ""))
+    bound = {"request_id": request_id}
+    if trace is not None:
+        bound["trace_id"] = trace.group(1)
+    with structlog.contextvars.bound_contextvars(**bound):
+        response = await handler(request)
+    if not response.prepared:
+        response.headers["X-Request-Id"] = request_id
+        if trace is not None:
+            response.headers["traceparent"] = trace.group(0)
+    return response

@@ -1,0 +1,134 @@
+"""Registered payments; pure."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from recon.errors import Conflict, Invalid, NotFound, Unprocessable
+from recon.money import Money
+
+if TYPE_CHECKING:
+    from datetime import datetime
+    from uuid import UUID
+
+__all__ = [
+    "Direction",
+    "ExpectedPayment",
+    "Payment",
+    "PaymentExistsError",
+    "PaymentNotFoundError",
+    "PaymentState",
+    "UnknownEndpointError",
+    "check_user_id",
+]
+
+# No colon: Adyen's signature joins its fields by colons and escapes none.
+_REFERENCE = re.compile(r"[A-Za-z0-9._/@+=-]{1,128}", re.ASCII)
+_USER_ID = re.compile(r"[^\s~\x00-\x1f\x7f][^\s\x00-\x1f\x7f]{0,127}")
+
+
+class PaymentExistsError(Conflict):
+    """The reference is registered with other data."""
+
+    code = "payment_exists"
+
+
+class PaymentNotFoundError(NotFound):
+    """No payment is registered under this reference."""
+
+    code = "payment_not_found"
+
+
+class UnknownEndpointError(Unprocessable):
+    """No PSP account of that name is configured."""
+
+    code = "unknown_endpoint"
+
+
+class Direction(StrEnum):
+    """Which way the money goes, seen from the player's wallet."""
+
+    DEPOSIT = "deposit"
+    WITHDRAWAL = "withdrawal"
+
+
+class PaymentState(StrEnum):
+    """How far a payment has come, by what the PSP has said."""
+
+    REGISTERED = "registered"
+    PENDING = "pending"
+    ACCEPTED = "accepted"
+    SUCCEEDED = "succeeded"
+    PAID = "paid"
+    FAILED = "failed"
+    RETURNED = "returned"
+
+
+class ExpectedPayment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a caller registers; ``amount`` is a decimal string above zero."""
+
+    reference: str
+    endpoint: str
+    direction: Direction
+    user_id: str
+    amount: str
+    currency: str
+
+    def money(self) -> Money:
+        """The amount.
+
+        Raises:
+            Invalid: `recon.money.parse_minor`'s reasons, or not above zero.
+        """
+        money = Money.parse(self.amount, self.currency)
+        if money.minor <= 0:
+            raise Invalid("the amount must be above zero", code="invalid_amount")
+        return money
+
+    def check(self) -> None:
+        """Refuse what the signature of a PSP or our own keys could not carry.
+
+        Raises:
+            Invalid: ``invalid_reference`` or ``invalid_user_id``.
+        """
+        if not _REFERENCE.fullmatch(self.reference):
+            raise Invalid(
+                "a reference is 1 to 128 of A-Z a-z 0-9 . _ / @ + = - (no colon)",
+                code="invalid_reference",
+            )
+        check_user_id(self.user_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Payment:
+    """A registered payment; ``hold_id`` is a withdrawal's reservation in the ledger."""
+
+    reference: str
+    endpoint: str
+    direction: Direction
+    user_id: str
+    amount: Money
+    state: PaymentState
+    payment_id: str | None
+    hold_id: UUID | None
+    registered_at: datetime
+    reported_at: datetime | None
+    updated_at: datetime
+
+
+def check_user_id(user_id: str) -> None:
+    """A player's id is opaque: 1 to 128 characters without space, not beginning with ``~``.
+
+    Raises:
+        Invalid: ``invalid_user_id``.
+    """
+    if not _USER_ID.fullmatch(user_id):
+        raise Invalid(
+            "a user_id is 1 to 128 characters without white space, not beginning with ~",
+            code="invalid_user_id",
+        )

@@ -1,0 +1,55 @@
+"""What a PSP has said of registered payments; called by ``webhooks`` inside its transaction."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from recon.db import load
+from recon.payments.read import payment_of_row
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+    import asyncpg
+
+    from recon.payments.model import Payment, PaymentState
+
+__all__ = ["Report", "find_payments", "record_reports"]
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """The state that a report puts a payment in, and the PSP's own id for it."""
+
+    reference: str
+    state: PaymentState
+    payment_id: str | None
+
+
+async def find_payments(
+    connection: asyncpg.Connection[Any],
+    *,
+    endpoints: Sequence[str],
+    references: Sequence[str | None],
+    payment_ids: Sequence[str | None],
+) -> list[Payment]:
+    """Payments matched by (endpoint, reference) or (endpoint, the PSP's id), locked in key order.
+
+    The three sequences run in parallel, one place per event. A payment is found once.
+    """
+    rows = await connection.fetch(
+        load("recon.payments", "find"), list(endpoints), list(references), list(payment_ids)
+    )
+    return [payment_of_row(row) for row in rows]
+
+
+async def record_reports(connection: asyncpg.Connection[Any], reports: Collection[Report]) -> None:
+    """Write what was reported; at most one report per reference."""
+    if reports:
+        await connection.execute(
+            load("recon.payments", "report"),
+            [report.reference for report in reports],
+            [report.state for report in reports],
+            [report.payment_id for report in reports],
+        )

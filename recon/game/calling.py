@@ -1,0 +1,283 @@
+"""Making a call: its attempts, what each of them came to, and who gets to see it."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Generic, TypeVar
+from uuid import UUID
+
+import structlog
+
+from recon.game.errors import (
+    AnswerLostError,
+    GameMisconfigured,
+    GameOutcomeUnknown,
+    GameProtocolError,
+    GameUnavailable,
+    RequestNotSentError,
+    UntrustedServerError,
+)
+from recon.game.notices import Noticeboard, read_limits, read_wait_s
+from recon.game.retrying import Course
+from recon.game.transport import Outgoing
+from recon.game.verdicts import Answer, Asked, judge, unreadable
+
+if TYPE_CHECKING:
+    import random
+    from collections.abc import Awaitable, Callable, Mapping
+    from datetime import datetime
+
+    from recon.game.notices import RateLimits
+    from recon.game.retrying import RetryPolicy
+    from recon.game.transport import Transport
+
+__all__ = ["Attempt", "Call", "Caller"]
+
+_log = structlog.get_logger(__name__)
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One attempt, as `on_attempt` sees it when it is over.
+
+    Args:
+        operation: the call's name without ids, fit for a metric's label.
+        method: ``GET`` or ``POST``.
+        path: the path and query as sent.
+        number: 1 for the first attempt of a call.
+        request_id: its ``X-Request-Id``.
+        idempotency_key: of a signed POST.
+        started_at: when it began.
+        latency_s: until its end, whatever that was.
+        status: the HTTP status, None without an answer.
+        error: None for a success, else the error's code or class.
+        replayed: the game repeated a stored answer.
+        wait_s: how long the game asked us to wait.
+    """
+
+    operation: str
+    method: str
+    path: str
+    number: int
+    request_id: str
+    idempotency_key: str | None
+    started_at: datetime
+    latency_s: float
+    status: int | None
+    error: str | None
+    replayed: bool
+    wait_s: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Call(Generic[_T]):
+    """What to ask and how to read the answer.
+
+    Args:
+        operation: the call's name without ids, such as ``POST /api/v1/bets/{ticket_id}/cashout``.
+        target: the quoted path and query.
+        read: makes the result of a success; raises `GameProtocolError`.
+        user_id: the user context, where the call has one.
+        idempotency_key: of a signed POST.
+        body: the bytes of a signed POST; None makes it a GET.
+        validators: ``If-None-Match`` and the like; with any, 304 is a success.
+    """
+
+    operation: str
+    target: str
+    read: Callable[[Answer], _T]
+    user_id: str | None = None
+    idempotency_key: str | None = None
+    body: bytes | None = None
+    validators: Mapping[str, str] = field(default_factory=dict)
+
+    def headers(self, request_id: str) -> dict[str, str]:
+        """The headers of an attempt, without key and signature."""
+        headers = {"X-Request-Id": request_id, **self.validators}
+        if self.user_id is not None:
+            headers["X-User-Id"] = self.user_id
+        if self.idempotency_key is not None:
+            headers["Idempotency-Key"] = self.idempotency_key
+        if self.body is not None:
+            headers["Content-Type"] = "application/json"
+        return headers
+
+
+class Caller:
+    """Makes calls over a transport by a retry policy.
+
+    Args:
+        transport: carries attempts.
+        policy: how often and how long to try.
+        on_attempt: sees every attempt when it is over; what it raises is logged and dropped, so
+            that no observer changes what a call comes to.
+        clock: the wall clock.
+        sleep: waits between attempts.
+        rng: request ids and jitter.
+    """
+
+    def __init__(
+        self,
+        transport: Transport,
+        *,
+        policy: RetryPolicy,
+        on_attempt: Callable[[Attempt], None] | None,
+        clock: Callable[[], datetime],
+        sleep: Callable[[float], Awaitable[None]],
+        rng: random.Random,
+    ) -> None:
+        self._transport = transport
+        self._policy = policy
+        self._on_attempt = on_attempt
+        self._clock = clock
+        self._sleep = sleep
+        self._rng = rng
+        self.limits: RateLimits | None = None
+        self.board = Noticeboard()
+
+    async def make(self, call: Call[_T]) -> _T:
+        """Make ``call``.
+
+        Raises:
+            GameRefused: a definitive no.
+            GameUnavailable: out of reach; nothing happened.
+            GameMisconfigured: the game does not accept us; nothing happened.
+            GameOutcomeUnknown: a POST that may have taken effect.
+            GameProtocolError: a GET's answer breaks the contract.
+        """
+        loop = asyncio.get_running_loop()
+        course = Course(self._policy, monotonic=loop.time, sleep=self._sleep, rng=self._rng)
+        try:
+            return await course.retrying(self._attempt, call, course, loop.time)
+        except Exception as error:
+            settled = course.settle(error)
+            if settled is error:
+                raise
+            raise settled from error
+
+    async def _attempt(self, call: Call[_T], course: Course, monotonic: Callable[[], float]) -> _T:
+        course.number += 1
+        request_id = str(UUID(int=self._rng.getrandbits(128), version=4))
+        started_at, started_s = self._clock(), monotonic()
+        exchange = _Exchange(call, request_id)
+        error: BaseException | None = None
+        try:
+            return await self._exchange(exchange)
+        except BaseException as raised:
+            error = raised
+            raise
+        finally:
+            if self._on_attempt is not None:
+                self._show(
+                    exchange.over(
+                        number=course.number,
+                        started_at=started_at,
+                        latency_s=monotonic() - started_s,
+                        error=error,
+                    )
+                )
+
+    async def _exchange(self, exchange: _Exchange[_T]) -> _T:
+        call, asked = exchange.call, exchange.asked
+        method = "GET" if call.body is None else "POST"
+        try:
+            answer = await self._transport.send(
+                Outgoing(method, call.target, call.headers(asked.request_id), call.body)
+            )
+            exchange.answer = answer
+            self._note(exchange, answer)
+            judge(asked, answer, exchange.wait_s)
+            return call.read(answer)
+        except UntrustedServerError as error:
+            raise GameMisconfigured(
+                f"{call.operation}: the game's certificate is not accepted: {error}",
+                reason="untrusted_server",
+                status=None,
+                request_id=asked.request_id,
+            ) from error
+        except RequestNotSentError as error:
+            raise _unavailable(asked, f"cannot reach the game: {error}") from error
+        except AnswerLostError as error:
+            if asked.moves_money:
+                raise GameOutcomeUnknown(
+                    f"{call.operation}: the answer was lost: {error}",
+                    reason="connection_lost",
+                    status=None,
+                    request_id=asked.request_id,
+                ) from error
+            raise _unavailable(asked, f"the answer was lost: {error}") from error
+        except GameProtocolError as error:
+            if error.request_id is not None:  # judged already
+                raise
+            status = None if exchange.answer is None else exchange.answer.status
+            raise unreadable(asked, error, status) from error
+
+    def _note(self, exchange: _Exchange[_T], answer: Answer) -> None:
+        now = self._clock()
+        limits = read_limits(answer.headers, now)
+        if limits is not None:
+            self.limits = limits
+        exchange.wait_s = read_wait_s(answer.headers, now)
+        self.board.read(exchange.call.operation, answer.headers, now)
+
+    def _show(self, attempt: Attempt) -> None:
+        if self._on_attempt is None:
+            return
+        try:
+            self._on_attempt(attempt)
+        except Exception:  # noqa: BLE001 - an observer must not change what a call came to
+            _log.exception("game_attempt_observer_failed", request_id=attempt.request_id)
+
+
+class _Exchange(Generic[_T]):
+    """One attempt in the making."""
+
+    def __init__(self, call: Call[_T], request_id: str) -> None:
+        self.call = call
+        self.asked = Asked(
+            operation=call.operation,
+            moves_money=call.body is not None,
+            conditional=bool(call.validators),
+            request_id=request_id,
+        )
+        self.answer: Answer | None = None
+        self.wait_s: float | None = None
+
+    def over(
+        self,
+        *,
+        number: int,
+        started_at: datetime,
+        latency_s: float,
+        error: BaseException | None,
+    ) -> Attempt:
+        """The attempt as its observer sees it."""
+        answer = self.answer
+        return Attempt(
+            operation=self.call.operation,
+            method="GET" if self.call.body is None else "POST",
+            path=self.call.target,
+            number=number,
+            request_id=self.asked.request_id,
+            idempotency_key=self.call.idempotency_key,
+            started_at=started_at,
+            latency_s=latency_s,
+            status=None if answer is None else answer.status,
+            error=None if error is None else _name(error),
+            replayed=answer is not None
+            and answer.headers.get("Idempotency-Replayed", "").lower() == "true",
+            wait_s=self.wait_s,
+        )
+
+
+def _name(error: BaseException) -> str:
+    reason = getattr(error, "reason", None) or getattr(error, "code", None)
+    return str(reason) if reason is not None else type(error).__name__
+
+
+def _unavailable(asked: Asked, why: str) -> GameUnavailable:
+    return GameUnavailable(
+        f"{asked.operation}: {why}", wait_s=None, status=None, request_id=asked.request_id
+    )

@@ -1,0 +1,142 @@
+"""What the game says beside its answers: rate limits, waits, versions and announced endings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING, Final
+
+import structlog
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+__all__ = ["Notice", "Noticeboard", "RateLimits", "read_limits", "read_wait_s"]
+
+_log = structlog.get_logger(__name__)
+
+_MAJOR: Final = "1"
+_MAX_CHARS: Final = 200
+_MAX_WAIT_S: Final = 86_400.0
+
+
+@dataclass(frozen=True, slots=True)
+class RateLimits:
+    """The key's budget as last seen: ``remaining`` of ``limit`` calls, renewed in ``reset_s``."""
+
+    limit: int
+    remaining: int
+    reset_s: int
+    seen_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """Something that people should know before it breaks.
+
+    Args:
+        kind: ``api_version`` (another major than ours), ``deprecation`` or ``sunset``.
+        operation: the call that it came with.
+        value: the header's text; RFC 9745 and RFC 8594 say how to read the last two.
+        link: the ``Link`` header, where there was one.
+        seen_at: when it was first seen.
+    """
+
+    kind: str
+    operation: str
+    value: str
+    link: str | None
+    seen_at: datetime
+
+
+def read_limits(headers: Mapping[str, str], seen_at: datetime) -> RateLimits | None:
+    """The three ``X-RateLimit-*`` headers; None unless all of them are whole numbers."""
+    limit = _whole(headers.get("X-RateLimit-Limit"))
+    remaining = _whole(headers.get("X-RateLimit-Remaining"))
+    reset_s = _whole(headers.get("X-RateLimit-Reset"))
+    if limit is None or remaining is None or reset_s is None:
+        return None
+    return RateLimits(limit, remaining, reset_s, seen_at)
+
+
+def read_wait_s(headers: Mapping[str, str], now: datetime) -> float | None:
+    """How long the game asks us to wait, in seconds, at most a day; None where it does not say.
+
+    ``Retry-After`` as seconds or as an HTTP date wins over ``X-RateLimit-Reset``, which counts only
+    when nothing remains.
+    """
+    text = headers.get("Retry-After")
+    if text is not None:
+        seconds = _whole(text)
+        if seconds is not None:
+            return min(float(seconds), _MAX_WAIT_S)
+        try:
+            then = parsedate_to_datetime(text)
+        except ValueError:
+            then = None
+        if then is not None:
+            # An HTTP date is always GMT; "-0000" alone comes back without a zone.
+            then = then if then.tzinfo is not None else then.replace(tzinfo=UTC)
+            return min(max(0.0, (then - now).total_seconds()), _MAX_WAIT_S)
+    reset_s = _whole(headers.get("X-RateLimit-Reset"))
+    if reset_s is not None and _whole(headers.get("X-RateLimit-Remaining")) == 0:
+        return min(float(reset_s), _MAX_WAIT_S)
+    return None
+
+
+class Noticeboard:
+    """Keeps each notice once per call and kind, and logs it when it is first seen."""
+
+    def __init__(self) -> None:
+        self._seen: dict[tuple[str, str], Notice] = {}
+
+    @property
+    def notices(self) -> tuple[Notice, ...]:
+        """What was seen so far, oldest first."""
+        return tuple(self._seen.values())
+
+    def read(self, operation: str, headers: Mapping[str, str], seen_at: datetime) -> None:
+        """Take note of an answer's headers."""
+        version = headers.get("X-API-Version")
+        if version is not None and version.partition(".")[0] != _MAJOR:
+            self._note("api_version", "*", version, headers, seen_at)
+        for kind, name in (("deprecation", "Deprecation"), ("sunset", "Sunset")):
+            value = headers.get(name)
+            if value is not None:
+                self._note(kind, operation, value, headers, seen_at)
+
+    def _note(
+        self,
+        kind: str,
+        operation: str,
+        value: str,
+        headers: Mapping[str, str],
+        seen_at: datetime,
+    ) -> None:
+        if (kind, operation) in self._seen:
+            return
+        link = headers.get("Link")
+        notice = Notice(
+            kind,
+            operation,
+            value[:_MAX_CHARS],
+            None if link is None else link[:_MAX_CHARS],
+            seen_at,
+        )
+        self._seen[kind, operation] = notice
+        _log.warning(
+            "game_api_notice",
+            kind=kind,
+            operation=operation,
+            value=notice.value,
+            link=notice.link,
+        )
+
+
+def _whole(text: str | None) -> int | None:
+    """A whole number of at most 9 digits."""
+    if text is None or len(text) > 9 or not (text.isascii() and text.isdigit()):  # noqa: PLR2004 - said above
+        return None
+    return int(text)

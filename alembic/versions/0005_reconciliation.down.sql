@@ -1,1 +1,10 @@
-DROP TABLE adjustments, discrepancy_events, run_discrepancies, discrepancies, suspects, checks, run_ranges, runs;
+DROP TABLE
+adjustments,
+discrepancy_events,
+run_discrepancies,
+discrepancies,
+suspects,
+run_wallets,
+checks,
+run_ranges,
+runs;

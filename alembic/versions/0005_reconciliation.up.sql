@@ -26,7 +26,9 @@ CREATE TABLE run_ranges (
     run_id uuid NOT NULL REFERENCES runs (run_id),
     first_user text NOT NULL,
     last_user text NOT NULL,
-    position text,
+    -- The last wallet that was looked at.
+    at_user text,
+    at_currency text,
     fence bigint NOT NULL DEFAULT 0,
     claimed_at timestamptz,
     finished_at timestamptz,
@@ -40,8 +42,20 @@ CREATE TABLE checks (
     agreed_version bigint,
     agreed_at timestamptz,
     checked_at timestamptz NOT NULL,
+    -- The last look was no agreement: the next run of changed wallets looks again.
+    unsettled boolean NOT NULL,
     PRIMARY KEY (user_id, currency)
 ) WITH (fillfactor = 70);
+
+CREATE INDEX checks_unsettled_idx ON checks (user_id, currency) WHERE unsettled;
+
+-- What a run of changed wallets has to compare, fixed at its start.
+CREATE TABLE run_wallets (
+    run_id uuid NOT NULL REFERENCES runs (run_id),
+    user_id text NOT NULL,
+    currency text NOT NULL,
+    PRIMARY KEY (run_id, user_id, currency)
+);
 
 -- The ladder: one row per wallet of a run whose balances differed or could not be compared yet.
 CREATE TABLE suspects (
@@ -51,6 +65,7 @@ CREATE TABLE suspects (
     state text NOT NULL CHECK (state IN ('differs', 'in_flight', 'unanswered')),
     available_difference numeric(38, 0) NOT NULL DEFAULT 0,
     held_difference numeric(38, 0) NOT NULL DEFAULT 0,
+    reason text,
     -- When this very difference was first seen; another difference starts anew.
     since timestamptz NOT NULL,
     first_seen_at timestamptz NOT NULL,
@@ -84,7 +99,8 @@ CREATE TABLE discrepancies (
     ledger_version bigint NOT NULL,
     game_available numeric(38, 0) NOT NULL,
     game_held numeric(38, 0) NOT NULL,
-    game_as_of timestamptz NOT NULL,
+    -- Null when the game knows no such player.
+    game_as_of timestamptz,
     difference numeric(38, 0) NOT NULL,
     held_difference numeric(38, 0) NOT NULL,
     explained numeric(38, 0) NOT NULL,

@@ -1,0 +1,55 @@
+"""The ledger against the game: every wallet compared, no false alarm, every difference explained.
+
+A run (`start_run`) is cut into ranges of users; `sweep_range` compares a range page by page, and
+what differs climbs a ladder of second looks (`climb`) until the same difference has stood for the
+grace period or is gone. What stands becomes a discrepancy with its explanation; one record per
+wallet and life of a difference. `run_here` drives a whole run inside the calling process.
+"""
+
+from recon.reconciliation.climb import climb
+from recon.reconciliation.compare import Comparison
+from recon.reconciliation.drive import resume_stale_ranges, run_here
+from recon.reconciliation.model import (
+    Cause,
+    Discrepancy,
+    Evidence,
+    Run,
+    RunScope,
+    RunState,
+    Severity,
+    Status,
+)
+from recon.reconciliation.read import (
+    DiscrepancyFilter,
+    count_open,
+    list_discrepancies,
+    list_runs,
+    read_discrepancy,
+    read_run,
+)
+from recon.reconciliation.start import start_due_run, start_run
+from recon.reconciliation.sweep import sweep_range
+
+__all__ = [
+    "Cause",
+    "Comparison",
+    "Discrepancy",
+    "DiscrepancyFilter",
+    "Evidence",
+    "Run",
+    "RunScope",
+    "RunState",
+    "Severity",
+    "Status",
+    "climb",
+    "count_open",
+    "list_discrepancies",
+    "list_runs",
+    "read_discrepancy",
+    "read_run",
+    "resume_stale_ranges",
+    "run_here",
+    "start_due_run",
+    "start_run",
+    "sweep_range",
+]

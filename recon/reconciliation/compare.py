@@ -1,0 +1,122 @@
+"""Compare what the game says with what the ledger expects it to say; pure.
+
+A registered withdrawal has left ``available`` here, while the game is told by the PSP, at some time
+of its own: until the PSP has reported it to us, the game should still show the money; once it is
+accepted, either is right; once it is paid, the game should not.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from itertools import combinations
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+__all__ = ["Comparison", "GameSays", "Snapshot", "Verdict", "compare"]
+
+_MAX_ACCEPTED = 8
+
+
+class Verdict(StrEnum):
+    """What one look says."""
+
+    AGREES = "agrees"
+    DIFFERS = "differs"
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The ledger's side at one instant, in minor units.
+
+    Args:
+        user_id: the player.
+        currency: of everything here.
+        available: spendable.
+        held: stakes on hold.
+        reserved: set aside for withdrawals.
+        version: the wallet's; 0 when no posting has opened it.
+        unreported: reserved for withdrawals that no PSP has spoken of.
+        accepted: amounts of withdrawals that a PSP has accepted and not yet paid.
+        calls_in_flight: bets whose call to the game is under way or of unknown outcome.
+        unsettled: placed bets whose outcome is not booked yet.
+    """
+
+    user_id: str
+    currency: str
+    available: int
+    held: int
+    reserved: int
+    version: int
+    unreported: int
+    accepted: tuple[int, ...]
+    calls_in_flight: int
+    unsettled: int
+
+    @property
+    def expected_available(self) -> int:
+        """What the game should show as available, accepted withdrawals not counted."""
+        return self.available + self.unreported
+
+
+@dataclass(frozen=True, slots=True)
+class GameSays:
+    """The game's side, in minor units; ``as_of`` is ``None`` when it knows no such player."""
+
+    available: int
+    held: int
+    as_of: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """One look: game minus ledger, signed, in minor units."""
+
+    snapshot: Snapshot
+    game: GameSays
+    available_difference: int
+    held_difference: int
+    verdict: Verdict
+
+    @property
+    def difference(self) -> int:
+        """The difference that people are shown: of the available money, else of the held."""
+        return self.available_difference or self.held_difference
+
+
+def compare(snapshot: Snapshot, game: GameSays, *, tolerance: int) -> Comparison:
+    """Compare available with available and held with held.
+
+    Args:
+        snapshot: the ledger's side.
+        game: the game's side.
+        tolerance: the largest difference, in minor units, that counts as none.
+
+    Returns:
+        The look. Where withdrawals are accepted, the reading that leaves the smallest difference
+        counts: the game may have taken each of them already, or not.
+    """
+    raw = game.available - snapshot.expected_available
+    available = min((raw - taken for taken in _accepted_sums(snapshot.accepted)), key=abs)
+    held = game.held - snapshot.held
+    agrees = abs(available) <= tolerance and abs(held) <= tolerance
+    return Comparison(
+        snapshot=snapshot,
+        game=game,
+        available_difference=available,
+        held_difference=held,
+        verdict=Verdict.AGREES if agrees else Verdict.DIFFERS,
+    )
+
+
+def _accepted_sums(accepted: tuple[int, ...]) -> set[int]:
+    """What accepted withdrawals may add at the game: it still shows any of them, or none."""
+    if len(accepted) > _MAX_ACCEPTED:
+        return {0, sum(accepted)}
+    return {
+        sum(chosen)
+        for count in range(len(accepted) + 1)
+        for chosen in combinations(accepted, count)
+    }

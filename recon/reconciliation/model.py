@@ -1,0 +1,178 @@
+"""Runs, discrepancies and their evidence; pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from datetime import datetime, timedelta
+    from uuid import UUID
+
+    from recon.db import Pool
+    from recon.game import GameClient
+
+__all__ = [
+    "Cause",
+    "Discrepancy",
+    "Evidence",
+    "Reconciler",
+    "Run",
+    "RunScope",
+    "RunState",
+    "Severity",
+    "Status",
+    "WalletCounts",
+]
+
+
+class RunScope(StrEnum):
+    """Which wallets a run compares."""
+
+    CHANGED = "changed"
+    ALL = "all"
+    USERS = "users"
+
+
+class RunState(StrEnum):
+    """``incomplete``: some wallets could not be compared, so it says nothing about those."""
+
+    RUNNING = "running"
+    FINISHED = "finished"
+    INCOMPLETE = "incomplete"
+    FAILED = "failed"
+
+
+class Status(StrEnum):
+    """Where a discrepancy stands; ``cleared``: a later look agreed by itself."""
+
+    OPEN = "open"
+    INVESTIGATING = "investigating"
+    AWAITING_APPROVAL = "awaiting_approval"
+    RESOLVED = "resolved"
+    IGNORED = "ignored"
+    CLEARED = "cleared"
+
+
+class Severity(StrEnum):
+    """By size, and one step up when nothing explains it."""
+
+    LOW = "low"
+    MEDIUM = "medium"
+    HIGH = "high"
+    CRITICAL = "critical"
+
+
+class Cause(StrEnum):
+    """What happened, as the evidence has it."""
+
+    MISSING_WEBHOOK = "missing_webhook"
+    MISSING_GAME_UPDATE = "missing_game_update"
+    DUPLICATE = "duplicate"
+    AMOUNT_MISMATCH = "amount_mismatch"
+    UNRESOLVED_BET = "unresolved_bet"
+    MISSED_PAYOUT = "missed_payout"
+    UNEXPLAINED = "unexplained"
+
+
+@dataclass(frozen=True, slots=True)
+class WalletCounts:
+    """How far a run is: ``total`` = the other four once it has ended, ``agreed`` within compared.
+
+    ``compared`` = ``agreed`` + ``discrepant`` + ``in_flight``.
+    """
+
+    total: int
+    compared: int
+    agreed: int
+    discrepant: int
+    in_flight: int
+    not_compared: int
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One reconciliation."""
+
+    run_id: UUID
+    state: RunState
+    scope: RunScope
+    trigger: str
+    dry_run: bool
+    reason: str | None
+    started_at: datetime
+    finished_at: datetime | None
+    wallets: WalletCounts
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """One fact that accounts for part of a difference.
+
+    ``amount`` is that part, signed, in minor units; ``kind`` and ``id`` name the row: ``payment``,
+    ``delivery``, ``posting``, ``bet`` or ``payout``.
+    """
+
+    kind: str
+    id: str
+    amount: int
+    at: datetime
+    summary: str
+    cause: Cause
+
+
+@dataclass(frozen=True, slots=True)
+class Discrepancy:
+    """A difference that stood for the grace period. Amounts are minor units of ``currency``.
+
+    ``difference`` is game minus ledger of the available balance (of the held one where the
+    available agree), and always ``explained + unexplained``. ``game_as_of`` is ``None`` when the
+    game knows no such player.
+    """
+
+    discrepancy_id: UUID
+    user_id: str
+    currency: str
+    status: Status
+    severity: Severity
+    cause: Cause
+    ledger_available: int
+    ledger_held: int
+    ledger_reserved: int
+    ledger_version: int
+    game_available: int
+    game_held: int
+    game_as_of: datetime | None
+    difference: int
+    held_difference: int
+    explained: int
+    unexplained: int
+    evidence: list[Evidence]
+    looked_at: list[str]
+    assignee: str | None
+    first_seen_at: datetime
+    last_seen_at: datetime
+    occurrences: int
+    first_run_id: UUID
+    last_run_id: UUID
+    closed_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Reconciler:
+    """What comparing needs: the ledger's pool, the game, and the rules in force.
+
+    Args:
+        pool: the ledger.
+        game: the game API's client.
+        grace: how long the same difference must stand before it is a discrepancy.
+        tolerances: currency to the difference in minor units that counts as none.
+        concurrency: balance requests under way at once.
+    """
+
+    pool: Pool
+    game: GameClient
+    grace: timedelta
+    tolerances: dict[str, int]
+    concurrency: int

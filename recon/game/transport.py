@@ -134,6 +134,8 @@ class AiohttpTransport:
         return f"AiohttpTransport({self._base_url!r}, api_key=***)"
 
     async def __aenter__(self) -> Self:
+        if self._session is not None:
+            raise RuntimeError("this client of the game is open already")
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=self._connections, keepalive_timeout=_KEEPALIVE_S),
             timeout=self._timeout,

@@ -8,6 +8,7 @@ proxy's page, a redirect, a conflict that we do not know) leaves the outcome unk
 from __future__ import annotations
 
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
 from recon.game.errors import (
@@ -32,9 +33,6 @@ if TYPE_CHECKING:
 __all__ = ["Answer", "Asked", "judge", "unreadable"]
 
 _OK: Final = frozenset({200, 201})
-_NOT_MODIFIED: Final = 304
-_RATE_LIMITED: Final = 429
-_FIRST_SERVER_ERROR: Final = 500
 
 _STATUS_OF: Final = {
     "bad_request": 400,
@@ -115,11 +113,11 @@ def judge(asked: Asked, answer: Answer, wait_s: float | None) -> None:
         GameProtocolError: an answer to a GET that the contract does not have.
     """
     status = answer.status
-    if status in _OK or (status == _NOT_MODIFIED and asked.conditional):
+    if status in _OK or (status == HTTPStatus.NOT_MODIFIED and asked.conditional):
         return
-    if status >= _FIRST_SERVER_ERROR:
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         raise _server_error(asked, status, wait_s)
-    if status == _RATE_LIMITED:
+    if status == HTTPStatus.TOO_MANY_REQUESTS:
         # Whoever answers 429, the game or a gateway before it, has not executed the call.
         raise GameUnavailable(
             f"{asked.operation}: the game's rate limit is used up",
@@ -163,13 +161,10 @@ def _refusal(
 ) -> GameRefused | GameMisconfigured | GameOutcomeUnknown | GameProtocolError:
     code = error.code
     said = f"{asked.operation}: {code[:64]}: {error.message[:200]}"
-    if code == "idempotency_in_progress":
-        return _conflict(asked, said, "idempotency_in_progress", status)
-    if code == "nonce_reused":
-        # Our nonces do not repeat: the network delivered this attempt twice, and the other copy
-        # may have been executed.
-        return _conflict(asked, said, "nonce_reused", status)
-    if status == 401 or code == "insufficient_scope":  # noqa: PLR2004 - the HTTP status itself
+    doubt = _doubt(status, code)
+    if asked.moves_money and doubt is not None:
+        return _unknown(asked, said, doubt, status)
+    if status == HTTPStatus.UNAUTHORIZED or code == "insufficient_scope":
         advice = _ADVICE.get(code, "the game does not accept our credentials")
         return GameMisconfigured(
             f"{said} ({advice})", reason=code[:64], status=status, request_id=asked.request_id
@@ -178,18 +173,20 @@ def _refusal(
     if refused is None:
         fault = GameProtocolError(f"{code[:64]!r} has no place in the contract")
         return unreadable(asked, fault, status)
-    if status == 409 and code not in _STATUS_OF:  # noqa: PLR2004 - the HTTP status itself
-        # A conflict of a newer game may say "still running", so it proves nothing about a POST.
-        return _conflict(asked, said, "undefined_conflict", status)
     return refused(said, code=code[:64], status=status, request_id=asked.request_id)
 
 
-def _conflict(
-    asked: Asked, said: str, reason: str, status: int
-) -> GameOutcomeUnknown | GameRefused:
-    if asked.moves_money:
-        return _unknown(asked, said, reason, status)
-    return GameConflict(said, code=reason, status=status, request_id=asked.request_id)
+def _doubt(status: int, code: str) -> str | None:
+    """Why a refusal does not prove that a POST had no effect, if it does not."""
+    if code == "idempotency_in_progress":
+        return code  # an earlier attempt under this key is still running
+    if code == "nonce_reused":
+        # Our nonces do not repeat: the network delivered this attempt twice, and the other copy
+        # may have been executed.
+        return code
+    if status == HTTPStatus.CONFLICT and code not in _STATUS_OF:
+        return "undefined_conflict"  # a newer game's, which may say "still running"
+    return None
 
 
 def _unknown(asked: Asked, message: str, reason: str, status: int | None) -> GameOutcomeUnknown:

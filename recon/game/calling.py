@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Generic, TypeVar
-from uuid import UUID
 
 import structlog
 
@@ -149,17 +148,11 @@ class Caller:
         """
         loop = asyncio.get_running_loop()
         course = Course(self._policy, monotonic=loop.time, sleep=self._sleep, rng=self._rng)
-        try:
-            return await course.retrying(self._attempt, call, course, loop.time)
-        except Exception as error:
-            settled = course.settle(error)
-            if settled is error:
-                raise
-            raise settled from error
+        return await course.run(lambda: self._attempt(call, course, loop.time))
 
     async def _attempt(self, call: Call[_T], course: Course, monotonic: Callable[[], float]) -> _T:
         course.number += 1
-        request_id = str(UUID(int=self._rng.getrandbits(128), version=4))
+        request_id = f"{self._rng.getrandbits(128):032x}"
         started_at, started_s = self._clock(), monotonic()
         exchange = _Exchange(call, request_id)
         error: BaseException | None = None

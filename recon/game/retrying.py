@@ -8,11 +8,12 @@ parameter, so that a simulation runs the same code in virtual time.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from tenacity import AsyncRetrying, wait_random_exponential
 from tenacity.wait import wait_exponential
 
+from recon.errors import ReconError
 from recon.game.errors import (
     GameMisconfigured,
     GameOutcomeUnknown,
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Course", "RetryPolicy"]
 
+_T = TypeVar("_T")
 _FRESH_VALUES_HELP: Final = frozenset({"stale_timestamp", "nonce_reused"})
 _SETTLING_REFUSALS: Final = frozenset({409, 422})
 
@@ -87,18 +89,49 @@ class Course:
         """The attempts begun so far."""
         self._policy = policy
         self._monotonic = monotonic
+        self._sleep = sleep
+        self._rng = rng
         self._started_s = monotonic()
         self._refreshed = False
         self._unsettled: GameOutcomeUnknown | None = None
-        self.retrying = AsyncRetrying(
-            sleep=sleep,
+
+    async def run(self, attempt: Callable[[], Awaitable[_T]]) -> _T:
+        """Attempt until there is a result, or nothing more to be tried.
+
+        Raises:
+            GameRefused, GameUnavailable, GameMisconfigured, GameOutcomeUnknown, GameProtocolError:
+                what the last attempt came to, in the light of those before it.
+        """
+        try:
+            return await attempt()
+        except ReconError as error:
+            first: ReconError | None = error
+
+        async def retold() -> _T:
+            # tenacity costs as much as half a request, so only a call that has failed pays for
+            # it: its first attempt is the one that was made above.
+            nonlocal first
+            if first is not None:
+                told, first = first, None
+                raise told
+            return await attempt()
+
+        retrying = AsyncRetrying(
+            sleep=self._sleep,
             retry=self._again,
-            wait=_FullJitter(policy, rng),
+            wait=_FullJitter(self._policy, self._rng),
             stop=self._enough,
             reraise=True,
         )
+        try:
+            return await retrying(retold)
+        except ReconError as error:
+            settled = self._settle(error)
+            if settled is error:
+                raise
+            raise settled from error
 
-    def settle(self, error: Exception) -> Exception:
+    def _settle(self, error: ReconError) -> ReconError:
         """What ``error`` means in the light of the attempts before it.
 
         Once an attempt of this call may have taken effect, a later "nothing happened" speaks of the

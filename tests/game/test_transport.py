@@ -4,26 +4,31 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import ipaddress
 import logging
+import ssl
 import traceback
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import structlog
 from aiohttp import web
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
+from recon.clock import now
 from recon.game import (
-    Answer,
-    AnswerLostError,
     GameClient,
+    GameMisconfigured,
     GameOutcomeUnknown,
     GameProtocolError,
     GameSettingsInvalid,
     GameUnavailable,
-    Outgoing,
-    RequestNotSentError,
     SigningMiddleware,
     hold_body,
 )
@@ -31,6 +36,7 @@ from recon.money import Money
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
+    from pathlib import Path
 
     from tests.game.conftest import Rig
 
@@ -190,6 +196,62 @@ def test_keys_that_cannot_travel_are_refused_without_showing_them(key: str, secr
     assert not key or key not in str(caught.value)
 
 
+async def test_a_certificate_that_nobody_vouches_for_is_for_people_and_sees_no_key(
+    open_rig: OpenRig, tmp_path: Path
+) -> None:
+    requests = 0
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal requests
+        requests += bool(await reader.read(1))
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=self_signed(tmp_path))
+    async with server:
+        rig = await open_rig(base_url=f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}")
+        with pytest.raises(GameMisconfigured) as caught:
+            await rig.client.hold("u_1001", idempotency_key="k1", body=BODY)
+
+    assert caught.value.reason == "untrusted_server"
+    assert requests == 0
+    assert len(rig.attempts) == 1
+
+
+def self_signed(folder: Path) -> ssl.SSLContext:
+    """A server's context with a certificate for 127.0.0.1 that it signed itself."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
+    address = x509.IPAddress(ipaddress.ip_address("127.0.0.1"))
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now() - timedelta(days=1))
+        .not_valid_after(now() + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([address]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    pem = folder / "server.pem"
+    pem.write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+        + certificate.public_bytes(serialization.Encoding.PEM)
+    )
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(pem)
+    return context
+
+
+async def test_a_client_is_opened_once(rig: Rig) -> None:
+    with pytest.raises(RuntimeError, match="open already"):
+        await rig.client.__aenter__()
+
+
 async def test_a_client_that_is_not_open_sends_nothing() -> None:
     client = GameClient("https://game.example", KEY, SECRET)
 
@@ -229,29 +291,3 @@ async def test_keys_and_secrets_show_nowhere(
     for text in texts:
         assert "topsecretkey" not in text
         assert "4f1d9c" not in text
-
-
-class Simulated:
-    """A network of the test's own, without sockets."""
-
-    def __init__(self, *outcomes: Answer | Exception) -> None:
-        self.outcomes = list(outcomes)
-        self.sent: list[Outgoing] = []
-
-    async def send(self, outgoing: Outgoing) -> Answer:
-        self.sent.append(outgoing)
-        outcome = self.outcomes.pop(0)
-        if isinstance(outcome, Exception):
-            raise outcome
-        return outcome
-
-
-async def test_the_same_rules_run_over_a_simulated_network(open_rig: OpenRig) -> None:
-    network = Simulated(RequestNotSentError("no route"), AnswerLostError("gone"))
-    rig = await open_rig(transport=network)
-
-    with pytest.raises(GameOutcomeUnknown):
-        await rig.client.confirm("u_1001", "h_1", "k2")
-
-    assert [sent.headers["Idempotency-Key"] for sent in network.sent] == ["k2", "k2"]
-    assert [attempt.error for attempt in rig.attempts] == ["game_unavailable", "connection_lost"]

@@ -8,11 +8,12 @@ from recon.errors import Invalid
 from recon.game import wire
 from recon.game.asking import Asking, header, must_match, quoted, segment
 from recon.game.calling import Call
-from recon.game.errors import GameProtocolError
 from recon.game.model import RoundAnswer
 from recon.money import exponent_of
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from recon.game.model import GameBalance, GameRound, GameState
     from recon.game.verdicts import Answer
 
@@ -44,10 +45,9 @@ class GameCalls(Asking):
 
     async def round(self, round_id: str) -> GameRound:
         """One round."""
-        found = (await self.round_answer(round_id)).round
-        if found is None:  # judged: without validators 304 is no answer
-            raise GameProtocolError("304 to a request without validators")
-        return found
+        path = "/api/v1/game/rounds"
+        target = f"{path}/{segment(round_id, 'round id')}"
+        return await self._get(f"{path}/{{round_id}}", target, _reader_of(round_id))
 
     async def round_answer(
         self, round_id: str, *, etag: str | None = None, last_modified: str | None = None
@@ -64,9 +64,7 @@ class GameCalls(Asking):
             new_modified = answer.headers.get("Last-Modified")
             if answer.status == _NOT_MODIFIED:
                 return RoundAnswer(None, new_etag or etag, new_modified or last_modified)
-            found = wire.read_round(answer.body)
-            must_match("round", round_id, found.round_id)
-            return RoundAnswer(found, new_etag, new_modified)
+            return RoundAnswer(_reader_of(round_id)(answer.body), new_etag, new_modified)
 
         target = f"/api/v1/game/rounds/{segment(round_id, 'round id')}"
         return await self._caller.make(
@@ -85,3 +83,12 @@ class GameCalls(Asking):
 
         path = "/api/v1/user/balance"
         return await self._get(path, f"{path}?currency={currency}", read, user_id)
+
+
+def _reader_of(round_id: str) -> Callable[[bytes], GameRound]:
+    def read(body: bytes) -> GameRound:
+        found = wire.read_round(body)
+        must_match("round", round_id, found.round_id)
+        return found
+
+    return read

@@ -264,13 +264,15 @@ async def test_a_payout_is_what_was_asked_for(rig: Rig) -> None:
         rig.game.says(200, payout),
         rig.game.says(200, payout | {"transaction_id": "x_8"}),
         rig.game.says(200, payout | {"status": "on its way"}),
+        rig.game.says(200, payout | {"amount": "0.00"}),
+        rig.game.says(200, payout | {"amount": "-23.40"}),
     )
 
     found = await rig.client.payout("u_1001", "x_9")
 
     assert found.status is PayoutStatus.COMPLETED
     assert found.completed_at == datetime(2026, 1, 1, 12, 0, 9, tzinfo=UTC)
-    for _ in range(2):
+    for _ in range(4):
         with pytest.raises(GameProtocolError):
             await rig.client.payout("u_1001", "x_9")
 
@@ -329,6 +331,21 @@ async def test_rounds_come_as_a_page(rig: Rig) -> None:
         "/api/v1/game/rounds?limit=20&before=r_77",
         "/api/v1/game/rounds?limit=50",
     ]
+
+
+async def test_a_page_of_no_rounds_is_not_asked_for(rig: Rig) -> None:
+    with pytest.raises(Invalid):
+        await rig.client.rounds(0)
+
+    assert rig.game.seen == []
+
+
+async def test_a_round_is_the_one_asked_for(rig: Rig) -> None:
+    rig.game.will(rig.game.says(200, ROUND))
+
+    assert (await rig.client.round("r_76")).status is RoundStatus.CRASHED
+    with pytest.raises(GameProtocolError, match="r_76"):
+        await rig.client.round("r_75")
 
 
 async def test_a_round_that_has_not_changed_is_not_sent_again(rig: Rig) -> None:

@@ -327,6 +327,27 @@ async def test_nothing_later_makes_a_copy_that_may_have_been_executed_undone(rig
     assert caught.value.reason == "nonce_reused"
 
 
+@pytest.mark.parametrize(
+    ("status", "code", "settled"),
+    [
+        (409, "hold_expired", True),  # a server that had executed the key would have replayed it
+        (422, "insufficient_balance", True),
+        (404, "not_found", False),
+        (403, "user_not_allowed", False),
+        (401, "invalid_api_key", False),
+    ],
+)
+async def test_only_the_bets_own_state_settles_a_copy_that_may_have_been_executed(
+    rig: Rig, status: int, code: str, *, settled: bool
+) -> None:
+    rig.game.will(rig.game.refuses(401, "nonce_reused"), rig.game.refuses(status, code))
+
+    with pytest.raises(GameRefused if settled else GameOutcomeUnknown, match=code):
+        await hold(rig)
+
+    assert len(rig.game.seen) == 2
+
+
 async def test_a_cancelled_caller_leaves_a_trace_and_no_second_request(rig: Rig) -> None:
     arrived = asyncio.Event()
 

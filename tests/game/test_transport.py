@@ -247,6 +247,11 @@ def self_signed(folder: Path) -> ssl.SSLContext:
     return context
 
 
+def test_a_timeout_of_nothing_is_refused() -> None:
+    with pytest.raises(GameSettingsInvalid):
+        GameClient("https://game.example", KEY, SECRET, timeout_s=0)
+
+
 async def test_a_client_is_opened_once(rig: Rig) -> None:
     with pytest.raises(RuntimeError, match="open already"):
         await rig.client.__aenter__()

@@ -12,8 +12,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from recon.sandbox.psp import handlers, stripe_api
-from recon.sandbox.psp.courier import Timing
 from recon.sandbox.psp.endpoints import settings_lines
+from recon.sandbox.psp.shipment import Timing
 from recon.sandbox.psp.simulation import PSP, Simulation
 
 if TYPE_CHECKING:

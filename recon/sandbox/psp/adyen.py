@@ -20,18 +20,16 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Final
 
 from recon.errors import Invalid
+from recon.sandbox.psp.drawing import ALPHANUMERIC, identifier
 from recon.sandbox.psp.model import (
-    DIGITS,
-    LETTERS,
     Endpoint,
     Event,
     Fact,
     FactKind,
     Payment,
     SignedRequest,
-    identifier,
-    provider_units,
 )
+from recon.sandbox.psp.units import provider_units
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -226,7 +224,7 @@ def _reason(fact: Fact, code: str) -> str:
 
 
 def _psp_reference(random: Random) -> str:
-    return identifier(random, 16, DIGITS + LETTERS)
+    return identifier(random, 16, ALPHANUMERIC)
 
 
 def _key(hex_key: str) -> bytes:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import wraps
-from typing import TYPE_CHECKING, Annotated, Final, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 import msgspec
 from aiohttp import web
@@ -11,13 +11,15 @@ from aiohttp import web
 from recon.clock import new_id
 from recon.errors import Conflict, Invalid, NotFound, ReconError, Unprocessable
 from recon.sandbox.psp.endpoints import Configuration
+from recon.sandbox.psp.pay import NewPayment, deposit, withdraw
 from recon.sandbox.psp.simulation import PSP
+from recon.sandbox.psp.take_back import NewChargeback, NewRefund, charge_back, refund
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from recon.sandbox.psp.model import Endpoint
-    from recon.sandbox.psp.payments import Made
+    from recon.sandbox.psp.payments import Made, Payments
     from recon.sandbox.psp.simulation import Simulation
 
     Handler = Callable[[web.Request], Awaitable[web.Response]]
@@ -28,36 +30,7 @@ STATUSES: Final = ((NotFound, 404), (Conflict, 409), (Unprocessable, 422), (Inva
 MOST_LISTED: Final = 1000
 ENDPOINT: Final = "/sandbox/psp/{endpoint:[a-z][a-z0-9_]*}"
 
-Name = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
 Body = TypeVar("Body", bound=msgspec.Struct)
-
-
-class NewPayment(msgspec.Struct, forbid_unknown_fields=True):
-    """The body of ``POST …/deposits`` and ``POST …/withdrawals``."""
-
-    user_id: Name
-    amount: str
-    currency: str
-    reference: Name
-    outcome: str | None = None
-    faults: list[str] | None = None
-
-
-class NewRefund(msgspec.Struct, forbid_unknown_fields=True):
-    """The body of ``POST …/refunds``."""
-
-    payment_id: str
-    amount: str | None = None
-    outcome: str = "succeeded"
-    faults: list[str] | None = None
-
-
-class NewChargeback(msgspec.Struct, forbid_unknown_fields=True):
-    """The body of ``POST …/chargebacks``."""
-
-    payment_id: str
-    outcome: str = "lost"
-    faults: list[str] | None = None
 
 
 def answering(handler: Handler) -> Handler:
@@ -85,10 +58,10 @@ def routes() -> list[web.RouteDef]:
         web.get("/sandbox/psp/deliveries", answering(show_deliveries)),
         web.post("/sandbox/psp/settle", answering(settle)),
         web.put(ENDPOINT, answering(configure)),
-        web.post(f"{ENDPOINT}/deposits", answering(deposit)),
-        web.post(f"{ENDPOINT}/withdrawals", answering(withdraw)),
-        web.post(f"{ENDPOINT}/refunds", answering(refund)),
-        web.post(f"{ENDPOINT}/chargebacks", answering(charge_back)),
+        web.post(f"{ENDPOINT}/deposits", answering(make_deposit)),
+        web.post(f"{ENDPOINT}/withdrawals", answering(make_withdrawal)),
+        web.post(f"{ENDPOINT}/refunds", answering(make_refund)),
+        web.post(f"{ENDPOINT}/chargebacks", answering(make_chargeback)),
     ]
 
 
@@ -123,59 +96,32 @@ async def configure(request: web.Request) -> web.Response:
     return web.json_response(_shown(psp, endpoint))
 
 
-async def deposit(request: web.Request) -> web.Response:
+async def make_deposit(request: web.Request) -> web.Response:
     """A player pays in; 202 while the service and the game are being told."""
     wanted = await _body(request, NewPayment)
-    made = request.config_dict[PSP].payments.deposit(
-        request.match_info["endpoint"],
-        user_id=wanted.user_id,
-        amount=wanted.amount,
-        currency=wanted.currency,
-        reference=wanted.reference,
-        outcome=wanted.outcome or "succeeded",
-        forced=wanted.faults,
-    )
-    return _accepted(made)
+    return _accepted(deposit(*_where(request), wanted))
 
 
-async def withdraw(request: web.Request) -> web.Response:
+async def make_withdrawal(request: web.Request) -> web.Response:
     """A player takes money out; 202 as above."""
     wanted = await _body(request, NewPayment)
-    made = request.config_dict[PSP].payments.withdraw(
-        request.match_info["endpoint"],
-        user_id=wanted.user_id,
-        amount=wanted.amount,
-        currency=wanted.currency,
-        reference=wanted.reference,
-        outcome=wanted.outcome,
-        forced=wanted.faults,
-    )
-    return _accepted(made)
+    return _accepted(withdraw(*_where(request), wanted))
 
 
-async def refund(request: web.Request) -> web.Response:
+async def make_refund(request: web.Request) -> web.Response:
     """Give a deposit back, whole or in part; 202 as above."""
     wanted = await _body(request, NewRefund)
-    made = request.config_dict[PSP].payments.refund(
-        request.match_info["endpoint"],
-        payment_id=wanted.payment_id,
-        amount=wanted.amount,
-        outcome=wanted.outcome,
-        forced=wanted.faults,
-    )
-    return _accepted(made)
+    return _accepted(refund(*_where(request), wanted))
 
 
-async def charge_back(request: web.Request) -> web.Response:
+async def make_chargeback(request: web.Request) -> web.Response:
     """Let a player's bank take a deposit back; 202 as above."""
     wanted = await _body(request, NewChargeback)
-    made = request.config_dict[PSP].payments.charge_back(
-        request.match_info["endpoint"],
-        payment_id=wanted.payment_id,
-        outcome=wanted.outcome,
-        forced=wanted.faults,
-    )
-    return _accepted(made)
+    return _accepted(charge_back(*_where(request), wanted))
+
+
+def _where(request: web.Request) -> tuple[Payments, str]:
+    return request.config_dict[PSP].payments, request.match_info["endpoint"]
 
 
 async def _body(request: web.Request, shape: type[Body]) -> Body:

@@ -4,20 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from hashlib import sha256
-from random import Random
 from typing import TYPE_CHECKING, Literal, Protocol
-
-from recon.errors import Invalid
-from recon.money import exponent_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
+    from random import Random
 
 __all__ = [
-    "DIGITS",
-    "LETTERS",
     "Direction",
     "Effect",
     "Endpoint",
@@ -28,18 +22,9 @@ __all__ = [
     "Payment",
     "Provider",
     "SignedRequest",
-    "identifier",
-    "provider_units",
-    "seeded",
 ]
 
-DIGITS = "0123456789"
-LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-
 Direction = Literal["deposit", "withdrawal"]
-
-MOST_DECIMALS = 3
-"""Of a currency that card providers know; those with more are crypto-assets."""
 
 
 class GameBackend(Protocol):
@@ -227,42 +212,3 @@ class Provider(Protocol):
             forged: sign with a key that nobody has.
         """
         ...
-
-
-def seeded(seed: int, *label: object) -> Random:
-    """A generator of its own for a label, so that no order of calls changes what it draws."""
-    text = "\n".join([str(seed), *map(str, label)])
-    return Random(sha256(text.encode()).digest())  # noqa: S311 - repeatable, which no secret is
-
-
-def identifier(random: Random, length: int, alphabet: str) -> str:
-    """``length`` characters of an alphabet."""
-    return "".join(random.choices(alphabet, k=length))
-
-
-def provider_units(amount_minor: int, currency: str, exceptions: Mapping[str, int]) -> int:
-    """An amount in the provider's minor units.
-
-    Args:
-        amount_minor: ISO minor units.
-        currency: its code.
-        exceptions: the provider's decimal places where they differ from ISO 4217.
-
-    Raises:
-        Invalid: ``unsupported_currency``; ``invalid_amount`` when the provider has fewer places
-            than the amount needs.
-    """
-    ours = exponent_of(currency)
-    if ours > MOST_DECIMALS:
-        raise Invalid(f"this provider does not take {currency}", code="unsupported_currency")
-    theirs = exceptions.get(currency, ours)
-    if theirs >= ours:
-        factor: int = 10 ** (theirs - ours)
-        return amount_minor * factor
-    divisor: int = 10 ** (ours - theirs)
-    units, rest = divmod(amount_minor, divisor)
-    if rest:
-        raise Invalid(
-            f"this provider takes {currency} with {theirs} decimal places", code="invalid_amount"
-        )
-    return units

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from recon.errors import Unprocessable
 from recon.sandbox.psp.model import FactKind
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 __all__ = [
     "CHARGEBACKS",
     "DEPOSITS",
     "REFUNDS",
     "Step",
+    "way",
     "withdrawal_steps",
 ]
 
@@ -91,10 +95,18 @@ def withdrawal_steps(outcome: str, *, pays_out: bool) -> tuple[Step, ...]:
     Raises:
         Unprocessable: ``unsupported_outcome``.
     """
-    ways = WITHDRAWALS if pays_out else UNCONFIRMED_WITHDRAWALS
+    return way(WITHDRAWALS if pays_out else UNCONFIRMED_WITHDRAWALS, outcome)
+
+
+def way(ways: Mapping[str, tuple[Step, ...]], outcome: str) -> tuple[Step, ...]:
+    """The steps to an outcome.
+
+    Raises:
+        Unprocessable: ``unsupported_outcome``, naming those that there are.
+    """
     try:
         return ways[outcome]
     except KeyError:
         raise Unprocessable(
-            f"withdrawals here end {', '.join(ways)}, not {outcome}", code="unsupported_outcome"
+            f"the outcome here is one of {', '.join(ways)}", code="unsupported_outcome"
         ) from None

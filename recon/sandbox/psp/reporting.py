@@ -9,17 +9,19 @@ from typing import TYPE_CHECKING
 
 from recon.clock import now
 from recon.money import exponent_of
-from recon.sandbox.psp.courier import Shipment, ShipmentState
-from recon.sandbox.psp.model import Fact, FactKind, seeded
+from recon.sandbox.psp.drawing import seeded
+from recon.sandbox.psp.model import Fact, FactKind
+from recon.sandbox.psp.shipment import Shipment, ShipmentState
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from random import Random
 
-    from recon.sandbox.psp.courier import Courier, Timing
+    from recon.sandbox.psp.courier import Courier
     from recon.sandbox.psp.endpoints import Endpoints
     from recon.sandbox.psp.model import Effect, Event, GameBackend, Payment
     from recon.sandbox.psp.plan import Step
+    from recon.sandbox.psp.shipment import Timing
 
 __all__ = ["Report", "Reporter"]
 

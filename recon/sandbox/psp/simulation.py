@@ -7,17 +7,18 @@ from typing import TYPE_CHECKING, TypedDict
 
 from aiohttp import web
 
-from recon.sandbox.psp.courier import Courier, ShipmentState
+from recon.sandbox.psp.courier import Courier
 from recon.sandbox.psp.endpoints import Endpoints
 from recon.sandbox.psp.payments import Payments
 from recon.sandbox.psp.reporting import Reporter
+from recon.sandbox.psp.shipment import ShipmentState
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from recon.sandbox.faults import Faults
-    from recon.sandbox.psp.courier import Timing
     from recon.sandbox.psp.model import GameBackend
+    from recon.sandbox.psp.shipment import Timing
 
 __all__ = ["PSP", "Counts", "Simulation"]
 

@@ -22,16 +22,14 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from recon.clock import format_time
 from recon.errors import Invalid
 from recon.money import format_minor
+from recon.sandbox.psp.drawing import BASE62, identifier
 from recon.sandbox.psp.model import (
-    DIGITS,
-    LETTERS,
     Endpoint,
     Event,
     Fact,
     FactKind,
     Payment,
     SignedRequest,
-    identifier,
 )
 
 if TYPE_CHECKING:
@@ -41,7 +39,6 @@ if TYPE_CHECKING:
 
 __all__ = ["StandardWebhooks", "public_key", "sign_v1", "sign_v1a"]
 
-ALPHABET: Final = DIGITS + LETTERS + LETTERS.lower()
 SEED_BYTES: Final = 32
 LEAST_BYTES: Final = 24
 MOST_BYTES: Final = 64
@@ -96,14 +93,14 @@ class StandardWebhooks:
 
     def identify(self, payment: Payment, random: Random) -> None:
         """Name the payment ``pay_…``, and a withdrawal's payout ``po_…``."""
-        payment.payment_id = "pay_" + identifier(random, 24, ALPHABET)
+        payment.payment_id = "pay_" + identifier(random, 24, BASE62)
         if payment.direction == "withdrawal":
-            payment.effect_id = "po_" + identifier(random, 24, ALPHABET)
+            payment.effect_id = "po_" + identifier(random, 24, BASE62)
 
     def effect_id(self, kind: FactKind, random: Random) -> str:
         """``rf_…`` for a refund, ``dsp_…`` for a dispute."""
         prefix = "rf_" if kind is FactKind.REFUNDED else "dsp_"
-        return prefix + identifier(random, 24, ALPHABET)
+        return prefix + identifier(random, 24, BASE62)
 
     def reports(self, kind: FactKind) -> bool:
         """Everything that the contract's body has a type for."""
@@ -161,7 +158,7 @@ def _signed_bytes(message_id: str, timestamp: int, body: bytes) -> bytes:
 
 
 def _message_id(random: Random) -> str:
-    return "msg_" + identifier(random, 27, ALPHABET)
+    return "msg_" + identifier(random, 27, BASE62)
 
 
 def _other(secret: str) -> str:

@@ -17,9 +17,8 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Final
 
 from recon.errors import Invalid
+from recon.sandbox.psp.drawing import BASE62, identifier
 from recon.sandbox.psp.model import (
-    DIGITS,
-    LETTERS,
     Effect,
     Endpoint,
     Event,
@@ -27,10 +26,9 @@ from recon.sandbox.psp.model import (
     FactKind,
     Payment,
     SignedRequest,
-    identifier,
-    provider_units,
 )
 from recon.sandbox.psp.stripe_objects import dispute, payment_intent, payout, refund, stripe_id
+from recon.sandbox.psp.units import provider_units
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -64,8 +62,6 @@ DISPUTES: Final = {
     FactKind.DISPUTE_WON: ("closed", "won"),
 }
 """The event after ``charge.dispute.`` and the dispute's status in it."""
-
-ALPHABET: Final = DIGITS + LETTERS + LETTERS.lower()
 
 
 def sign(secret: str, timestamp: int, body: bytes) -> str:
@@ -207,4 +203,4 @@ def _event(name: str, fact: Fact, shown: Mapping[str, object], random: Random) -
 
 
 def _drawn(prefix: str, random: Random) -> str:
-    return f"{prefix}_3" + identifier(random, 23, ALPHABET)
+    return f"{prefix}_3" + identifier(random, 23, BASE62)

@@ -10,13 +10,13 @@ from operator import ge, gt, le, lt
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from recon.errors import Invalid
-from recon.sandbox.psp.courier import ShipmentState
+from recon.sandbox.psp.shipment import ShipmentState
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from recon.sandbox.psp.courier import Shipment
     from recon.sandbox.psp.model import Event
+    from recon.sandbox.psp.shipment import Shipment
 
 __all__ = ["Listed", "list_events", "of_shipments"]
 

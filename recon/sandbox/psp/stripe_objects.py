@@ -11,14 +11,12 @@ from datetime import timedelta
 from hashlib import sha256
 from typing import TYPE_CHECKING, Final
 
-from recon.sandbox.psp.model import DIGITS, LETTERS, identifier, seeded
+from recon.sandbox.psp.drawing import BASE62, identifier, seeded
 
 if TYPE_CHECKING:
     from recon.sandbox.psp.model import Effect, Fact, Payment
 
 __all__ = ["dispute", "payment_intent", "payout", "refund", "stripe_id"]
-
-ALPHABET: Final = DIGITS + LETTERS + LETTERS.lower()
 
 EVIDENCE: Final = (
     "access_activity_log",
@@ -53,7 +51,7 @@ EVIDENCE: Final = (
 
 def stripe_id(prefix: str, of: str) -> str:
     """An id that belongs to another for ever, such as a payment's method or balance transaction."""
-    return f"{prefix}_1" + identifier(seeded(0, prefix, of), 23, ALPHABET)
+    return f"{prefix}_1" + identifier(seeded(0, prefix, of), 23, BASE62)
 
 
 def payment_intent(fact: Fact, amount: int, status: str) -> dict[str, object]:

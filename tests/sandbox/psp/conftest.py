@@ -67,6 +67,7 @@ class Receiver:
     deliveries: list[Delivery] = field(default_factory=list)
     refuse: deque[int] = field(default_factory=deque)
     verify: Callable[[Delivery], bool] | None = None
+    answer_after_s: float = 0.0
 
     async def take(self, request: web.Request) -> web.Response:
         """Write a delivery down."""
@@ -74,6 +75,7 @@ class Receiver:
         endpoint = request.match_info["endpoint"]
         at = asyncio.get_running_loop().time()
         body = await request.read()
+        await asyncio.sleep(self.answer_after_s)
         taken = Delivery(endpoint, dict(request.headers), body, status, at)
         if status == 200 and self.verify is not None and not self.verify(taken):
             status = 401

@@ -85,6 +85,47 @@ async def test_settle_waits_for_what_is_late(sandbox: Sandbox) -> None:
     assert len(sandbox.receiver.deliveries) == 1
 
 
+async def test_a_game_that_breaks_is_told_on_and_the_service_is_told_all_the_same(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise ArithmeticError("the game is down")
+
+    monkeypatch.setattr(sandbox.game, "credit", broken)
+    await sandbox.deposit("adyen", faults=[])
+    counts = await sandbox.settle()
+
+    assert counts["crashes"] == ["ArithmeticError: the game is down"]
+    assert sandbox.receiver.types == ["AUTHORISATION"]
+
+
+async def test_deliveries_under_way_are_dropped_when_the_sandbox_stops(
+    start: Callable[..., Awaitable[Sandbox]],
+) -> None:
+    sandbox = await start(timing=replace(FAST, spread_s=60.0))
+    await sandbox.deposit("stripe", faults=[])
+    status, shown = await sandbox.get()
+    await sandbox.client.close()
+
+    assert status == 200
+    assert shown["endpoints"][0]["counts"]["on_the_way"] == 3
+    assert sandbox.receiver.deliveries == []
+
+
+async def test_attempts_are_listed_by_payment(sandbox: Sandbox) -> None:
+    made = await sandbox.deposit("stripe", reference="d1", faults=[])
+    await sandbox.deposit("standard", reference="d1", faults=[])
+    await sandbox.settle()
+    _, one = await sandbox.get(f"/deliveries?payment_id={made['payment_id']}")
+    _, other = await sandbox.get("/deliveries?endpoint=standard")
+
+    assert [row["type"] for row in one["deliveries"]] == [
+        "payment_intent.processing",
+        "payment_intent.succeeded",
+    ]
+    assert [row["endpoint"] for row in other["deliveries"]] == ["standard", "standard"]
+
+
 async def test_without_an_address_nothing_is_sent_and_the_game_is_told(
     start: Callable[..., Awaitable[Sandbox]],
 ) -> None:

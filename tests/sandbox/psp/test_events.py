@@ -63,6 +63,34 @@ async def test_stripe_refunds_and_disputes_point_at_the_payment_and_name_no_play
     assert sandbox.game.amounts == [2000, -500, -1500, 1500]
 
 
+async def test_a_stripe_refund_that_fails_gives_the_money_back(sandbox: Sandbox) -> None:
+    made = await sandbox.deposit("stripe")
+    await sandbox.settle()
+    refund = {"payment_id": made["payment_id"], "amount": "5.00", "outcome": "failed"}
+    await sandbox.post("stripe/refunds", refund)
+    await sandbox.settle()
+    whole = await sandbox.post("stripe/refunds", {"payment_id": made["payment_id"]})
+    await sandbox.settle()
+
+    assert sandbox.receiver.types[2:5] == ["refund.created", "refund.updated", "refund.failed"]
+    failed = sandbox.receiver.deliveries[4].document["data"]["object"]
+    assert (failed["status"], failed["failure_reason"]) == ("failed", "lost_or_stolen_card")
+    last = sandbox.receiver.deliveries[-1].document["data"]["object"]
+    assert (last["id"], last["amount"]) == (whole["effect_id"], 2000)
+    assert sandbox.game.amounts == [2000, -500, 500, -2000]
+
+
+async def test_stripe_refunds_are_pending_at_first_or_succeed_at_once(sandbox: Sandbox) -> None:
+    for number in range(8):
+        made = await sandbox.deposit("stripe", reference=f"d{number}")
+        await sandbox.post("stripe/refunds", {"payment_id": made["payment_id"]})
+    await sandbox.settle()
+
+    created = [row for row in sandbox.receiver.deliveries if row.type == "refund.created"]
+    statuses = {row.document["data"]["object"]["status"] for row in created}
+    assert statuses == {"pending", "succeeded"}
+
+
 @pytest.mark.parametrize(
     ("endpoint", "outcome", "types", "game"),
     [
@@ -285,6 +313,7 @@ async def test_amounts_travel_in_each_provider_s_own_units(
             {"faults": ["webhook_wrong_amount", "game_update_lost"]},
             "fault_not_possible",
         ),
+        ("standard", {"faults": ["webhook_lost", "webhook_late"]}, "fault_not_possible"),
         ("standard", {"outcome": "failed", "faults": ["webhook_lost"]}, "fault_not_possible"),
         ("adyen", {"faults": ["webhook_reordered"]}, "fault_not_possible"),
     ],

@@ -8,11 +8,12 @@ wallet and life of a difference. `run_here` drives a whole run inside the callin
 
 from recon.reconciliation.climb import climb
 from recon.reconciliation.compare import Comparison
-from recon.reconciliation.drive import resume_stale_ranges, run_here
+from recon.reconciliation.drive import climb_all, resume_stale_ranges, run_here
 from recon.reconciliation.model import (
     Cause,
     Discrepancy,
     Evidence,
+    Reconciler,
     Run,
     RunScope,
     RunState,
@@ -36,12 +37,14 @@ __all__ = [
     "Discrepancy",
     "DiscrepancyFilter",
     "Evidence",
+    "Reconciler",
     "Run",
     "RunScope",
     "RunState",
     "Severity",
     "Status",
     "climb",
+    "climb_all",
     "count_open",
     "list_discrepancies",
     "list_runs",

@@ -34,7 +34,7 @@ _CRITICAL_FROM = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """``difference = explained + unexplained``, the facts behind it, and the cause that they name."""
+    """``difference = explained + unexplained``, the facts behind it and the cause they name."""
 
     explained: int
     unexplained: int

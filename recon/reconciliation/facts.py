@@ -72,9 +72,7 @@ async def gather(reconciler: Reconciler, look: Comparison) -> Facts:
     return Facts(candidates, looked_at)
 
 
-async def _agreed_version(
-    connection: asyncpg.Connection[Any], user_id: str, currency: str
-) -> int:
+async def _agreed_version(connection: asyncpg.Connection[Any], user_id: str, currency: str) -> int:
     version: int | None = await connection.fetchval(
         load("recon.reconciliation", "agreed_version"), user_id, currency
     )
@@ -186,9 +184,7 @@ async def _of_bet(reconciler: Reconciler, user_id: str, bet: UnsettledBet) -> li
         if asked.status is BetStatus.VOID:
             told = f"bet {bet.bet_id} is void at the game, its stake not yet returned here"
             return [
-                Evidence(
-                    "bet", str(bet.bet_id), stake, bet.updated_at, told, Cause.UNRESOLVED_BET
-                )
+                Evidence("bet", str(bet.bet_id), stake, bet.updated_at, told, Cause.UNRESOLVED_BET)
             ]
         if asked.payout_transaction_id is None:
             return []

@@ -1,0 +1,209 @@
+"""Climb the ladder: look again at a run's suspects until each is confirmed or cleared."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import structlog
+
+from recon.clock import now
+from recon.db import load
+from recon.reconciliation.explain import explain
+from recon.reconciliation.facts import gather
+from recon.reconciliation.ladder import gave_up, has_stood, next_look
+from recon.reconciliation.look import Look, LookState, look
+from recon.reconciliation.record import (
+    record_agreements,
+    record_discrepancy,
+    record_unsettled,
+)
+
+if TYPE_CHECKING:
+    from datetime import datetime
+    from uuid import UUID
+
+    import asyncpg
+
+    from recon.reconciliation.model import Reconciler
+
+__all__ = ["climb"]
+
+log = structlog.get_logger(__name__)
+
+_AT_ONCE = 200
+_LEASE = timedelta(seconds=60)
+
+
+@dataclass(frozen=True, slots=True)
+class _Suspect:
+    user_id: str
+    currency: str
+    available_difference: int
+    held_difference: int
+    since: datetime
+    first_seen_at: datetime
+
+
+async def climb(reconciler: Reconciler, run_id: UUID, *, dry_run: bool = False) -> datetime | None:
+    """Look again at every suspect of a run that is due, and end the run when none is left.
+
+    Returns:
+        When the next suspect is due; ``None`` when the run has none.
+    """
+    while True:
+        async with reconciler.pool.acquire() as connection:
+            at = now()
+            rows = await connection.fetch(
+                load("recon.reconciliation", "claim_suspects"),
+                *(run_id, at, at + _LEASE, _AT_ONCE),
+            )
+        if not rows:
+            break
+        asking = asyncio.Semaphore(reconciler.concurrency)
+
+        async def one(row: asyncpg.Record, asking: asyncio.Semaphore = asking) -> None:
+            async with asking:
+                await _look_again(reconciler, run_id, _suspect(row), dry_run=dry_run)
+
+        await asyncio.gather(*(one(row) for row in rows))
+    async with reconciler.pool.acquire() as connection:
+        ended = await connection.fetchval(load("recon.reconciliation", "finish_run"), run_id)
+        if ended is not None:
+            log.info("run_ended", run_id=str(run_id), state=ended)
+        due: datetime | None = await connection.fetchval(
+            load("recon.reconciliation", "next_due"), run_id
+        )
+    return due
+
+
+async def _look_again(
+    reconciler: Reconciler, run_id: UUID, suspect: _Suspect, *, dry_run: bool
+) -> None:
+    seen = await look(reconciler, suspect.user_id, suspect.currency)
+    at = now()
+    grace = reconciler.grace
+    if seen.state is LookState.AGREES:
+        await _decide(reconciler, run_id, seen, agreed=1, dry_run=dry_run)
+    elif seen.state is LookState.UNANSWERED:
+        if has_stood(at, suspect.first_seen_at, grace):
+            await _decide(reconciler, run_id, seen, not_compared=1, dry_run=dry_run)
+        else:
+            await _keep(reconciler, run_id, suspect, "unanswered", at, seen.reason)
+    else:
+        suspect = _with_difference(suspect, seen, at)
+        at_rest = seen.state is LookState.DIFFERS or gave_up(at, suspect.first_seen_at, grace)
+        if at_rest and seen.state is not LookState.MOVING and has_stood(at, suspect.since, grace):
+            await _confirm(reconciler, run_id, suspect, seen, dry_run=dry_run)
+        elif gave_up(at, suspect.first_seen_at, grace):
+            await _decide(reconciler, run_id, seen, in_flight=1, dry_run=dry_run)
+        else:
+            state = "differs" if seen.state is LookState.DIFFERS else "in_flight"
+            await _keep(reconciler, run_id, suspect, state, at, seen.reason)
+
+
+def _with_difference(suspect: _Suspect, seen: Look, at: datetime) -> _Suspect:
+    """The suspect with the difference that stands now; another than before starts anew.
+
+    A look at a moving wallet says nothing about its difference and changes nothing.
+    """
+    found = seen.comparison
+    if found is None or seen.state is LookState.MOVING:
+        return suspect
+    if (found.available_difference, found.held_difference) == (
+        suspect.available_difference,
+        suspect.held_difference,
+    ):
+        return suspect
+    return replace(
+        suspect,
+        available_difference=found.available_difference,
+        held_difference=found.held_difference,
+        since=at,
+    )
+
+
+async def _confirm(
+    reconciler: Reconciler, run_id: UUID, suspect: _Suspect, seen: Look, *, dry_run: bool
+) -> None:
+    if seen.comparison is None:
+        raise ValueError("only a look with a comparison can be confirmed")
+    facts = await gather(reconciler, seen.comparison)
+    explanation = explain(seen.comparison.difference, facts.candidates)
+    async with reconciler.pool.acquire() as connection, connection.transaction():
+        if not await _drop(connection, run_id, suspect.user_id, suspect.currency):
+            return
+        if not dry_run:
+            await record_discrepancy(
+                connection,
+                run_id,
+                seen.comparison,
+                explanation,
+                looked_at=facts.looked_at,
+                since=suspect.since,
+            )
+        await connection.execute(load("recon.reconciliation", "count_wallets"), run_id, 0, 1, 0, 0)
+
+
+async def _decide(
+    reconciler: Reconciler,
+    run_id: UUID,
+    seen: Look,
+    *,
+    agreed: int = 0,
+    in_flight: int = 0,
+    not_compared: int = 0,
+    dry_run: bool,
+) -> None:
+    async with reconciler.pool.acquire() as connection, connection.transaction():
+        if not await _drop(connection, run_id, seen.user_id, seen.currency):
+            return
+        if not dry_run and agreed:
+            await record_agreements(connection, [seen], actor=f"run:{run_id}")
+        elif not dry_run:
+            await record_unsettled(connection, seen.user_id, seen.currency)
+        await connection.execute(
+            load("recon.reconciliation", "count_wallets"),
+            *(run_id, agreed, 0, in_flight, not_compared),
+        )
+
+
+async def _keep(
+    reconciler: Reconciler,
+    run_id: UUID,
+    suspect: _Suspect,
+    state: str,
+    at: datetime,
+    reason: str | None,
+) -> None:
+    async with reconciler.pool.acquire() as connection:
+        await connection.execute(
+            load("recon.reconciliation", "keep_suspect"),
+            *(run_id, suspect.user_id, suspect.currency, state),
+            *(Decimal(suspect.available_difference), Decimal(suspect.held_difference)),
+            *(suspect.since, next_look(at, suspect.since, reconciler.grace), reason),
+        )
+
+
+async def _drop(
+    connection: asyncpg.Connection[Any], run_id: UUID, user_id: str, currency: str
+) -> bool:
+    """Take the suspect off the ladder; not if somebody else has."""
+    dropped = await connection.fetchval(
+        load("recon.reconciliation", "drop_suspect"), run_id, user_id, currency
+    )
+    return dropped is not None
+
+
+def _suspect(row: asyncpg.Record) -> _Suspect:
+    return _Suspect(
+        user_id=row["user_id"],
+        currency=row["currency"],
+        available_difference=int(row["available_difference"]),
+        held_difference=int(row["held_difference"]),
+        since=row["since"],
+        first_seen_at=row["first_seen_at"],
+    )

@@ -1,0 +1,177 @@
+"""The internal API's runs and discrepancies."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+from uuid import UUID
+
+import msgspec
+from aiohttp import web
+
+from recon.db import POOL
+from recon.errors import Invalid, NotFound
+from recon.http import (
+    Cursor,
+    Problem,
+    Scope,
+    decode,
+    json_response,
+    operation,
+    page_response,
+    principal_of,
+)
+from recon.reconciliation.model import Cause, RunScope, Status
+from recon.reconciliation.read import (
+    DiscrepancyFilter,
+    list_discrepancies,
+    list_runs,
+    read_discrepancy,
+    read_run,
+)
+from recon.reconciliation.start import start_run
+from recon.reconciliation.views import DiscrepancyView, RunView, discrepancy_view, run_view
+
+__all__ = ["RunRequest", "filter_of", "routes", "uuid_of"]
+
+routes = web.RouteTableDef()
+
+Choice = TypeVar("Choice", Status, Cause)
+
+
+class RunRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Which wallets to compare; ``users`` only with the scope ``users``."""
+
+    scope: RunScope = RunScope.CHANGED
+    users: list[str] = []
+
+
+class RunPage(msgspec.Struct, frozen=True):
+    """A page of runs, newest first."""
+
+    items: list[RunView]
+    next_cursor: str | None
+
+
+class DiscrepancyPage(msgspec.Struct, frozen=True):
+    """A page of discrepancies, newest first."""
+
+    items: list[DiscrepancyView]
+    next_cursor: str | None
+
+
+@routes.post("/api/v1/reconciliation/runs")
+@operation(
+    scope=Scope.RUN_RECONCILIATION,
+    body=RunRequest,
+    answers={201: RunView, 400: Problem, 409: Problem, 422: Problem},
+)
+async def start(request: web.Request) -> web.Response:
+    """Start a run; workers sweep it, ask for it again to see how far it is."""
+    wanted = decode(await request.read() or b"{}", RunRequest)
+    pool = request.config_dict[POOL]
+    caller = principal_of(request)
+    run_id = await start_run(
+        pool, wanted.scope, users=wanted.users, trigger=f"api:{caller.principal_id}"
+    )
+    async with pool.acquire() as connection:
+        run = await read_run(connection, run_id)
+    location = {"Location": f"/api/v1/reconciliation/runs/{run_id}"}
+    return json_response(run_view(run), status=201, headers=location)
+
+
+@routes.get("/api/v1/reconciliation/runs")
+@operation(scope=Scope.READ_DISCREPANCY, answers={200: RunPage, 400: Problem})
+async def runs(request: web.Request) -> web.Response:
+    """Runs, newest first."""
+    cursor = Cursor.of(request)
+    before = None if cursor.after is None else uuid_of(cursor.after, "cursor")
+    async with request.config_dict[POOL].acquire() as connection:
+        found = await list_runs(connection, before=before, limit=cursor.limit + 1)
+    shown = found[: cursor.limit]
+    last = str(shown[-1].run_id) if len(found) > len(shown) else None
+    return page_response(request, [run_view(run) for run in shown], cursor=cursor, last=last)
+
+
+@routes.get("/api/v1/reconciliation/runs/{run_id}")
+@operation(scope=Scope.READ_DISCREPANCY, answers={200: RunView, 404: Problem})
+async def run(request: web.Request) -> web.Response:
+    """One run."""
+    run_id = uuid_of(request.match_info["run_id"], "run")
+    async with request.config_dict[POOL].acquire() as connection:
+        found = await read_run(connection, run_id)
+    return json_response(run_view(found))
+
+
+@routes.get("/api/v1/discrepancies")
+@operation(
+    scope=Scope.READ_DISCREPANCY,
+    answers={200: DiscrepancyPage, 400: Problem},
+    query={
+        "status": "one or more, separated by commas",
+        "cause": "one or more, separated by commas",
+        "user_id": "only this player's",
+        "run_id": "only what this run saw",
+        "currency": "only this currency",
+    },
+)
+async def discrepancies(request: web.Request) -> web.Response:
+    """Discrepancies that match every filter, newest first."""
+    cursor = Cursor.of(request)
+    before = None if cursor.after is None else uuid_of(cursor.after, "cursor")
+    async with request.config_dict[POOL].acquire() as connection:
+        found = await list_discrepancies(
+            connection, filter_of(request), before=before, limit=cursor.limit + 1
+        )
+    shown = found[: cursor.limit]
+    last = str(shown[-1].discrepancy_id) if len(found) > len(shown) else None
+    return page_response(
+        request, [discrepancy_view(one) for one in shown], cursor=cursor, last=last
+    )
+
+
+@routes.get("/api/v1/discrepancies/{discrepancy_id}")
+@operation(scope=Scope.READ_DISCREPANCY, answers={200: DiscrepancyView, 404: Problem})
+async def discrepancy(request: web.Request) -> web.Response:
+    """One discrepancy with its evidence."""
+    discrepancy_id = uuid_of(request.match_info["discrepancy_id"], "discrepancy")
+    async with request.config_dict[POOL].acquire() as connection:
+        found = await read_discrepancy(connection, discrepancy_id)
+    return json_response(discrepancy_view(found))
+
+
+def filter_of(request: web.Request) -> DiscrepancyFilter:
+    """The filter in a request's query.
+
+    Raises:
+        Invalid: ``invalid_filter`` with what is allowed.
+    """
+    run_id = request.query.get("run_id")
+    return DiscrepancyFilter(
+        statuses=_choices(request.query.get("status"), Status),
+        causes=_choices(request.query.get("cause"), Cause),
+        user_id=request.query.get("user_id") or None,
+        run_id=uuid_of(run_id, "run") if run_id else None,
+        currency=request.query.get("currency") or None,
+    )
+
+
+def uuid_of(text: str, what: str) -> UUID:
+    """An id in a path or a query.
+
+    Raises:
+        NotFound: it is no id of ours, so nothing has it.
+    """
+    try:
+        return UUID(text)
+    except ValueError:
+        raise NotFound(f"there is no {what} {text[:64]!r}", code=f"{what}_not_found") from None
+
+
+def _choices(text: str | None, kind: type[Choice]) -> tuple[Choice, ...] | None:
+    if not text:
+        return None
+    try:
+        return tuple(kind(part) for part in text.split(","))
+    except ValueError:
+        known = ", ".join(kind)
+        raise Invalid(f"{text[:64]!r} is none of {known}", code="invalid_filter") from None

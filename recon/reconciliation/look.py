@@ -1,0 +1,131 @@
+"""Look at wallets: the ledger's snapshot, the game's answer, and the snapshot again."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from recon.db import load
+from recon.errors import Unavailable
+from recon.game import GameRefused, Refusal
+from recon.reconciliation.compare import Comparison, GameSays, Snapshot, Verdict, compare
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import asyncpg
+
+    from recon.db import Pool
+    from recon.reconciliation.model import Reconciler
+
+__all__ = ["Look", "LookState", "look", "look_at_page"]
+
+_UNKNOWN_THERE = {Refusal.USER_NOT_FOUND, Refusal.NOT_FOUND, Refusal.CURRENCY_MISMATCH}
+
+
+class LookState(StrEnum):
+    """What a look came to.
+
+    ``moving``: the wallet changed while we looked, the difference means nothing. ``in_flight``: a
+    bet's outcome is on its way, the difference is real and may be rightful.
+    """
+
+    AGREES = "agrees"
+    DIFFERS = "differs"
+    MOVING = "moving"
+    IN_FLIGHT = "in_flight"
+    UNANSWERED = "unanswered"
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """One look at one wallet; ``comparison`` is there unless the game did not answer."""
+
+    user_id: str
+    currency: str
+    state: LookState
+    comparison: Comparison | None
+    reason: str | None = None
+
+
+async def look(reconciler: Reconciler, user_id: str, currency: str) -> Look:
+    """Read, ask the game, and where they differ read again: only a wallet at rest can differ."""
+    (before,) = await _snapshots(reconciler.pool, [(user_id, currency)])
+    return await _bracket(reconciler, before)
+
+
+async def look_at_page(reconciler: Reconciler, wallets: Sequence[tuple[str, str]]) -> list[Look]:
+    """Look at many wallets: one read for all, then a bracket of its own for each that differs.
+
+    Equal is equal whenever the ledger's side was read; only a difference needs the second read.
+    """
+    asking = asyncio.Semaphore(reconciler.concurrency)
+
+    async def one(snapshot: Snapshot) -> Look:
+        async with asking:
+            first = await _ask(reconciler, snapshot)
+            if first.state is not LookState.DIFFERS:
+                return first
+            return await look(reconciler, snapshot.user_id, snapshot.currency)
+
+    snapshots = await _snapshots(reconciler.pool, wallets)
+    return list(await asyncio.gather(*(one(snapshot) for snapshot in snapshots)))
+
+
+async def _bracket(reconciler: Reconciler, before: Snapshot) -> Look:
+    said = await _ask(reconciler, before)
+    if said.state is not LookState.DIFFERS:
+        return said
+    (after,) = await _snapshots(reconciler.pool, [(before.user_id, before.currency)])
+    if after != before:
+        state, reason = LookState.MOVING, "the wallet changed during the look"
+    elif before.unsettled:
+        state, reason = LookState.IN_FLIGHT, f"{before.unsettled} bets without an outcome"
+    else:
+        return said
+    return Look(before.user_id, before.currency, state, said.comparison, reason)
+
+
+async def _ask(reconciler: Reconciler, snapshot: Snapshot) -> Look:
+    user_id, currency = snapshot.user_id, snapshot.currency
+    try:
+        balance = await reconciler.game.balance(user_id, currency)
+        says = GameSays(balance.available_minor, balance.held_minor, balance.as_of)
+    except GameRefused as error:
+        if error.code not in _UNKNOWN_THERE:
+            return Look(user_id, currency, LookState.UNANSWERED, None, error.message)
+        # Missing is not zero: where the ledger has nothing either there is nothing to compare, and
+        # where it has something, what stands on the ladder is shown as a player unknown there.
+        says = GameSays(0, 0, None)
+    except Unavailable as error:
+        return Look(user_id, currency, LookState.UNANSWERED, None, error.message)
+    comparison = compare(snapshot, says, tolerance=reconciler.tolerances.get(currency, 0))
+    agrees = comparison.verdict is Verdict.AGREES
+    return Look(user_id, currency, LookState.AGREES if agrees else LookState.DIFFERS, comparison)
+
+
+async def _snapshots(pool: Pool, wallets: Sequence[tuple[str, str]]) -> list[Snapshot]:
+    async with pool.acquire() as connection:
+        rows = await connection.fetch(
+            load("recon.reconciliation", "snapshots"),
+            [user_id for user_id, _ in wallets],
+            [currency for _, currency in wallets],
+        )
+    return [_snapshot(row) for row in rows]
+
+
+def _snapshot(row: asyncpg.Record) -> Snapshot:
+    return Snapshot(
+        user_id=row["user_id"],
+        currency=row["currency"],
+        available=int(row["available"]),
+        held=int(row["held"]),
+        reserved=int(row["reserved"]),
+        version=row["version"],
+        unreported=int(row["unreported"]),
+        accepted=tuple(sorted(int(amount) for amount in row["accepted"])),
+        calls_in_flight=row["calls_in_flight"],
+        unsettled=row["unsettled"],
+    )

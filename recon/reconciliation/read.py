@@ -1,0 +1,170 @@
+"""Read runs and discrepancies."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from recon.clock import parse_time
+from recon.db import load
+from recon.errors import NotFound
+from recon.reconciliation.model import (
+    Cause,
+    Discrepancy,
+    Evidence,
+    Run,
+    RunScope,
+    RunState,
+    Severity,
+    Status,
+    WalletCounts,
+)
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    import asyncpg
+
+__all__ = [
+    "DiscrepancyFilter",
+    "count_open",
+    "list_discrepancies",
+    "list_runs",
+    "read_discrepancy",
+    "read_run",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class DiscrepancyFilter:
+    """Which discrepancies; ``None`` means any."""
+
+    statuses: tuple[Status, ...] | None = None
+    causes: tuple[Cause, ...] | None = None
+    user_id: str | None = None
+    run_id: UUID | None = None
+    currency: str | None = None
+
+
+async def read_run(connection: asyncpg.Connection[Any], run_id: UUID) -> Run:
+    """A run.
+
+    Raises:
+        NotFound: ``run_not_found``.
+    """
+    row = await connection.fetchrow(load("recon.reconciliation", "run"), run_id)
+    if row is None:
+        raise NotFound(f"there is no run {run_id}", code="run_not_found")
+    return _run(row)
+
+
+async def list_runs(
+    connection: asyncpg.Connection[Any], *, before: UUID | None = None, limit: int = 50
+) -> list[Run]:
+    """A page of runs, newest first."""
+    rows = await connection.fetch(load("recon.reconciliation", "runs"), before, limit)
+    return [_run(row) for row in rows]
+
+
+async def read_discrepancy(
+    connection: asyncpg.Connection[Any], discrepancy_id: UUID
+) -> Discrepancy:
+    """A discrepancy.
+
+    Raises:
+        NotFound: ``discrepancy_not_found``.
+    """
+    row = await connection.fetchrow(load("recon.reconciliation", "discrepancy"), discrepancy_id)
+    if row is None:
+        raise NotFound(f"there is no discrepancy {discrepancy_id}", code="discrepancy_not_found")
+    return _discrepancy(row)
+
+
+async def list_discrepancies(
+    connection: asyncpg.Connection[Any],
+    wanted: DiscrepancyFilter,
+    *,
+    before: UUID | None = None,
+    limit: int = 50,
+) -> list[Discrepancy]:
+    """A page of discrepancies, newest first."""
+    rows = await connection.fetch(
+        load("recon.reconciliation", "discrepancies"),
+        None if wanted.statuses is None else list(wanted.statuses),
+        None if wanted.causes is None else list(wanted.causes),
+        wanted.user_id,
+        wanted.run_id,
+        wanted.currency,
+        before,
+        limit,
+    )
+    return [_discrepancy(row) for row in rows]
+
+
+async def count_open(connection: asyncpg.Connection[Any]) -> int:
+    """How many discrepancies are open, under investigation or awaiting approval."""
+    count: int = await connection.fetchval(load("recon.reconciliation", "count_open"))
+    return count
+
+
+def _run(row: asyncpg.Record) -> Run:
+    return Run(
+        run_id=row["run_id"],
+        state=RunState(row["state"]),
+        scope=RunScope(row["scope"]),
+        trigger=row["trigger"],
+        dry_run=row["dry_run"],
+        reason=row["reason"],
+        started_at=row["started_at"],
+        finished_at=row["finished_at"],
+        wallets=WalletCounts(
+            total=row["total"],
+            compared=row["compared"],
+            agreed=row["agreed"],
+            discrepant=row["discrepant"],
+            in_flight=row["in_flight"],
+            not_compared=row["not_compared"],
+        ),
+    )
+
+
+def _discrepancy(row: asyncpg.Record) -> Discrepancy:
+    return Discrepancy(
+        discrepancy_id=row["discrepancy_id"],
+        user_id=row["user_id"],
+        currency=row["currency"],
+        status=Status(row["status"]),
+        severity=Severity(row["severity"]),
+        cause=Cause(row["cause"]),
+        ledger_available=int(row["ledger_available"]),
+        ledger_held=int(row["ledger_held"]),
+        ledger_reserved=int(row["ledger_reserved"]),
+        ledger_version=row["ledger_version"],
+        game_available=int(row["game_available"]),
+        game_held=int(row["game_held"]),
+        game_as_of=row["game_as_of"],
+        difference=int(row["difference"]),
+        held_difference=int(row["held_difference"]),
+        explained=int(row["explained"]),
+        unexplained=int(row["unexplained"]),
+        evidence=[_evidence(fact) for fact in row["evidence"]],
+        looked_at=list(row["looked_at"]),
+        assignee=row["assignee"],
+        first_seen_at=row["first_seen_at"],
+        last_seen_at=row["last_seen_at"],
+        occurrences=row["occurrences"],
+        first_run_id=row["first_run_id"],
+        last_run_id=row["last_run_id"],
+        closed_at=row["closed_at"],
+    )
+
+
+def _evidence(fact: dict[str, str]) -> Evidence:
+    return Evidence(
+        kind=fact["kind"],
+        id=fact["id"],
+        amount=int(fact["amount"]),
+        at=parse_time(fact["at"]),
+        summary=fact["summary"],
+        cause=Cause(fact["cause"]),
+    )

@@ -1,0 +1,142 @@
+"""Write what looks came to: agreements, and discrepancies with their history."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from recon.clock import format_time, new_id
+from recon.db import load
+from recon.money import exponent_of
+from recon.reconciliation.explain import Explanation, severity_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+    from uuid import UUID
+
+    import asyncpg
+
+    from recon.reconciliation.compare import Comparison
+    from recon.reconciliation.look import Look
+    from recon.reconciliation.model import Evidence
+
+__all__ = ["record_agreements", "record_discrepancy", "record_event", "record_unsettled"]
+
+
+async def record_agreements(
+    connection: asyncpg.Connection[Any], looks: Sequence[Look], *, actor: str
+) -> None:
+    """These wallets agree: remember at which version, and clear what was open about them."""
+    agreed = sorted(
+        (look.user_id, look.currency, look.comparison.snapshot.version)
+        for look in looks
+        if look.comparison is not None
+    )
+    if not agreed:
+        return
+    users = [user_id for user_id, _, _ in agreed]
+    currencies = [currency for _, currency, _ in agreed]
+    await connection.execute(
+        load("recon.reconciliation", "record_agreements"),
+        users,
+        currencies,
+        [version for _, _, version in agreed],
+    )
+    cleared = await connection.fetch(
+        load("recon.reconciliation", "clear_discrepancies"), users, currencies
+    )
+    for row in cleared:
+        await record_event(
+            connection, row["user_id"], row["discrepancy_id"], actor=actor, action="cleared"
+        )
+
+
+async def record_unsettled(
+    connection: asyncpg.Connection[Any], user_id: str, currency: str
+) -> None:
+    """The last look was no agreement: the next run of changed wallets looks again."""
+    await connection.execute(
+        load("recon.reconciliation", "record_unsettled"), [user_id], [currency]
+    )
+
+
+async def record_discrepancy(
+    connection: asyncpg.Connection[Any],
+    run_id: UUID,
+    look: Comparison,
+    explanation: Explanation,
+    *,
+    looked_at: Sequence[str],
+    since: datetime,
+) -> UUID:
+    """Open the wallet's discrepancy, or see the open one again; its id."""
+    snapshot = look.snapshot
+    user_id, currency = snapshot.user_id, snapshot.currency
+    live = await connection.fetchrow(
+        load("recon.reconciliation", "live_discrepancy"), user_id, currency
+    )
+    discrepancy_id: UUID = new_id() if live is None else live["discrepancy_id"]
+    severity = severity_of(
+        look.difference, exponent_of(currency), unexplained=explanation.unexplained != 0
+    )
+    statement = "insert_discrepancy" if live is None else "update_discrepancy"
+    await connection.execute(
+        load("recon.reconciliation", statement),
+        *(user_id, discrepancy_id, currency, severity, explanation.cause),
+        *(Decimal(snapshot.available), Decimal(snapshot.held), Decimal(snapshot.reserved)),
+        snapshot.version,
+        *(Decimal(look.game.available), Decimal(look.game.held), look.game.as_of),
+        *(Decimal(look.difference), Decimal(look.held_difference)),
+        *(Decimal(explanation.explained), Decimal(explanation.unexplained)),
+        [_plain(fact) for fact in explanation.evidence],
+        list(looked_at),
+        since,
+        run_id,
+    )
+    await connection.execute(
+        load("recon.reconciliation", "saw_discrepancy"), run_id, user_id, discrepancy_id
+    )
+    await record_event(
+        connection,
+        user_id,
+        discrepancy_id,
+        actor=f"run:{run_id}",
+        action=_action(live, look.difference),
+        detail={"difference": str(look.difference), "cause": explanation.cause},
+    )
+    await record_unsettled(connection, user_id, currency)
+    return discrepancy_id
+
+
+async def record_event(
+    connection: asyncpg.Connection[Any],
+    user_id: str,
+    discrepancy_id: UUID,
+    *,
+    actor: str,
+    action: str,
+    detail: dict[str, str] | None = None,
+) -> None:
+    """Append to a discrepancy's history."""
+    await connection.execute(
+        load("recon.reconciliation", "insert_event"),
+        *(user_id, discrepancy_id, new_id(), actor, action, detail or {}),
+    )
+
+
+def _action(live: asyncpg.Record | None, difference: int) -> str:
+    if live is None:
+        return "opened"
+    return "seen" if int(live["difference"]) == difference else "changed"
+
+
+def _plain(fact: Evidence) -> dict[str, str]:
+    return {
+        "kind": fact.kind,
+        "id": fact.id,
+        "amount": str(fact.amount),
+        "at": format_time(fact.at),
+        "summary": fact.summary,
+        "cause": fact.cause,
+    }

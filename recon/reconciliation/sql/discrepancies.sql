@@ -1,0 +1,42 @@
+-- $1 statuses, $2 causes, $3 user, $4 run that saw them, $5 currency (each null: any), $6 only those
+-- before this one (null: from the newest), $7 how many. Newest first.
+SELECT
+    d.discrepancy_id,
+    d.user_id,
+    d.currency,
+    d.status,
+    d.severity,
+    d.cause,
+    d.ledger_available,
+    d.ledger_held,
+    d.ledger_reserved,
+    d.ledger_version,
+    d.game_available,
+    d.game_held,
+    d.game_as_of,
+    d.difference,
+    d.held_difference,
+    d.explained,
+    d.unexplained,
+    d.evidence,
+    d.looked_at,
+    d.assignee,
+    d.first_seen_at,
+    d.last_seen_at,
+    d.occurrences,
+    d.first_run_id,
+    d.last_run_id,
+    d.closed_at
+FROM discrepancies AS d
+WHERE
+    ($1::text [] IS NULL OR d.status = any($1))
+    AND ($2::text [] IS NULL OR d.cause = any($2))
+    AND ($3::text IS NULL OR d.user_id = $3)
+    AND (
+        $4::uuid IS NULL
+        OR d.discrepancy_id IN (SELECT r.discrepancy_id FROM run_discrepancies AS r WHERE r.run_id = $4)
+    )
+    AND ($5::text IS NULL OR d.currency = $5)
+    AND ($6::uuid IS NULL OR d.discrepancy_id < $6)
+ORDER BY d.discrepancy_id DESC
+LIMIT $7

@@ -1,0 +1,19 @@
+-- $1 users, $2 currencies, $3 versions at which they agreed, in parallel. A wallet that agreed at
+-- the same version before is not written again.
+INSERT INTO checks AS c (user_id, currency, agreed_version, agreed_at, checked_at, unsettled)
+SELECT
+    a.user_id,
+    a.currency,
+    a.version,
+    clock_timestamp(),
+    clock_timestamp(),
+    false
+FROM unnest($1::text [], $2::text [], $3::bigint []) AS a (user_id, currency, version)
+ORDER BY a.user_id, a.currency
+ON CONFLICT (user_id, currency) DO UPDATE
+SET
+    agreed_version = excluded.agreed_version,
+    agreed_at = excluded.agreed_at,
+    checked_at = excluded.checked_at,
+    unsettled = false
+WHERE c.agreed_version IS DISTINCT FROM excluded.agreed_version OR c.unsettled

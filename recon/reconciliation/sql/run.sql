@@ -1,0 +1,18 @@
+-- $1 run.
+SELECT
+    run_id,
+    state,
+    scope,
+    trigger,
+    dry_run,
+    reason,
+    started_at,
+    finished_at,
+    total,
+    compared,
+    agreed,
+    discrepant,
+    in_flight,
+    not_compared
+FROM runs
+WHERE run_id = $1

@@ -1,0 +1,5 @@
+-- Runs that have not ended, oldest first.
+SELECT run_id
+FROM runs
+WHERE state = 'running'
+ORDER BY run_id

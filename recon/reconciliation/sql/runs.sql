@@ -1,0 +1,20 @@
+-- $1 only runs before this one (null: from the newest), $2 how many. Newest first.
+SELECT
+    run_id,
+    state,
+    scope,
+    trigger,
+    dry_run,
+    reason,
+    started_at,
+    finished_at,
+    total,
+    compared,
+    agreed,
+    discrepant,
+    in_flight,
+    not_compared
+FROM runs
+WHERE $1::uuid IS NULL OR run_id < $1
+ORDER BY run_id DESC
+LIMIT $2

@@ -1,0 +1,92 @@
+"""Start a run: fix what it compares, cut it into ranges, and queue them, in one commit."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from recon.clock import new_id
+from recon.db import load, with_retries
+from recon.errors import Invalid
+from recon.jobs import enqueue
+from recon.reconciliation.model import RunScope
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import timedelta
+    from uuid import UUID
+
+    import asyncpg
+
+    from recon.db import Pool
+
+__all__ = ["SWEEP_JOB", "queue_range", "start_due_run", "start_run"]
+
+SWEEP_JOB = "sweep_range"
+_USERS_IN_A_RANGE = 10_000
+_MAX_USERS = 10_000
+
+
+@with_retries
+async def start_run(
+    pool: Pool,
+    scope: RunScope,
+    *,
+    trigger: str,
+    users: Sequence[str] = (),
+    dry_run: bool = False,
+    queued: bool = True,
+) -> UUID:
+    """Start a run and say its id.
+
+    Args:
+        pool: the database.
+        scope: which wallets.
+        trigger: who or what asked for it.
+        users: whose wallets, when the scope is ``users``.
+        dry_run: compare and count, but open, change and clear nothing.
+        queued: let workers sweep its ranges; else the caller does (`run_here`).
+
+    Raises:
+        Invalid: users are missing, too many, or given for another scope.
+    """
+    if (scope is RunScope.USERS) != bool(users) or len(users) > _MAX_USERS:
+        raise Invalid(
+            f"give 1 to {_MAX_USERS} users with the scope users, and only then",
+            code="invalid_scope",
+        )
+    run_id = new_id()
+    async with pool.acquire() as connection, connection.transaction():
+        since = await connection.fetchval(
+            load("recon.reconciliation", "insert_run"),
+            *(run_id, scope, trigger, list(users) or None, dry_run),
+        )
+        if scope is RunScope.CHANGED:
+            await connection.execute(load("recon.reconciliation", "take_changed"), run_id, since)
+        elif scope is RunScope.USERS:
+            await connection.execute(
+                load("recon.reconciliation", "take_users"), run_id, list(users)
+            )
+        cut = "cut_all" if scope is RunScope.ALL else "cut_taken"
+        await connection.fetchval(load("recon.reconciliation", cut), run_id, _USERS_IN_A_RANGE)
+        if queued:
+            ranges = await connection.fetch(load("recon.reconciliation", "ranges"), run_id)
+            for row in ranges:
+                await queue_range(connection, run_id, row["first_user"])
+    return run_id
+
+
+async def start_due_run(pool: Pool, every: timedelta) -> UUID | None:
+    """Start the scheduled run when its time has come; ``None`` when it has not."""
+    async with pool.acquire() as connection:
+        due = await connection.fetchval(load("recon.reconciliation", "run_is_due"), every)
+    return await start_run(pool, RunScope.CHANGED, trigger="schedule") if due else None
+
+
+async def queue_range(connection: asyncpg.Connection[Any], run_id: UUID, first_user: str) -> None:
+    """Queue one range of a run; a second time while it waits or runs changes nothing."""
+    await enqueue(
+        connection,
+        SWEEP_JOB,
+        {"run_id": str(run_id), "first_user": first_user},
+        dedupe_key=f"{SWEEP_JOB}:{run_id}:{first_user}",
+    )

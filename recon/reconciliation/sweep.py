@@ -1,0 +1,145 @@
+"""Sweep one range of a run: page by page, each page and its cursor in one commit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import structlog
+
+from recon.clock import now
+from recon.db import load
+from recon.reconciliation.ladder import next_look
+from recon.reconciliation.look import Look, LookState, look_at_page
+from recon.reconciliation.model import RunScope
+from recon.reconciliation.record import record_agreements
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from uuid import UUID
+
+    import asyncpg
+
+    from recon.reconciliation.model import Reconciler
+
+__all__ = ["STALE_AFTER", "sweep_range"]
+
+log = structlog.get_logger(__name__)
+
+_PAGE = 500
+STALE_AFTER = timedelta(seconds=30)
+"""Longer than a page can take: a range claimed before that has lost its worker."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Range:
+    run_id: UUID
+    first_user: str
+    last_user: str
+    fence: int
+    scope: RunScope
+    dry_run: bool
+
+
+async def sweep_range(reconciler: Reconciler, run_id: UUID, first_user: str) -> bool:
+    """Look at every wallet of a range once, from where its cursor stands.
+
+    Returns:
+        Whether the range was finished here; not when it was finished before, its run has ended,
+        or another worker holds it or took it over in between.
+    """
+    async with reconciler.pool.acquire() as connection:
+        row = await connection.fetchrow(
+            load("recon.reconciliation", "claim_range"), run_id, first_user, now() - STALE_AFTER
+        )
+    if row is None:
+        return False
+    claimed = _Range(
+        run_id=run_id,
+        first_user=first_user,
+        last_user=row["last_user"],
+        fence=row["fence"],
+        scope=RunScope(row["scope"]),
+        dry_run=row["dry_run"],
+    )
+    at = (row["at_user"], row["at_currency"])
+    while True:
+        page = await _page(reconciler, claimed, at)
+        looks = await look_at_page(reconciler, page) if page else []
+        at = page[-1] if page else at
+        done = len(page) < _PAGE
+        if not await _commit(reconciler, claimed, looks, at, done=done):
+            log.info("range_taken_over", run_id=str(run_id), first_user=first_user)
+            return False
+        if done:
+            return True
+
+
+async def _page(
+    reconciler: Reconciler, claimed: _Range, at: tuple[str, str]
+) -> list[tuple[str, str]]:
+    async with reconciler.pool.acquire() as connection:
+        if claimed.scope is RunScope.ALL:
+            rows = await connection.fetch(
+                load("recon.reconciliation", "page_all"), *at, claimed.last_user, _PAGE
+            )
+        else:
+            rows = await connection.fetch(
+                load("recon.reconciliation", "page_taken"),
+                *(*at, claimed.last_user, _PAGE, claimed.run_id),
+            )
+    return [(row["user_id"], row["currency"]) for row in rows]
+
+
+async def _commit(
+    reconciler: Reconciler,
+    claimed: _Range,
+    looks: Sequence[Look],
+    at: tuple[str, str],
+    *,
+    done: bool,
+) -> bool:
+    """Write a page's findings and move the cursor; not if the fence has moved on."""
+    agreed = [look for look in looks if look.state is LookState.AGREES]
+    suspects = [look for look in looks if look.state is not LookState.AGREES]
+    async with reconciler.pool.acquire() as connection, connection.transaction():
+        moved = await connection.fetchval(
+            load("recon.reconciliation", "move_cursor"),
+            *(claimed.run_id, claimed.first_user, claimed.fence, *at, done),
+        )
+        if moved is None:
+            return False
+        if not claimed.dry_run:
+            await record_agreements(connection, agreed, actor=f"run:{claimed.run_id}")
+        await _suspect(connection, reconciler, claimed.run_id, suspects)
+        await connection.execute(
+            load("recon.reconciliation", "count_wallets"), claimed.run_id, len(agreed), 0, 0, 0
+        )
+    return True
+
+
+async def _suspect(
+    connection: asyncpg.Connection[Any],
+    reconciler: Reconciler,
+    run_id: UUID,
+    looks: Sequence[Look],
+) -> None:
+    if not looks:
+        return
+    at = now()
+    states = {LookState.DIFFERS: "differs", LookState.UNANSWERED: "unanswered"}
+    seen = [look.comparison for look in looks]
+    await connection.execute(
+        load("recon.reconciliation", "insert_suspects"),
+        run_id,
+        [look.user_id for look in looks],
+        [look.currency for look in looks],
+        [states.get(look.state, "in_flight") for look in looks],
+        [Decimal(c.available_difference if c else 0) for c in seen],
+        [Decimal(c.held_difference if c else 0) for c in seen],
+        [look.reason for look in looks],
+        at,
+        next_look(at, at, reconciler.grace),
+    )

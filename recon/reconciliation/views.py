@@ -1,0 +1,186 @@
+"""Runs and discrepancies as the API and the command line show them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from recon.money import format_minor
+
+if TYPE_CHECKING:
+    from datetime import datetime
+    from uuid import UUID
+
+    from recon.reconciliation.model import (
+        Cause,
+        Discrepancy,
+        Run,
+        RunScope,
+        RunState,
+        Severity,
+        Status,
+    )
+
+__all__ = [
+    "DiscrepancyView",
+    "EvidenceView",
+    "GameSide",
+    "LedgerSide",
+    "RunView",
+    "WalletsView",
+    "discrepancy_view",
+    "run_view",
+]
+
+
+class WalletsView(msgspec.Struct, frozen=True):
+    """How many wallets a run has to compare, and what came of it so far."""
+
+    total: int
+    compared: int
+    agreed: int
+    discrepant: int
+    in_flight: int
+    not_compared: int
+
+
+class RunView(msgspec.Struct, frozen=True):
+    """A run."""
+
+    run_id: UUID
+    state: RunState
+    scope: RunScope
+    trigger: str
+    dry_run: bool
+    reason: str | None
+    started_at: datetime
+    finished_at: datetime | None
+    wallets: WalletsView
+
+
+class LedgerSide(msgspec.Struct, frozen=True):
+    """The ledger's balances; ``reserved`` is set aside for withdrawals."""
+
+    available: str
+    held: str
+    reserved: str
+    version: int
+
+
+class GameSide(msgspec.Struct, frozen=True):
+    """The game's balances; ``as_of`` is null when it knows no such player."""
+
+    available: str
+    held: str
+    as_of: datetime | None
+
+
+class EvidenceView(msgspec.Struct, frozen=True):
+    """A fact that accounts for part of the difference."""
+
+    kind: str
+    id: str
+    amount: str
+    at: datetime
+    summary: str
+    cause: Cause
+
+
+class DiscrepancyView(msgspec.Struct, frozen=True):
+    """A discrepancy; ``difference`` is game minus ledger and always explained + unexplained."""
+
+    discrepancy_id: UUID
+    user_id: str
+    currency: str
+    ledger: LedgerSide
+    game: GameSide
+    difference: str
+    held_difference: str
+    explained: str
+    unexplained: str
+    cause: Cause
+    evidence: list[EvidenceView]
+    looked_at: list[str]
+    status: Status
+    severity: Severity
+    assignee: str | None
+    first_seen_at: datetime
+    last_seen_at: datetime
+    occurrences: int
+    first_run_id: UUID
+    last_run_id: UUID
+    closed_at: datetime | None
+
+
+def run_view(run: Run) -> RunView:
+    """A run with plain counts."""
+    counts = run.wallets
+    return RunView(
+        run_id=run.run_id,
+        state=run.state,
+        scope=run.scope,
+        trigger=run.trigger,
+        dry_run=run.dry_run,
+        reason=run.reason,
+        started_at=run.started_at,
+        finished_at=run.finished_at,
+        wallets=WalletsView(
+            total=counts.total,
+            compared=counts.compared,
+            agreed=counts.agreed,
+            discrepant=counts.discrepant,
+            in_flight=counts.in_flight,
+            not_compared=counts.not_compared,
+        ),
+    )
+
+
+def discrepancy_view(found: Discrepancy) -> DiscrepancyView:
+    """A discrepancy with decimal strings for money."""
+
+    def money(minor: int) -> str:
+        return format_minor(minor, found.currency)
+
+    return DiscrepancyView(
+        discrepancy_id=found.discrepancy_id,
+        user_id=found.user_id,
+        currency=found.currency,
+        ledger=LedgerSide(
+            available=money(found.ledger_available),
+            held=money(found.ledger_held),
+            reserved=money(found.ledger_reserved),
+            version=found.ledger_version,
+        ),
+        game=GameSide(
+            available=money(found.game_available),
+            held=money(found.game_held),
+            as_of=found.game_as_of,
+        ),
+        difference=money(found.difference),
+        held_difference=money(found.held_difference),
+        explained=money(found.explained),
+        unexplained=money(found.unexplained),
+        cause=found.cause,
+        evidence=[
+            EvidenceView(
+                kind=fact.kind,
+                id=fact.id,
+                amount=money(fact.amount),
+                at=fact.at,
+                summary=fact.summary,
+                cause=fact.cause,
+            )
+            for fact in found.evidence
+        ],
+        looked_at=found.looked_at,
+        status=found.status,
+        severity=found.severity,
+        assignee=found.assignee,
+        first_seen_at=found.first_seen_at,
+        last_seen_at=found.last_seen_at,
+        occurrences=found.occurrences,
+        first_run_id=found.first_run_id,
+        last_run_id=found.last_run_id,
+        closed_at=found.closed_at,
+    )

@@ -1,0 +1,69 @@
+"""A real Postgres for every test: one embedded server a session, one cloned database a test."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from itertools import count
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import asyncpg
+import pytest
+
+from recon.db import Pool, open_pool
+from recon.db.embedded import EmbeddedPostgres, embedded_postgres, remove_embedded
+from recon.db.migrations import migrate
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+_numbers = count(1)
+
+
+@pytest.fixture(scope="session")
+async def server() -> AsyncIterator[EmbeddedPostgres]:
+    """The session's Postgres; what it writes need not outlive a power cut."""
+    home = Path(tempfile.mkdtemp(prefix="recon-test-"))
+    quick = {
+        "fsync": "off",
+        "synchronous_commit": "off",
+        "full_page_writes": "off",
+        "max_connections": "200",
+    }
+    async with embedded_postgres(home / "data", settings=quick) as running:
+        yield running
+    await remove_embedded(home / "data")
+    shutil.rmtree(home, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+async def template(server: EmbeddedPostgres) -> str:
+    """The name of a migrated database to clone."""
+    await _execute(server, "CREATE DATABASE template_recon")
+    await migrate(server.dsn_for("template_recon"))
+    return "template_recon"
+
+
+@pytest.fixture
+async def database_url(server: EmbeddedPostgres, template: str) -> AsyncIterator[str]:
+    """A migrated database of the test's own."""
+    name = f"test_{next(_numbers)}"
+    await _execute(server, f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy")
+    yield server.dsn_for(name)
+    await _execute(server, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+async def pool(database_url: str) -> AsyncIterator[Pool]:
+    """A pool on the test's own database."""
+    async with open_pool(database_url, max_size=20) as opened:
+        yield opened
+
+
+async def _execute(server: EmbeddedPostgres, statement: str) -> None:
+    connection = await asyncpg.connect(server.dsn_for("postgres"))
+    try:
+        await connection.execute(statement)
+    finally:
+        await connection.close()

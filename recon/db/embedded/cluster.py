@@ -6,12 +6,14 @@ half way leaves nothing that a later one could mistake for a database.
 
 from __future__ import annotations
 
+import secrets
 import shutil
 import subprocess
 from typing import TYPE_CHECKING
 
 from recon.db.embedded.binaries import CLEAN_ENVIRONMENT
 from recon.db.embedded.child import die_with_parent
+from recon.db.embedded.desk import sync_folder
 from recon.db.embedded.errors import EmbeddedPostgresError, from_os_error, last_lines
 
 if TYPE_CHECKING:
@@ -72,14 +74,16 @@ def _check_version(place: Place, binaries: Binaries) -> None:
 
 
 def _make(desk: Desk, place: Place, binaries: Binaries, *, durable: bool) -> None:
-    draft = place.home / _DRAFT
-    if draft.exists():
-        shutil.rmtree(draft)
+    for left_behind in place.home.glob(f"{_DRAFT}*"):
+        # A killed start's initdb may still be clearing up itself, so a failure here is no matter.
+        if left_behind.is_dir():
+            shutil.rmtree(left_behind, ignore_errors=True)
+        else:
+            left_behind.unlink(missing_ok=True)
     password = desk.password() if desk.password_file.exists() else desk.new_password()
-    place.make_folder(_DRAFT)
+    draft = place.make_folder(f"{_DRAFT}-{secrets.token_hex(4)}")
     # The server's user cannot read the desk; this copy lies behind the door and goes at once.
-    password_file = place.home / f"{_DRAFT}.password"
-    password_file.unlink(missing_ok=True)
+    password_file = draft.with_suffix(".password")
     password_file.touch(mode=0o600)
     password_file.write_text(password + "\n", encoding="ascii")
     place.give(password_file)
@@ -106,6 +110,8 @@ def _make(desk: Desk, place: Place, binaries: Binaries, *, durable: bool) -> Non
         password_file.unlink()
     _single_user(place, binaries, draft, f"CREATE DATABASE {DATABASE}", durable=durable)
     draft.rename(place.data)
+    if durable:
+        sync_folder(place.home)
 
 
 def _single_user(

@@ -18,7 +18,7 @@ from recon.db.embedded.errors import EmbeddedPostgresError, from_os_error
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["Desk", "open_desk", "write_private"]
+__all__ = ["Desk", "open_desk", "sync_folder", "write_private"]
 
 _README = """\
 This directory belongs to recon: it keeps the PostgreSQL server that recon runs when it is given no
@@ -152,11 +152,16 @@ def write_private(path: Path, text: str) -> None:
     except BaseException:
         draft.unlink(missing_ok=True)
         raise
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make a name that was just given in a directory last through a power cut."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        os.fsync(folder)
+        os.fsync(descriptor)
     finally:
-        os.close(folder)
+        os.close(descriptor)
 
 
 def _mkdir_private(path: Path) -> bool:

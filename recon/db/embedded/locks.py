@@ -10,7 +10,6 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
-import weakref
 from typing import TYPE_CHECKING, Self
 
 from recon.db.embedded.errors import EmbeddedPostgresError, from_os_error
@@ -23,7 +22,8 @@ if TYPE_CHECKING:
 
 __all__ = ["FileLock"]
 
-_open_locks: weakref.WeakSet[FileLock] = weakref.WeakSet()
+# Keeps what nobody refers to any more: a share ends when it is given back, or with the process.
+_open_locks: set[FileLock] = set()
 
 
 class FileLock:
@@ -88,6 +88,7 @@ class FileLock:
         return True
 
     def _forget(self) -> None:
+        _open_locks.discard(self)
         fd, self._fd = self._fd, -1
         if fd >= 0:
             os.close(fd)
@@ -102,10 +103,6 @@ class FileLock:
         traceback: TracebackType | None,
     ) -> None:
         self.release()
-
-    def __del__(self) -> None:
-        if hasattr(self, "_fd"):
-            self._forget()
 
 
 def _forget_in_child() -> None:

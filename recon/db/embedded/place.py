@@ -18,6 +18,7 @@ import secrets
 import stat
 import sys
 import tempfile
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -137,9 +138,8 @@ def root_base(root_home: Path | None) -> Path:
     tried = []
     for base in [root_home] if root_home else _ROOT_BASES:
         try:
-            base.mkdir(mode=0o700, exist_ok=True)
-            if searchable(base.parent) and trustworthy(base):
-                base.chmod(0o711)
+            _make_passable(base)
+            if searchable(base) and trustworthy(base):
                 return base
             tried.append(f"{base}: others cannot reach it, or could replace it")
         except OSError as error:
@@ -151,6 +151,15 @@ def root_base(root_home: Path | None) -> Path:
     )
 
 
+def _make_passable(folder: Path) -> None:
+    """Make a directory that others may pass through; one that exists stays as it is."""
+    before = os.umask(0o066)
+    try:
+        folder.mkdir(mode=0o711, exist_ok=True)
+    finally:
+        os.umask(before)
+
+
 def _choose(desk: Desk, root_home: Path | None) -> Place:
     if os.geteuid():
         return Place(desk.path, desk.path / "run", own_identity())
@@ -159,12 +168,24 @@ def _choose(desk: Desk, root_home: Path | None) -> Place:
     if _door_group(inside):
         # The desk was removed and its server's home was not: take it over as it is.
         return Place(inside, inside / "run", identity)
-    if _can_pass(data_dir, identity) and _fits(inside / "run"):
-        home = inside
-    else:
-        home = root_base(root_home) / secrets.token_hex(8)
+    if _fits(inside / "run"):
+        # Not every file system lets root give things away (a network's, a virtual machine's).
+        with suppress(OSError):
+            if _can_pass(data_dir, identity):
+                inside.mkdir(mode=0o700, exist_ok=True)
+                _open_door(inside, identity)
+                return Place(inside, inside / "run", identity)
+    home = root_base(root_home) / secrets.token_hex(8)
     home.mkdir(mode=0o700)
-    _open_door(home, identity)
+    try:
+        _open_door(home, identity)
+    except OSError as error:
+        home.rmdir()
+        raise EmbeddedPostgresError(
+            f"root may not use the group id {identity.gid} here ({error}), as in a container with "
+            "few ids; run as an ordinary user or set RECON_DATABASE_URL",
+            code="postgres_identity",
+        ) from error
     return Place(home, home / "run", identity)
 
 
@@ -191,14 +212,7 @@ def _door_group(folder: Path) -> int | None:
 
 
 def _open_door(folder: Path, identity: Identity) -> None:
-    try:
-        os.chown(folder, 0, identity.gid)
-    except OSError as error:
-        raise EmbeddedPostgresError(
-            f"root may not use the group id {identity.gid} here ({error}), as in a container with "
-            "few ids; run as an ordinary user or set RECON_DATABASE_URL",
-            code="postgres_identity",
-        ) from error
+    os.chown(folder, 0, identity.gid)
     folder.chmod(_DOOR)
 
 
@@ -222,7 +236,9 @@ def _sockets(place: Place) -> Path:
 
 
 def _fits(sockets: Path) -> bool:
-    return len(os.fsencode(sockets)) + _SOCKET_NAME_BYTES <= _SOCKET_PATH_BYTES
+    """Say whether a client can be told to find a socket there; a comma would mean two places."""
+    length = len(os.fsencode(sockets)) + _SOCKET_NAME_BYTES
+    return length <= _SOCKET_PATH_BYTES and "," not in str(sockets)
 
 
 def _short_folder() -> Path:
@@ -230,7 +246,7 @@ def _short_folder() -> Path:
         if parent and os.access(parent, os.W_OK) and _fits(Path(parent, "recon-pg-12345678")):
             return Path(tempfile.mkdtemp(prefix="recon-pg-", dir=parent))
     raise EmbeddedPostgresError(
-        "the data directory's path is too long for a socket and there is no shorter place; "
-        "choose a shorter RECON_DATA_DIR",
+        "the data directory's path cannot hold a socket (too long, or with a comma) and there "
+        "is no other place for one; choose a shorter RECON_DATA_DIR",
         code="postgres_place",
     )

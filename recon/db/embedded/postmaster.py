@@ -12,7 +12,7 @@ from recon.db.embedded.child import die_with_parent
 from recon.db.embedded.deadline import Deadline
 from recon.db.embedded.errors import EmbeddedPostgresError, last_lines
 from recon.db.embedded.place import PORT
-from recon.db.embedded.processes import server_processes
+from recon.db.embedded.processes import is_alive, server_processes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -69,7 +69,7 @@ class Postmaster:
             cwd="/",
             env=CLEAN_ENVIRONMENT,
             umask=0o077,
-            preexec_fn=die_with_parent(),
+            preexec_fn=die_with_parent(),  # noqa: PLW1509 - the supervisor has one thread
             **place.identity.credentials(),
         )
 
@@ -139,7 +139,7 @@ def clear_remains(place: Place) -> None:
             f"processes of an earlier server do not end: {server_processes(place)}"
         )
     pid_file = place.data / "postmaster.pid"
-    if pid_file.exists() and _is_alive(pid_file):
+    if pid_file.exists() and _names_living_process(pid_file):
         # No process of this cluster is left, so the number is another program's by now, and
         # PostgreSQL would take that one for its predecessor.
         pid_file.unlink()
@@ -170,12 +170,8 @@ def _end(place: Place, number: signal.Signals, patience_s: float) -> bool:
     return bool(left)
 
 
-def _is_alive(pid_file: Path) -> bool:
+def _names_living_process(pid_file: Path) -> bool:
     try:
-        pid = int(pid_file.read_text("utf-8").split(maxsplit=1)[0])
-        os.kill(pid, 0)
-    except (ValueError, IndexError, ProcessLookupError):
-        return False
-    except PermissionError:
-        return True
-    return True
+        return is_alive(int(pid_file.read_text("utf-8").split(maxsplit=1)[0]))
+    except (ValueError, IndexError):
+        return False  # cut off by a crash; PostgreSQL knows what to do with it

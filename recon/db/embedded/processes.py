@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from recon.db.embedded.place import Place
 
-__all__ = ["server_processes"]
+__all__ = ["is_alive", "server_processes"]
 
 
 def server_processes(place: Place) -> dict[int, bool]:
@@ -36,6 +36,17 @@ def server_processes(place: Place) -> dict[int, bool]:
         for pid, uid, title in _processes()
         if uid == place.identity.uid and (by_option in title.split() or title.startswith(by_title))
     }
+
+
+def is_alive(pid: int) -> bool:
+    """Say whether a process has this id, whoever's it is."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def _processes() -> Iterator[tuple[int, int, str]]:

@@ -10,6 +10,7 @@ from recon.db.embedded.deadline import Deadline
 from recon.db.embedded.desk import open_desk
 from recon.db.embedded.errors import EmbeddedPostgresError, from_os_error
 from recon.db.embedded.locks import FileLock
+from recon.db.embedded.occupancy import is_used_by_others
 from recon.db.embedded.place import find_place
 
 if TYPE_CHECKING:
@@ -41,11 +42,10 @@ def _remove(data_dir: Path) -> None:
     with (
         FileLock(desk.start_lock) as starting,
         FileLock(desk.server_lock) as supervisor,
-        FileLock(desk.users_lock) as users,
     ):
         starting.exclusive(deadline, "another command to start the embedded server")
         while not supervisor.try_exclusive():
-            if users.try_shared():
+            if is_used_by_others(desk):
                 raise EmbeddedPostgresError(
                     f"the embedded server of {data_dir} is in use", code="postgres_in_use"
                 )

@@ -17,7 +17,9 @@ from recon.db.embedded.deadline import Deadline
 from recon.db.embedded.desk import Desk, open_desk
 from recon.db.embedded.errors import EmbeddedPostgresError, from_os_error, last_lines
 from recon.db.embedded.locks import FileLock
+from recon.db.embedded.occupancy import is_supervised, is_used_by_others
 from recon.db.embedded.place import PORT
+from recon.db.embedded.processes import is_alive
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -89,8 +91,8 @@ class EmbeddedPostgres:
         deadline = Deadline(_STOP_TIMEOUT_S)
         looks_in_use = 0
         # Twice in a row, as somebody else's look is a share too, for an instant.
-        while _is_supervised(desk) and looks_in_use < 2:  # noqa: PLR2004 - said above
-            looks_in_use = looks_in_use + 1 if _is_used_by_others(desk) else 0
+        while is_supervised(desk) and looks_in_use < 2:  # noqa: PLR2004 - said above
+            looks_in_use = looks_in_use + 1 if is_used_by_others(desk) else 0
             deadline.pause("the embedded server to stop")
 
     async def stop(self) -> None:
@@ -146,9 +148,9 @@ def _started(desk: Desk, deadline: Deadline) -> dict[str, Any]:
 
 def _running(desk: Desk, deadline: Deadline) -> dict[str, Any] | None:
     """Wait for a server that is being started; None when nobody runs or starts one."""
-    while _is_supervised(desk):
+    while is_supervised(desk):
         state = desk.read_json(desk.state_file)
-        if state and _is_alive(state["pid"]):
+        if state and is_alive(state["pid"]):
             return state
         deadline.pause("the embedded server to start")
     return None
@@ -164,7 +166,8 @@ def _start_supervisor(
             "root_home": str(root_home.resolve()) if root_home else None,
         }
     )
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    # It must find the very modules that we run, from another working directory.
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(map(os.path.abspath, sys.path))}
     try:
         with (
             _open_log(desk) as log,
@@ -221,24 +224,3 @@ def _open_log(desk: Desk) -> IO[bytes]:
     if log.exists() and log.stat().st_size > _LOG_BYTES:
         log.replace(log.with_suffix(".log.1"))
     return os.fdopen(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "ab")
-
-
-def _is_supervised(desk: Desk) -> bool:
-    with FileLock(desk.server_lock) as lock:
-        return not lock.try_shared()
-
-
-def _is_used_by_others(desk: Desk) -> bool:
-    with FileLock(desk.users_lock) as lock:
-        # Refused alone and granted a share: others have theirs. Refused both: it is stopping.
-        return not lock.try_exclusive() and lock.try_shared()
-
-
-def _is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True

@@ -14,6 +14,8 @@ import os
 import signal
 import sys
 import time
+from collections import deque
+from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,8 +37,9 @@ __all__ = ["main"]
 
 _LOOK_EVERY_S = 0.1
 _LOCK_TIMEOUT_S = 10.0
-# A server that ends sooner than this after its start would only end again.
-_WORTH_RESTARTING_S = 5.0
+# A server that crashes more often than this will not be mended by another start.
+_RESTARTS = 5
+_RESTARTS_WITHIN_S = 60.0
 
 
 class _Supervisor:
@@ -73,16 +76,16 @@ class _Supervisor:
     def serve(self, server: Postmaster, place: Place, binaries: Binaries) -> None:
         """Keep the server up until its last user has left; then stop it."""
         users = FileLock(self._desk.users_lock)
-        started_at = time.monotonic()
+        restarts: deque[float] = deque([-inf] * _RESTARTS, maxlen=_RESTARTS)
         while not self._told_to_stop and not users.try_exclusive():
             time.sleep(_LOOK_EVERY_S)
             if not server.has_ended:
                 continue
             self._desk.state_file.unlink(missing_ok=True)
-            if time.monotonic() - started_at < _WORTH_RESTARTING_S:
-                raise EmbeddedPostgresError("PostgreSQL ended just after its start, twice or more")
+            if time.monotonic() - restarts[0] < _RESTARTS_WITHIN_S:
+                raise EmbeddedPostgresError(f"PostgreSQL crashed {_RESTARTS + 1} times in a minute")
             self.say("PostgreSQL ended by itself; starting it again")
-            started_at = time.monotonic()
+            restarts.append(time.monotonic())
             clear_remains(place)
             server = self.start(place, binaries)
         self._desk.state_file.unlink(missing_ok=True)

@@ -10,7 +10,8 @@ import json
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from io import BytesIO
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import pytest
 from aiohttp import ClientSession, TCPConnector
@@ -23,6 +24,10 @@ from recon.sandbox.parts import SANDBOX, Sandbox
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
+
+    from multidict import CIMultiDictProxy
+
+Json: TypeAlias = Any
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -48,11 +53,11 @@ class Reply:
     """An answer, read as a caller would: fractions as decimals."""
 
     status: int
-    headers: dict[str, str]
+    headers: CIMultiDictProxy[str]
     text: str
 
     @property
-    def json(self) -> Any:
+    def json(self) -> Json:
         return json.loads(self.text, parse_float=Decimal)
 
     @property
@@ -88,8 +93,10 @@ class World:
             sent["X-User-Id"] = user
         sent |= headers or {}
         url = URL(f"{self.url.origin()}{path}", encoded=True)
-        async with self.http.request(method, url, headers=sent, data=body) as answer:
-            return Reply(answer.status, dict(answer.headers), await answer.text())
+        async with self.http.request(
+            method, url, headers=sent, data=None if body is None else BytesIO(body)
+        ) as answer:
+            return Reply(answer.status, answer.headers, await answer.text())
 
     async def get(self, path: str, *, user: str | None = None, **headers: str) -> Reply:
         return await self.call("GET", path, user=user, headers=headers)
@@ -143,7 +150,7 @@ class World:
         assert reply.status == 200, reply.text
         return reply.json["available"], reply.json["held"]
 
-    async def state(self) -> Any:
+    async def state(self) -> Json:
         return (await self.get("/api/v1/game/state")).json
 
     async def hold(
@@ -155,10 +162,11 @@ class World:
         key: str | None = None,
     ) -> Reply:
         round_id = (await self.state())["round_id"]
-        body = f'{{"round_id":"{round_id}","amount":"{amount}","currency":"GBP","auto_cashout":{auto}}}'
+        money = f'"amount":"{amount}","currency":"GBP"'
+        body = f'{{"round_id":"{round_id}",{money},"auto_cashout":{auto}}}'
         return await self.post("/api/v1/bets/holds", body.encode(), user=user, key=key)
 
-    async def bet(self, *, user: str = "u_1", amount: str = "10.00", auto: str = "null") -> Any:
+    async def bet(self, *, user: str = "u_1", amount: str = "10.00", auto: str = "null") -> Json:
         """A confirmed bet in the current round."""
         held = await self.hold(user=user, amount=amount, auto=auto)
         assert held.status == 201, held.text
@@ -194,7 +202,7 @@ async def worlds() -> AsyncIterator[Callable[..., Awaitable[World]]]:
     servers: list[TestServer] = []
     sessions: list[ClientSession] = []
 
-    async def start(**switches: Any) -> World:
+    async def start(**switches: Json) -> World:
         options = SandboxOptions(**{"seed": 7, "tick_s": 0.01, **switches})
         clock = HandClock()
         app = build_app(options, clock=clock)

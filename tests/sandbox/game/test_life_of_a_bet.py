@@ -191,5 +191,5 @@ async def test_payouts_are_cut_to_whole_minor_units(world: World) -> None:
     await world.until("crashed")
     await world.until("betting")
 
-    # 0.01 × 1.99 = 0.0199: the house keeps what is no whole penny.
+    # 0.01 * 1.99 = 0.0199: the house keeps what is no whole penny.
     assert await world.balance() == ("100.00", "0.00")

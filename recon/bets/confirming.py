@@ -1,0 +1,71 @@
+"""From a hold of the game to a ticket, or back to the player."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from recon.bets import rules
+from recon.bets.calls import UNANSWERED
+from recon.bets.errors import ROUND_CLOSED
+from recon.game import GameRefused, Refusal
+
+if TYPE_CHECKING:
+    from recon import game
+    from recon.bets.calls import Line
+    from recon.bets.model import Bet
+    from recon.bets.rules import Step
+
+__all__ = ["confirm_hold", "give_back", "ticket_found"]
+
+# The statuses that the game's page leaves open; a hold in one of these is not held any more.
+_RETURNED: Final = frozenset({"released", "expired"})
+_GONE: Final = frozenset({Refusal.HOLD_EXPIRED, Refusal.NOT_FOUND})
+_TOO_LATE: Final = frozenset({Refusal.HOLD_EXPIRED, Refusal.ROUND_CLOSED})
+
+
+async def confirm_hold(line: Line, bet: Bet, hold_id: str) -> Step:
+    """Confirm a hold; a refusal is believed only once the game, asked by key, has no bet either."""
+    try:
+        ticket = await line.confirm(hold_id)
+    except GameRefused as refusal:
+        if refusal.code == Refusal.IDEMPOTENCY_KEY_REUSED:
+            return rules.unsettled(bet, f"the confirm key is refused: {refusal}", at=line.now())
+        return await _refused(line, bet, refusal.code)
+    except UNANSWERED:
+        return rules.waiting(bet, at=line.now())
+    return ticket_found(line, bet, ticket)
+
+
+async def give_back(line: Line, bet: Bet, hold: game.Hold, reason: str) -> Step:
+    """Have the game release its hold, then release ours; not before, lest a bet come of it."""
+    if hold.status not in _RETURNED:
+        try:
+            await line.release(hold.hold_id)
+        except GameRefused as refusal:
+            if refusal.code not in _GONE:
+                # It may have been confirmed after all: the next look asks by key again.
+                return rules.unsettled(bet, f"the release is refused: {refusal}", at=line.now())
+        except UNANSWERED:
+            return rules.waiting(bet, at=line.now())
+    return rules.rejected(bet, reason, at=line.now())
+
+
+def ticket_found(line: Line, bet: Bet, ticket: game.Bet) -> Step:
+    """The bet that the game has, if it is ours."""
+    if not rules.is_about(bet, ticket):
+        said = f"ticket {ticket.ticket_id} is {ticket.amount} on round {ticket.round_id}"
+        return rules.for_people(bet, "bet_mismatch", said, at=line.now())
+    return rules.placed(bet, ticket, at=line.now())
+
+
+async def _refused(line: Line, bet: Bet, code: str) -> Step:
+    try:
+        found = await line.ask_by_key()
+    except (GameRefused, *UNANSWERED):
+        return rules.waiting(bet, at=line.now())
+    if found.bet is not None:
+        return ticket_found(line, bet, found.bet)
+    reason = ROUND_CLOSED if code in _TOO_LATE else code
+    if found.hold is None:
+        return rules.rejected(bet, reason, at=line.now())
+    return await give_back(line, bet, found.hold, reason)

@@ -1,0 +1,72 @@
+"""Finish a bet whose placing was left unknown: ask first, send again only what cannot do harm.
+
+The order of the two questions is what makes an answer final. The round is asked for first: once it
+is seen closed, no hold and no confirm can succeed any more, whatever is still on its way, so that
+"the key led to nothing" holds for ever after.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from recon.bets import rules
+from recon.bets.confirming import confirm_hold, give_back, ticket_found
+from recon.bets.errors import ROUND_CLOSED
+from recon.bets.rounds import Phase
+from recon.game import GameRefused, KeyOutcome, Refusal
+
+if TYPE_CHECKING:
+    from recon.bets.calls import Line
+    from recon.bets.model import Bet
+    from recon.bets.rounds import Rounds
+    from recon.bets.rules import Step
+
+__all__ = ["finish_placing"]
+
+# A refusal of these statuses is the key's stored answer: had an earlier attempt under it succeeded,
+# its success would have been repeated. Others are given before the game looks at the key.
+_STORED: Final = frozenset({409, 422})
+
+
+async def finish_placing(line: Line, bet: Bet, rounds: Rounds) -> Step:
+    """What becomes of a bet in ``placing``.
+
+    Raises:
+        UNANSWERED: the game did not answer; nothing can be concluded.
+    """
+    phase = await rounds.phase(bet.round_id)
+    try:
+        found = await line.ask_by_key()
+    except GameRefused as refusal:
+        if refusal.code != Refusal.USER_NOT_FOUND:
+            return rules.unsettled(bet, f"the game does not tell: {refusal}", at=line.now())
+        found = KeyOutcome(hold=None, bet=None)
+    if found.bet is not None:
+        return ticket_found(line, bet, found.bet)
+    if found.hold is None:
+        return await _without_hold(line, bet, phase)
+    if not rules.is_about(bet, found.hold):
+        said = f"hold {found.hold.hold_id} is {found.hold.amount} on round {found.hold.round_id}"
+        return rules.for_people(bet, "bet_mismatch", said, at=line.now())
+    if phase is Phase.BETTING:
+        return await confirm_hold(line, bet, found.hold.hold_id)
+    return await give_back(line, bet, found.hold, ROUND_CLOSED)
+
+
+async def _without_hold(line: Line, bet: Bet, phase: Phase) -> Step:
+    at = line.now()
+    if phase is Phase.BETTING:
+        return await _hold_again(line, bet)
+    if phase is Phase.CLOSED or at - bet.created_at > rules.OLD:
+        return rules.rejected(bet, ROUND_CLOSED, at=at)
+    return rules.unsettled(bet, f"the game knows no round {bet.round_id}", at=at)
+
+
+async def _hold_again(line: Line, bet: Bet) -> Step:
+    try:
+        hold = await line.hold()
+    except GameRefused as refusal:
+        if refusal.status in _STORED and refusal.code != Refusal.IDEMPOTENCY_KEY_REUSED:
+            return rules.rejected(bet, refusal.code, at=line.now())
+        return rules.unsettled(bet, f"the hold is refused: {refusal}", at=line.now())
+    return await confirm_hold(line, bet, hold.hold_id)

@@ -1,0 +1,202 @@
+"""What a bet is, from its intent to its outcome; pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, Final
+
+import msgspec
+
+from recon.errors import Invalid
+from recon.money import Money
+from recon.payments.model import check_user_id
+
+if TYPE_CHECKING:
+    from datetime import datetime
+    from uuid import UUID
+
+__all__ = [
+    "UNSETTLED",
+    "Bet",
+    "BetAttempt",
+    "BetState",
+    "BetWish",
+    "Case",
+    "SettledBet",
+    "UnsettledBet",
+]
+
+_MAX_ID: Final = 255
+_TARGET_PLACES: Final = 8
+_HIGHEST_TARGET: Final = Decimal(10**9)
+
+
+class BetState(StrEnum):
+    """How far a bet has come."""
+
+    PLACING = "placing"
+    PLACED = "placed"
+    CASHING_OUT = "cashing_out"
+    CASHED_OUT = "cashed_out"
+    LOST = "lost"
+    VOID = "void"
+    REJECTED = "rejected"
+
+
+UNSETTLED: Final = frozenset({BetState.PLACING, BetState.PLACED, BetState.CASHING_OUT})
+"""The states from which a bet still moves on."""
+
+
+class BetWish(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a caller asks for.
+
+    ``amount`` is a decimal string above zero; ``auto_cashout`` a JSON number, a decimal string or
+    null: above 1, at most 8 places.
+    """
+
+    user_id: str
+    round_id: str
+    amount: str
+    currency: str
+    auto_cashout: Annotated[
+        Decimal | None, msgspec.Meta(extra_json_schema={"type": ["number", "string", "null"]})
+    ] = None
+
+    def check(self) -> None:
+        """Refuse what could not be sent to the game as it stands.
+
+        Raises:
+            Invalid: ``invalid_user_id``, ``invalid_round_id`` or ``invalid_multiplier``.
+        """
+        check_user_id(self.user_id)
+        if not self.user_id.isprintable():
+            raise Invalid("a user_id has printable characters only", code="invalid_user_id")
+        round_id = self.round_id
+        if not (
+            0 < len(round_id) <= _MAX_ID and round_id.isprintable() and round_id.strip() == round_id
+        ):
+            raise Invalid(f"{round_id[:64]!r} is no round's id", code="invalid_round_id")
+        target = self.auto_cashout
+        if target is None:
+            return
+        exponent = target.as_tuple().exponent
+        if not isinstance(exponent, int) or not 1 < target <= _HIGHEST_TARGET:
+            raise Invalid("auto_cashout lies above 1", code="invalid_multiplier")
+        if exponent < -_TARGET_PLACES:
+            raise Invalid(
+                f"auto_cashout has at most {_TARGET_PLACES} places", code="invalid_multiplier"
+            )
+
+    def stake(self) -> Money:
+        """The stake.
+
+        Raises:
+            Invalid: `recon.money.parse_minor`'s reasons, or not above zero.
+        """
+        stake = Money.parse(self.amount, self.currency)
+        if stake.minor <= 0:
+            raise Invalid("a stake is above zero", code="invalid_amount")
+        return stake
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bet:
+    """A bet as the ``bets`` table has it.
+
+    Attributes:
+        caller_key: the caller's name for the intent.
+        hold_body: the exact bytes of the hold call.
+        hold_key: the idempotency key of the hold call; the others likewise of theirs.
+        payout: what the game says the bet pays; booked once the state is ``cashed_out``.
+        reason: why it was rejected, in the game's code; or what people must look at.
+        due_at: when the resolver looks again, or when the present claim ends.
+        fence: the number of the present claim.
+        looks: how often the game was asked in vain since the last progress.
+    """
+
+    user_id: str
+    bet_id: UUID
+    caller_key: str
+    round_id: str
+    stake: Money
+    auto_cashout: Decimal | None
+    state: BetState
+    hold_body: bytes
+    hold_key: UUID
+    confirm_key: UUID
+    release_key: UUID
+    cashout_key: UUID
+    game_hold_id: str | None
+    ticket_id: str | None
+    payout_transaction_id: str | None
+    payout: Money | None
+    cashout_multiplier: Decimal | None
+    reason: str | None
+    placed_at: datetime | None
+    settled_at: datetime | None
+    created_at: datetime
+    updated_at: datetime
+    due_at: datetime | None
+    fence: int
+    looks: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BetAttempt:
+    """One attempt at a call for a bet: ``outcome`` is ``ok`` or an error's code."""
+
+    attempt_id: UUID
+    step: str
+    request_id: str | None
+    status: int | None
+    outcome: str
+    latency_ms: int
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """What people must look at, and why in words."""
+
+    kind: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnsettledBet:
+    """A bet whose money has not come to rest, as reconciliation sees it.
+
+    Attributes:
+        payout: what the game has promised, not booked yet.
+        calls_in_flight: a call may be changing the game's balance right now, or its outcome is not
+            known; False where the game has answered, or people must decide.
+    """
+
+    bet_id: UUID
+    ticket_id: str | None
+    state: BetState
+    amount: Money
+    round_id: str
+    created_at: datetime
+    updated_at: datetime
+    payout: Money | None
+    calls_in_flight: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SettledBet:
+    """A bet whose money has come to rest."""
+
+    bet_id: UUID
+    ticket_id: str | None
+    state: BetState
+    amount: Money
+    round_id: str
+    payout: Money | None
+    payout_transaction_id: str | None
+    reason: str | None
+    created_at: datetime
+    placed_at: datetime | None
+    settled_at: datetime

@@ -1,0 +1,147 @@
+"""Place a bet: the intent and the hold in one commit, the game's two calls, the outcome in another.
+
+The verb is not shielded: whoever may be cancelled shields it. Wherever it ends, between any two
+awaits, the bet is either not there or due, and `recon.bets.resolve_due` finishes it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import structlog
+
+from recon import clock
+from recon.bets import queries, rules
+from recon.bets.calls import UNANSWERED, Line, Means
+from recon.bets.confirming import confirm_hold
+from recon.bets.errors import GAME_UNAVAILABLE, CallerKeyReusedError, refusal_of
+from recon.bets.model import Bet, BetState
+from recon.bets.outcomes import commit
+from recon.db import with_retries
+from recon.errors import Conflict, Invalid
+from recon.game import GameMisconfigured, GameRefused, GameUnavailable, Refusal, hold_body
+from recon.ledger import post_one
+from recon.ledger import rules as ledger
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+    from uuid import UUID
+
+    from recon.bets.model import BetWish
+    from recon.bets.rules import Step
+    from recon.db import Pool
+    from recon.game import GameClient
+
+__all__ = ["place_bet"]
+
+_log = structlog.get_logger(__name__)
+
+
+async def place_bet(
+    pool: Pool,
+    game: GameClient,
+    wish: BetWish,
+    *,
+    caller_key: str,
+    now: Callable[[], datetime] = clock.now,
+    new_id: Callable[[], UUID] = clock.new_id,
+) -> Bet:
+    """Place a bet once per (player, caller's key); asked again, it is the same bet as it is now.
+
+    Args:
+        pool: the database.
+        game: where the bet is placed.
+        wish: what is asked for.
+        caller_key: the caller's name for this intent, unique for ever.
+        now: the clock.
+        new_id: makes the bet's id and its idempotency keys.
+
+    Returns:
+        The bet: ``placed``, or ``placing`` while its outcome is not known.
+
+    Raises:
+        Invalid: the wish cannot be sent as it stands.
+        InsufficientBalanceError: the stake is not available; nothing was written.
+        CallerKeyReusedError: the key stands for another bet.
+        RoundClosedError: the round takes no more bets.
+        BetRefusedError: the game refused for good.
+        GameUnreachableError: the game was not reached; the same key may be used again.
+    """
+    means = Means(pool, game, now, new_id)
+    bet, ours = await _open(means, _intent(means, wish, caller_key))
+    if ours:
+        line = Line(means, bet)
+        step = await _attempt(line, bet)
+        bet = await commit(means, step, line.attempts)
+    if bet.state is BetState.REJECTED:
+        raise refusal_of(bet)
+    return bet
+
+
+def _intent(means: Means, wish: BetWish, caller_key: str) -> Bet:
+    wish.check()
+    stake, at = wish.stake(), means.now()
+    return Bet(
+        user_id=wish.user_id,
+        bet_id=means.new_id(),
+        caller_key=caller_key,
+        round_id=wish.round_id,
+        stake=stake,
+        auto_cashout=wish.auto_cashout,
+        state=BetState.PLACING,
+        hold_body=hold_body(wish.round_id, stake, wish.auto_cashout),
+        hold_key=means.new_id(),
+        confirm_key=means.new_id(),
+        release_key=means.new_id(),
+        cashout_key=means.new_id(),
+        game_hold_id=None,
+        ticket_id=None,
+        payout_transaction_id=None,
+        payout=None,
+        cashout_multiplier=None,
+        reason=None,
+        placed_at=None,
+        settled_at=None,
+        created_at=at,
+        updated_at=at,
+        due_at=at + rules.CLAIM,
+        fence=1,
+        looks=0,
+    )
+
+
+@with_retries
+async def _open(means: Means, intent: Bet) -> tuple[Bet, bool]:
+    """The bet behind an intent, and whether it is ours to carry out."""
+    async with means.pool.acquire() as connection, connection.transaction():
+        bet = await queries.insert_bet(connection, intent)
+        if bet is not None:
+            entry = ledger.stake_held(
+                bet.user_id, bet.stake, bet_id=bet.bet_id, event_at=bet.created_at
+            )
+            await post_one(connection, entry)
+            return bet, True
+        known = await queries.bet_by_caller_key(connection, intent.user_id, intent.caller_key)
+    if known is None:
+        # Between the two statements its intent was given back, or its process gave up.
+        raise Conflict("the first attempt with this key is just ending; ask again in a moment")
+    if known.hold_body != intent.hold_body:
+        raise CallerKeyReusedError("this key stands for another bet of this player")
+    return known, False
+
+
+async def _attempt(line: Line, bet: Bet) -> Step:
+    """The first attempt: nothing was sent before it, so that a certain failure frees the stake."""
+    try:
+        hold = await line.hold()
+    except (GameRefused, Invalid) as refusal:
+        if refusal.code == Refusal.IDEMPOTENCY_KEY_REUSED:
+            return rules.unsettled(bet, f"the hold key is refused: {refusal}", at=line.now())
+        return rules.rejected(bet, refusal.code, at=line.now())
+    except (GameUnavailable, GameMisconfigured) as error:
+        _log.warning("game_not_reached", bet_id=str(bet.bet_id), error=error.message)
+        return rules.rejected(bet, GAME_UNAVAILABLE, at=line.now())
+    except UNANSWERED:
+        return rules.waiting(bet, at=line.now())
+    return await confirm_hold(line, bet, hold.hold_id)

@@ -1,0 +1,205 @@
+"""Rows of ``bets`` as models, and back."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from recon.bets.model import Bet, BetState, SettledBet, UnsettledBet
+from recon.db import load
+from recon.money import Money
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+    from uuid import UUID
+
+    import asyncpg
+
+    from recon.bets.model import BetAttempt, Case
+
+__all__ = [
+    "Due",
+    "advance",
+    "any_due",
+    "bet_by_caller_key",
+    "bet_by_id",
+    "claim",
+    "claim_cash_out",
+    "due_bets",
+    "insert_bet",
+    "open_case",
+    "record_attempts",
+    "settled_bets",
+    "unsettled_bets",
+]
+
+_ROOM = "recon.bets"
+
+Due = tuple[str, "UUID", int]
+"""A bet that is due: its player, its id, its fence as it was seen."""
+
+
+async def insert_bet(connection: asyncpg.Connection[Any], bet: Bet) -> Bet | None:
+    """The bet, or None where its intent is known already."""
+    row = await connection.fetchrow(
+        load(_ROOM, "insert"),
+        *(bet.user_id, bet.bet_id, bet.caller_key, bet.round_id, bet.stake.currency),
+        *(Decimal(bet.stake.minor), bet.auto_cashout, bet.hold_body, bet.hold_key),
+        *(bet.confirm_key, bet.release_key, bet.cashout_key, bet.created_at, bet.due_at),
+    )
+    return None if row is None else _bet(row)
+
+
+async def bet_by_caller_key(
+    connection: asyncpg.Connection[Any], user_id: str, caller_key: str
+) -> Bet | None:
+    """The bet that an intent stands for."""
+    row = await connection.fetchrow(load(_ROOM, "by_caller_key"), user_id, caller_key)
+    return None if row is None else _bet(row)
+
+
+async def bet_by_id(connection: asyncpg.Connection[Any], bet_id: UUID) -> Bet | None:
+    """A bet by its id."""
+    row = await connection.fetchrow(load(_ROOM, "by_id"), bet_id)
+    return None if row is None else _bet(row)
+
+
+async def claim(
+    connection: asyncpg.Connection[Any], due: Due, *, at: datetime, until: datetime
+) -> Bet | None:
+    """The bet, ours until then; None where somebody else was first."""
+    row = await connection.fetchrow(load(_ROOM, "claim"), *due, at, until)
+    return None if row is None else _bet(row)
+
+
+async def claim_cash_out(
+    connection: asyncpg.Connection[Any], bet: Bet, *, at: datetime, until: datetime
+) -> Bet | None:
+    """The bet with the intent to cash it out, ours until then; None where it is not in play."""
+    row = await connection.fetchrow(
+        load(_ROOM, "claim_cash_out"), bet.user_id, bet.bet_id, until, at
+    )
+    return None if row is None else _bet(row)
+
+
+async def advance(connection: asyncpg.Connection[Any], bet: Bet) -> bool:
+    """Write a bet as it is now; False where the claim on it has ended."""
+    row = await connection.fetchrow(
+        load(_ROOM, "advance"),
+        *(bet.user_id, bet.bet_id, bet.fence, bet.state, bet.cashout_key, bet.game_hold_id),
+        *(bet.ticket_id, bet.payout_transaction_id),
+        None if bet.payout is None else Decimal(bet.payout.minor),
+        *(bet.cashout_multiplier, bet.reason, bet.placed_at, bet.settled_at),
+        *(bet.updated_at, bet.due_at, bet.looks),
+    )
+    return row is not None
+
+
+async def any_due(connection: asyncpg.Connection[Any], at: datetime) -> bool:
+    """Whether any bet is due."""
+    return bool(await connection.fetchval(load(_ROOM, "any_due"), at))
+
+
+async def due_bets(
+    connection: asyncpg.Connection[Any],
+    at: datetime,
+    *,
+    limit: int,
+    running_round: str | None,
+    multiplier: Decimal,
+) -> list[Due]:
+    """Bets that are due, longest first, without those that their running round decides later."""
+    rows = await connection.fetch(load(_ROOM, "due"), at, limit, running_round, multiplier)
+    return [(row["user_id"], row["bet_id"], row["fence"]) for row in rows]
+
+
+async def record_attempts(
+    connection: asyncpg.Connection[Any], bet: Bet, attempts: Sequence[BetAttempt]
+) -> None:
+    """Keep what was tried for a bet."""
+    if attempts:
+        await connection.execute(
+            load(_ROOM, "record_attempts"),
+            *(bet.user_id, bet.bet_id),
+            [attempt.attempt_id for attempt in attempts],
+            [attempt.step for attempt in attempts],
+            [attempt.request_id for attempt in attempts],
+            [attempt.status for attempt in attempts],
+            [attempt.outcome for attempt in attempts],
+            [attempt.latency_ms for attempt in attempts],
+            [attempt.at for attempt in attempts],
+        )
+
+
+async def open_case(
+    connection: asyncpg.Connection[Any], bet: Bet, case: Case, *, case_id: UUID, at: datetime
+) -> None:
+    """Show a bet to people, once for each kind of case."""
+    await connection.execute(
+        load(_ROOM, "open_case"),
+        *(case_id, case.kind, str(bet.bet_id), bet.user_id, bet.stake.currency),
+        *(Decimal(bet.stake.minor), case.reason, at),
+    )
+
+
+async def unsettled_bets(
+    connection: asyncpg.Connection[Any], user_id: str, currency: str
+) -> list[UnsettledBet]:
+    """A player's bets in one currency whose money has not come to rest, oldest first."""
+    return [
+        UnsettledBet(
+            bet_id=row["bet_id"],
+            ticket_id=row["ticket_id"],
+            state=BetState(row["state"]),
+            amount=_money(row["amount"], currency),
+            round_id=row["round_id"],
+            created_at=row["created_at"],
+            updated_at=row["updated_at"],
+            payout=_money_or_none(row["payout"], currency),
+            calls_in_flight=row["calls_in_flight"],
+        )
+        for row in await connection.fetch(load(_ROOM, "unsettled_of"), user_id, currency)
+    ]
+
+
+async def settled_bets(
+    connection: asyncpg.Connection[Any], user_id: str, currency: str, since: datetime, limit: int
+) -> list[SettledBet]:
+    """A player's bets in one currency that were settled since then, newest first."""
+    rows = await connection.fetch(load(_ROOM, "settled_of"), user_id, currency, since, limit)
+    return [
+        SettledBet(
+            bet_id=row["bet_id"],
+            ticket_id=row["ticket_id"],
+            state=BetState(row["state"]),
+            amount=_money(row["amount"], currency),
+            round_id=row["round_id"],
+            payout=_money_or_none(row["payout"], currency),
+            payout_transaction_id=row["payout_transaction_id"],
+            reason=row["reason"],
+            created_at=row["created_at"],
+            placed_at=row["placed_at"],
+            settled_at=row["settled_at"],
+        )
+        for row in rows
+    ]
+
+
+def _bet(row: asyncpg.Record) -> Bet:
+    columns = dict(row)
+    currency = columns.pop("currency")
+    return Bet(
+        stake=_money(columns.pop("amount"), currency),
+        payout=_money_or_none(columns.pop("payout"), currency),
+        state=BetState(columns.pop("state")),
+        **columns,
+    )
+
+
+def _money(minor: Decimal, currency: str) -> Money:
+    return Money(int(minor), currency)
+
+
+def _money_or_none(minor: Decimal | None, currency: str) -> Money | None:
+    return None if minor is None else _money(minor, currency)

@@ -1,0 +1,30 @@
+-- $1 user, $2 the caller's name for the intent.
+SELECT
+    user_id,
+    bet_id,
+    caller_key,
+    round_id,
+    currency,
+    amount,
+    auto_cashout,
+    state,
+    hold_body,
+    hold_key,
+    confirm_key,
+    release_key,
+    cashout_key,
+    game_hold_id,
+    ticket_id,
+    payout_transaction_id,
+    payout,
+    cashout_multiplier,
+    reason,
+    placed_at,
+    settled_at,
+    created_at,
+    updated_at,
+    due_at,
+    fence,
+    looks
+FROM bets
+WHERE user_id = $1 AND caller_key = $2 AND reason IS DISTINCT FROM 'game_unavailable'

@@ -1,0 +1,30 @@
+-- $1 bet.
+SELECT
+    user_id,
+    bet_id,
+    caller_key,
+    round_id,
+    currency,
+    amount,
+    auto_cashout,
+    state,
+    hold_body,
+    hold_key,
+    confirm_key,
+    release_key,
+    cashout_key,
+    game_hold_id,
+    ticket_id,
+    payout_transaction_id,
+    payout,
+    cashout_multiplier,
+    reason,
+    placed_at,
+    settled_at,
+    created_at,
+    updated_at,
+    due_at,
+    fence,
+    looks
+FROM bets
+WHERE bet_id = $1

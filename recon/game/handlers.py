@@ -1,0 +1,154 @@
+"""The internal API's view of the game: its state, or since when it is out of reach."""
+
+from __future__ import annotations
+
+from datetime import datetime  # noqa: TC003 - msgspec reads the annotations
+from typing import TYPE_CHECKING, Annotated, Final
+
+import msgspec
+from aiohttp import web
+
+from recon import clock
+from recon.clock import format_time
+from recon.errors import Unavailable
+from recon.game.errors import GameMisconfigured, GameProtocolError, GameUnavailable
+from recon.http import Problem, Scope, json_response, operation
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from decimal import Decimal
+
+    from recon.game.calling import Attempt
+    from recon.game.client import GameClient
+
+__all__ = [
+    "GAME",
+    "GAME_WATCH",
+    "GameDegradedError",
+    "GameNotConfiguredError",
+    "GameStateView",
+    "GameWatch",
+    "JsonNumber",
+    "game_of",
+    "json_number",
+    "routes",
+]
+
+routes = web.RouteTableDef()
+
+_FIRST_SERVER_ERROR: Final = 500
+_RATE_LIMITED: Final = 429
+
+JsonNumber = Annotated[msgspec.Raw, msgspec.Meta(extra_json_schema={"type": ["number", "null"]})]
+"""A multiplier on its way out: a JSON number, digit for digit, or null."""
+
+
+class GameNotConfiguredError(Unavailable):
+    """No game API is configured."""
+
+    code = "game_not_configured"
+
+
+class GameDegradedError(Unavailable):
+    """The game is out of reach, and since when; rendered with ``degraded`` and ``since``."""
+
+    code = "game_unavailable"
+
+    def __init__(self, message: str, *, since: datetime, retry_after_s: int) -> None:
+        super().__init__(message, retry_after_s=retry_after_s)
+        self.degraded_since = format_time(since)
+
+
+class GameWatch:
+    """Since when the game has not answered, as far as this process has seen.
+
+    `observe` may be given every attempt of the client (``on_attempt``), so that ``since`` is the
+    first failure of any call after the last success of any.
+    """
+
+    def __init__(self, now: Callable[[], datetime] = clock.now) -> None:
+        self._now = now
+        self._down_since: datetime | None = None
+
+    @property
+    def down_since(self) -> datetime | None:
+        """The first failure since the last answer, None while the game answers."""
+        return self._down_since
+
+    def observe(self, attempt: Attempt) -> None:
+        """Note how an attempt ended; a refusal is an answer too."""
+        if attempt.status is not None and attempt.status < _FIRST_SERVER_ERROR:
+            if attempt.status != _RATE_LIMITED:
+                self.up()
+        elif attempt.error is not None and attempt.error != "CancelledError":
+            self.down()
+
+    def up(self) -> None:
+        """The game has answered."""
+        self._down_since = None
+
+    def down(self) -> datetime:
+        """The game has not answered; since when it has not."""
+        if self._down_since is None:
+            self._down_since = self._now()
+        return self._down_since
+
+
+GAME: web.AppKey[GameClient | None] = web.AppKey("game")
+GAME_WATCH: web.AppKey[GameWatch] = web.AppKey("game_watch", GameWatch)
+
+
+class GameStateView(msgspec.Struct, frozen=True):
+    """The game's state, passed through."""
+
+    round_id: str
+    current_multiplier: JsonNumber
+    status: str
+    elapsed_ms: int
+    timestamp: datetime
+    participants: int
+
+
+def game_of(request: web.Request) -> GameClient:
+    """The game's client.
+
+    Raises:
+        GameNotConfiguredError: the service runs without a game.
+    """
+    game = request.config_dict[GAME]
+    if game is None:
+        raise GameNotConfiguredError("no game API is configured: set RECON_GAME_URL")
+    return game
+
+
+def json_number(value: Decimal | None) -> msgspec.Raw:
+    """A decimal as a JSON number with its own digits, or null."""
+    return msgspec.Raw(b"null" if value is None else format(value, "f").encode())
+
+
+@routes.get("/api/v1/game/state")
+@operation(scope=Scope.READ_GAME_STATE, answers={200: GameStateView, 503: Problem})
+async def state(request: web.Request) -> web.Response:
+    """The game's state; while the game is out of reach, a 503 that says since when."""
+    view = await _state(game_of(request), request.config_dict[GAME_WATCH])
+    return json_response(view, headers={"Cache-Control": "no-store"})
+
+
+async def _state(game: GameClient, watch: GameWatch) -> GameStateView:
+    try:
+        found = await game.state()
+    except (GameUnavailable, GameProtocolError, GameMisconfigured) as error:
+        raise GameDegradedError(
+            "the game is out of reach; bets and payouts wait, nothing is lost",
+            since=watch.down(),
+            retry_after_s=error.retry_after_s,
+        ) from error
+    watch.up()
+    return GameStateView(
+        round_id=found.round_id,
+        current_multiplier=json_number(found.current_multiplier),
+        status=found.status,
+        elapsed_ms=found.elapsed_ms,
+        timestamp=found.timestamp,
+        participants=found.participants,
+    )

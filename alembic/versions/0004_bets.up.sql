@@ -38,17 +38,17 @@ CREATE TABLE bets (
     -- How often the game was asked in vain since the last progress.
     looks integer NOT NULL DEFAULT 0,
     PRIMARY KEY (user_id, bet_id),
-    CONSTRAINT bets_ticket_check CHECK (
+    CONSTRAINT bets_has_ticket_check CHECK (
         state IN ('placing', 'rejected') OR (ticket_id IS NOT NULL AND placed_at IS NOT NULL)
     ),
-    CONSTRAINT bets_payout_check CHECK (
+    CONSTRAINT bets_paid_check CHECK (
         state <> 'cashed_out' OR (payout IS NOT NULL AND payout_transaction_id IS NOT NULL)
     ),
-    CONSTRAINT bets_settled_check CHECK (
+    CONSTRAINT bets_is_settled_check CHECK (
         (state IN ('cashed_out', 'lost', 'void', 'rejected')) = (settled_at IS NOT NULL)
         AND (settled_at IS NULL OR due_at IS NULL)
     ),
-    CONSTRAINT bets_reason_check CHECK (state <> 'rejected' OR reason IS NOT NULL)
+    CONSTRAINT bets_has_reason_check CHECK (state <> 'rejected' OR reason IS NOT NULL)
 ) WITH (fillfactor = 70);
 
 -- An intent that was given back because the game was never reached may be tried again by its name.

@@ -23,7 +23,7 @@ from recon.db.pool import DatabaseUnavailableError
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-__all__ = ["SchemaStatus", "downgrade", "migrate", "run_script", "schema_status"]
+__all__ = ["SchemaStatus", "downgrade", "migrate", "run_script", "schema_head", "schema_status"]
 
 _ADVISORY_LOCK = 0x7265636F6E  # "recon"
 
@@ -72,6 +72,16 @@ async def schema_status(dsn: str) -> SchemaStatus:
     return await _run(dsn, None)
 
 
+def schema_head() -> str:
+    """The newest revision that this installation carries."""
+    config = Config()
+    config.set_main_option("script_location", str(_script_location()))
+    head = ScriptDirectory.from_config(config).get_current_head()
+    if head is None:
+        raise RuntimeError("there are no migrations in this installation")
+    return head
+
+
 async def _run(dsn: str, step: Any) -> SchemaStatus:  # noqa: ANN401 - alembic's commands are untyped
     engine = create_async_engine(
         make_url(dsn).set(drivername="postgresql+asyncpg"), poolclass=NullPool
@@ -101,10 +111,9 @@ def _in_lock(connection: Connection, step: Any) -> SchemaStatus:  # noqa: ANN401
             connection.rollback()
             connection.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": _ADVISORY_LOCK})
             connection.commit()
-    head = ScriptDirectory.from_config(config).get_current_head()
-    if head is None:
-        raise RuntimeError("there are no migrations in this installation")
-    return SchemaStatus(MigrationContext.configure(connection).get_current_revision(), head)
+    return SchemaStatus(
+        MigrationContext.configure(connection).get_current_revision(), schema_head()
+    )
 
 
 def _script_location() -> Path:

@@ -1,0 +1,175 @@
+"""The composition root: the only module that knows every room."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager, suppress
+from typing import TYPE_CHECKING
+
+import structlog
+from aiohttp import web
+
+from recon import web as pages
+from recon.bets.handlers import routes as bet_routes
+from recon.db import POOL, Pool, open_pool
+from recon.db.embedded import embedded_postgres
+from recon.db.migrations import migrate, schema_head, schema_status
+from recon.db.pool import DatabaseUnavailableError
+from recon.game import GameClient
+from recon.game.handlers import GAME
+from recon.game.handlers import routes as game_routes
+from recon.http import health
+from recon.http.health import READINESS, Readiness, metrics_middleware
+from recon.http.openapi import openapi_route
+from recon.http.problems import problem_middleware
+from recon.http.rate_limits import LIMITER, RateLimiter
+from recon.http.request_ids import request_id_middleware
+from recon.jobs import run_until_cancelled
+from recon.ledger.handlers import routes as ledger_routes
+from recon.payments.handlers import ENDPOINTS
+from recon.payments.handlers import routes as payment_routes
+from recon.reconciliation import Reconciler
+from recon.reconciliation.handlers import routes as reconciliation_routes
+from recon.reconciliation.review_handlers import routes as review_routes
+from recon.schedule import build_worker
+from recon.webhooks import INTAKE, build_intake
+from recon.webhooks.handlers import routes as webhook_routes
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from recon.settings import Settings
+
+__all__ = ["build_app", "open_database_url", "open_game", "reconciler_of", "run_worker"]
+
+log = structlog.get_logger(__name__)
+
+_API_QUOTA = 6000
+_API_WINDOW_S = 60
+
+
+def build_app(settings: Settings, database_url: str, *, jobs: bool) -> web.Application:
+    """The HTTP service; no I/O happens before it starts.
+
+    Serve it with ``auto_decompress=False``: a webhook is verified over the bytes that arrived.
+
+    Args:
+        settings: as read.
+        database_url: of a migrated database.
+        jobs: run the jobs in this process too.
+    """
+    app = web.Application(
+        middlewares=[
+            request_id_middleware,
+            metrics_middleware,
+            *pages.middlewares,
+            problem_middleware,
+        ],
+        client_max_size=2**20,
+    )
+    app[ENDPOINTS] = frozenset(settings.psp)
+    app[INTAKE] = build_intake(settings.psp)
+    app[LIMITER] = RateLimiter(_API_QUOTA, _API_WINDOW_S)
+    app[READINESS] = Readiness(schema_head())
+
+    async def connections(app: web.Application) -> AsyncIterator[None]:
+        async with (
+            open_pool(database_url, max_size=settings.pool_size) as pool,
+            open_game(settings) as game,
+        ):
+            app[POOL] = pool
+            app[GAME] = game
+            working = asyncio.create_task(run_worker(settings, pool, game)) if jobs else None
+            if working is not None:
+                working.add_done_callback(_report)
+            try:
+                yield
+            finally:
+                if working is not None:
+                    working.cancel()
+                    with suppress(asyncio.CancelledError, Exception):
+                        await working
+
+    app.cleanup_ctx.append(connections)
+    for routes in (
+        health.routes,
+        webhook_routes,
+        payment_routes,
+        bet_routes,
+        ledger_routes,
+        game_routes,
+        # Before the patterns that would take `export` for an id.
+        review_routes,
+        reconciliation_routes,
+    ):
+        app.add_routes(routes)
+    app.add_routes([openapi_route(app)])
+    pages.install(app, environment=settings.environment, reconcile_every=settings.reconcile_every)
+    return app
+
+
+@asynccontextmanager
+async def open_database_url(settings: Settings) -> AsyncIterator[str]:
+    """The URL of a database with our schema; the embedded server lives as long as the block.
+
+    An embedded database is brought up to date, and so is a configured one that is still empty. One
+    that is behind is left to `recon migrate`, because that is a decision.
+
+    Raises:
+        DatabaseUnavailableError: no server, or its schema is behind (``schema_behind``).
+    """
+    if settings.database_url is None:
+        async with embedded_postgres(settings.data_dir) as server:
+            await migrate(server.dsn)
+            yield server.dsn
+        return
+    url = settings.database_url.get_secret_value()
+    status = await schema_status(url)
+    if status.current is None:
+        status = await migrate(url)
+    if not status.up_to_date:
+        raise DatabaseUnavailableError(
+            f"the schema is at {status.current}, this version needs {status.head}: "
+            "run `recon migrate`",
+            code="schema_behind",
+        )
+    yield url
+
+
+@asynccontextmanager
+async def open_game(settings: Settings) -> AsyncIterator[GameClient | None]:
+    """The game API's client, or ``None`` where none is configured."""
+    if settings.game_url is None or settings.game_api_key is None:
+        yield None
+        return
+    secret = settings.game_signing_secret
+    async with GameClient(
+        settings.game_url,
+        settings.game_api_key.get_secret_value(),
+        secret.get_secret_value() if secret is not None else "",
+    ) as game:
+        yield game
+
+
+def reconciler_of(settings: Settings, pool: Pool, game: GameClient) -> Reconciler:
+    """What comparing needs, by the settings."""
+    currencies = {currency.upper() for currency in settings.tolerance}
+    return Reconciler(
+        pool=pool,
+        game=game,
+        grace=settings.grace_period,
+        tolerances={currency: settings.tolerance_minor(currency) for currency in currencies},
+        concurrency=settings.sweep_concurrency,
+    )
+
+
+async def run_worker(settings: Settings, pool: Pool, game: GameClient | None) -> None:
+    """Run the jobs until cancelled."""
+    reconciler = None if game is None else reconciler_of(settings, pool, game)
+    worker = build_worker(pool, reconciler, reconcile_every=settings.reconcile_every)
+    await run_until_cancelled(worker)
+
+
+def _report(working: asyncio.Task[None]) -> None:
+    if not working.cancelled() and (error := working.exception()) is not None:
+        log.error("jobs_stopped", error=repr(error))

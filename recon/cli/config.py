@@ -1,0 +1,110 @@
+"""``recon config show`` and ``recon doctor``: what is set, and what is wrong with it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import click
+from rich.table import Table
+
+from recon.app import open_database_url, open_game
+from recon.cli.context import console, print_json, run_async, settings_of
+from recon.db import open_pool
+from recon.errors import ReconError
+from recon.settings import explain
+
+if TYPE_CHECKING:
+    from recon.settings import Settings
+
+__all__ = ["config", "doctor"]
+
+_EXIT_FAULT = 5
+
+
+@click.group()
+def config() -> None:
+    """The settings."""
+
+
+@config.command("show")
+@click.option("--json", "as_json", is_flag=True)
+@click.pass_context
+def show(ctx: click.Context, *, as_json: bool) -> None:
+    """Every setting and where it came from, secrets masked."""
+    rows = explain(settings_of(ctx), ctx.find_root().params)
+    if as_json:
+        print_json(rows)
+        return
+    table = Table("setting", "value", "from", box=None)
+    for row in rows:
+        table.add_row(row.name, row.value, row.source)
+    console.print(table)
+
+
+@dataclass(frozen=True, slots=True)
+class _Finding:
+    check: str
+    ok: bool
+    detail: str
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True)
+@click.pass_context
+def doctor(ctx: click.Context, *, as_json: bool) -> None:
+    """Say what is wrong with this set-up; exits 5 when something is."""
+    findings = run_async(_examine(settings_of(ctx)))
+    if as_json:
+        print_json({"ok": all(f.ok for f in findings), "findings": findings})
+    else:
+        for finding in findings:
+            mark = "[green]ok[/]   " if finding.ok else "[red]fault[/]"
+            console.print(f"{mark} {finding.check}: ", end="")
+            console.print(finding.detail, markup=False, highlight=False)
+    if not all(finding.ok for finding in findings):
+        ctx.exit(_EXIT_FAULT)
+
+
+async def _examine(settings: Settings) -> list[_Finding]:
+    findings = [await _database(settings), await _game(settings)]
+    if settings.psp:
+        named = ", ".join(f"{name} ({psp.provider})" for name, psp in settings.psp.items())
+        findings.append(_Finding("psp", ok=True, detail=named))
+    else:
+        findings.append(
+            _Finding("psp", ok=False, detail="no PSP is configured: RECON_PSP__<ENDPOINT>__…")
+        )
+    findings += [
+        _Finding(
+            f"psp {name}",
+            ok=False,
+            detail="set MERCHANT_ACCOUNT: Adyen's signature is ambiguous without a fixed account",
+        )
+        for name, psp in settings.psp.items()
+        if psp.provider == "adyen" and psp.merchant_account is None
+    ]
+    return findings
+
+
+async def _database(settings: Settings) -> _Finding:
+    try:
+        async with open_database_url(settings) as url, open_pool(url, max_size=2) as pool:
+            version = await pool.fetchval("SHOW server_version")
+    except ReconError as error:
+        return _Finding("database", ok=False, detail=error.message)
+    kind = "embedded" if settings.database_url is None else "configured"
+    return _Finding("database", ok=True, detail=f"PostgreSQL {version}, {kind}, schema up to date")
+
+
+async def _game(settings: Settings) -> _Finding:
+    try:
+        async with open_game(settings) as game:
+            if game is None:
+                return _Finding("game", ok=False, detail="RECON_GAME_URL is not set")
+            state = await game.state()
+            noticed = [str(notice) for notice in game.notices]
+    except ReconError as error:
+        return _Finding("game", ok=False, detail=error.message)
+    detail = f"round {state.round_id} is {state.status}"
+    return _Finding("game", ok=not noticed, detail="; ".join([detail, *noticed]))

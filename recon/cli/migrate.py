@@ -1,0 +1,49 @@
+"""``recon migrate``: the schema."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from recon.cli.context import print_json, progress_console, run_async, settings_of
+from recon.db.embedded import embedded_postgres
+from recon.db.migrations import SchemaStatus, schema_status
+from recon.db.migrations import migrate as bring_up
+
+if TYPE_CHECKING:
+    from recon.settings import Settings
+
+__all__ = ["migrate"]
+
+_EXIT_BEHIND = 1
+
+
+@click.command()
+@click.argument("action", type=click.Choice(["up", "status"]), default="up")
+@click.option("--json", "as_json", is_flag=True)
+@click.pass_context
+def migrate(ctx: click.Context, action: str, *, as_json: bool) -> None:
+    """Bring the schema up to this version, or say where it is."""
+    settings = settings_of(ctx)
+    status = run_async(_run(settings, up=action == "up"))
+    if as_json:
+        print_json(
+            {"current": status.current, "head": status.head, "up_to_date": status.up_to_date}
+        )
+    elif status.up_to_date:
+        progress_console.print(f"The schema is up to date, at {status.head}.")
+    else:
+        progress_console.print(
+            f"The schema is at {status.current}, this version's is {status.head}."
+        )
+    if not status.up_to_date:
+        ctx.exit(_EXIT_BEHIND)
+
+
+async def _run(settings: Settings, *, up: bool) -> SchemaStatus:
+    work = bring_up if up else schema_status
+    if settings.database_url is not None:
+        return await work(settings.database_url.get_secret_value())
+    async with embedded_postgres(settings.data_dir) as server:
+        return await work(server.dsn)

@@ -1,0 +1,105 @@
+"""``recon reconcile``: one run now, in this process."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from recon.app import open_game, reconciler_of
+from recon.cli.context import (
+    console,
+    open_database,
+    print_json,
+    progress_console,
+    run_async,
+    settings_of,
+)
+from recon.reconciliation import Run, RunScope, RunState, count_open, run_here, start_run
+from recon.reconciliation.views import run_view
+from recon.settings import ConfigurationError
+
+if TYPE_CHECKING:
+    from recon.settings import Settings
+
+__all__ = ["reconcile"]
+
+_EXIT_FAILED = 1
+_EXIT_OPEN = 3
+_EXIT_INCOMPLETE = 4
+
+
+@click.command()
+@click.option("--all", "everything", is_flag=True, help="Every wallet.")
+@click.option("--changed", is_flag=True, help="What changed since the last run (the default).")
+@click.option("--user", "users", multiple=True, metavar="ID", help="Only this player; repeatable.")
+@click.option("--dry-run", is_flag=True, help="Compare and count; open and clear nothing.")
+@click.option("--json", "as_json", is_flag=True)
+@click.pass_context
+def reconcile(
+    ctx: click.Context,
+    users: tuple[str, ...],
+    *,
+    everything: bool,
+    changed: bool,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
+    """Compare the ledger with the game now.
+
+    Exits 0 when all is in order, 3 when discrepancies are open, 4 when the run is incomplete.
+    """
+    if everything + changed + bool(users) > 1:
+        raise click.UsageError("give one of --all, --changed and --user")
+    scope = RunScope.ALL if everything else RunScope.USERS if users else RunScope.CHANGED
+    run, still_open = run_async(_run(settings_of(ctx), scope, users, dry_run=dry_run))
+    if as_json:
+        print_json(run_view(run))
+    else:
+        _say(run, still_open)
+    if run.state is RunState.INCOMPLETE:
+        ctx.exit(_EXIT_INCOMPLETE)
+    if run.state is RunState.FAILED:
+        ctx.exit(_EXIT_FAILED)
+    if still_open or run.wallets.discrepant:
+        ctx.exit(_EXIT_OPEN)
+
+
+async def _run(
+    settings: Settings, scope: RunScope, users: tuple[str, ...], *, dry_run: bool
+) -> tuple[Run, int]:
+    async with open_game(settings) as game, open_database(settings) as pool:
+        if game is None:
+            raise ConfigurationError("game_url: set RECON_GAME_URL to compare with the game")
+        run_id = await start_run(
+            pool, scope, users=users, trigger="cli", dry_run=dry_run, queued=False
+        )
+        bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            console=progress_console,
+            transient=True,
+        )
+        with bar:
+            task = bar.add_task("Comparing wallets", total=None)
+
+            def progress(run: Run) -> None:
+                counts = run.wallets
+                decided = counts.compared + counts.not_compared
+                bar.update(task, total=counts.total, completed=decided)
+
+            run = await run_here(reconciler_of(settings, pool, game), run_id, progress=progress)
+        async with pool.acquire() as connection:
+            return run, await count_open(connection)
+
+
+def _say(run: Run, still_open: int) -> None:
+    counts = run.wallets
+    console.print(
+        f"Run {run.run_id} is {run.state}: {counts.agreed} of {counts.total} wallets agree, "
+        f"{counts.discrepant} do not, {counts.in_flight} are in flight, "
+        f"{counts.not_compared} could not be compared. {still_open} discrepancies are open."
+    )

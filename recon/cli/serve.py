@@ -1,0 +1,156 @@
+"""``serve``, ``worker`` and ``healthcheck``: the service's processes."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+import sys
+import urllib.error
+import urllib.request
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+import click
+import structlog
+import uvloop
+from aiohttp import web
+
+from recon.app import build_app, open_database_url, open_game, run_worker
+from recon.cli.context import progress_console, settings_of
+from recon.db import open_pool
+from recon.http.health import READINESS
+
+if TYPE_CHECKING:
+    from recon.settings import Settings
+
+__all__ = ["healthcheck", "serve", "worker"]
+
+log = structlog.get_logger(__name__)
+
+_DRAIN_S = 20.0
+_NOTICED_AFTER_S = 0.2
+
+
+@click.command()
+@click.option("--host", default="127.0.0.1", show_default=True)
+@click.option("--port", default=8080, show_default=True, help="0 takes any free one.")
+@click.option("--processes", default=1, show_default=True, type=click.IntRange(1, 64))
+@click.option("--no-jobs", is_flag=True, help="HTTP only; `recon worker` runs the jobs.")
+@click.pass_context
+def serve(ctx: click.Context, host: str, port: int, processes: int, *, no_jobs: bool) -> None:
+    """Serve webhooks, the internal API and the pages, and run the jobs."""
+    settings = settings_of(ctx)
+    if processes == 1:
+        uvloop.run(_serve(settings, host, port, jobs=not no_jobs))
+        return
+    asyncio.run(_serve_many(settings, host, port, processes, jobs=not no_jobs))
+
+
+@click.command()
+@click.pass_context
+def worker(ctx: click.Context) -> None:
+    """Run the jobs alone."""
+    uvloop.run(_work(settings_of(ctx)))
+
+
+@click.command()
+@click.option("--url", default="http://127.0.0.1:8080/healthz", show_default=True)
+def healthcheck(url: str) -> None:
+    """Exit 0 when a service answers here; for a container's HEALTHCHECK."""
+    if not url.startswith(("http://", "https://")):
+        raise click.BadParameter("give an http(s) URL")
+    try:
+        with urllib.request.urlopen(url, timeout=3) as answer:  # noqa: S310 - checked above
+            healthy = answer.status == web.HTTPOk.status_code
+    except (OSError, urllib.error.URLError) as error:
+        raise click.ClickException(f"{url} does not answer: {error}") from None
+    if not healthy:
+        raise click.ClickException(f"{url} answers {answer.status}")
+
+
+async def _serve(settings: Settings, host: str, port: int, *, jobs: bool) -> None:
+    stop = _on_signals()
+    async with open_database_url(settings) as url:
+        app = build_app(settings, url, jobs=jobs)
+        runner = web.AppRunner(
+            app,
+            access_log=None,
+            auto_decompress=False,
+            shutdown_timeout=_DRAIN_S,
+            keepalive_timeout=75,
+        )
+        await runner.setup()
+        try:
+            site = web.TCPSite(runner, host, port, reuse_port=bool(os.environ.get(_SHARED_PORT)))
+            await site.start()
+            for address in runner.addresses:
+                progress_console.print(f"recon serves http://{address[0]}:{address[1]}")
+                log.info("serving", host=address[0], port=address[1], jobs=jobs)
+            await stop.wait()
+            # Unready first, so that who asks sends no more; then what is under way is finished.
+            app[READINESS].draining = True
+            log.info("draining")
+            await asyncio.sleep(_NOTICED_AFTER_S)
+        finally:
+            await runner.cleanup()
+    log.info("stopped")
+
+
+_SHARED_PORT = "_RECON_SHARED_PORT"
+
+
+async def _serve_many(
+    settings: Settings, host: str, port: int, processes: int, *, jobs: bool
+) -> None:
+    """Run N processes behind one port; the kernel spreads the connections."""
+    stop = _on_signals()
+    async with open_database_url(settings) as url:
+        # Held open, not listening: it keeps the port ours and tells which one it is.
+        with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as keeper:
+            keeper.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+            keeper.bind((host, port))
+            taken = keeper.getsockname()[1]
+            command = [sys.executable, "-m", "recon", "serve"]
+            command += ["--host", host, "--port", str(taken)] + ([] if jobs else ["--no-jobs"])
+            environment = {**os.environ, "RECON_DATABASE_URL": url, _SHARED_PORT: "1"}
+            children = [
+                await asyncio.create_subprocess_exec(*command, env=environment)
+                for _ in range(processes)
+            ]
+            waiting = [asyncio.create_task(child.wait()) for child in children]
+            stopping = asyncio.create_task(stop.wait())
+            await asyncio.wait([*waiting, stopping], return_when=asyncio.FIRST_COMPLETED)
+            died = not stopping.done()
+            for child in children:
+                with suppress(ProcessLookupError):
+                    child.send_signal(signal.SIGTERM)
+            await asyncio.gather(*waiting)
+            stopping.cancel()
+    if died:
+        raise click.ClickException("a process ended by itself; all were stopped")
+
+
+async def _work(settings: Settings) -> None:
+    stop = _on_signals()
+    async with (
+        open_database_url(settings) as url,
+        open_pool(url, max_size=settings.pool_size) as pool,
+        open_game(settings) as game,
+    ):
+        working = asyncio.create_task(run_worker(settings, pool, game))
+        stopping = asyncio.create_task(stop.wait())
+        await asyncio.wait([working, stopping], return_when=asyncio.FIRST_COMPLETED)
+        stopping.cancel()
+        working.cancel()
+        with suppress(asyncio.CancelledError):
+            await working
+
+
+def _on_signals() -> asyncio.Event:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    return stop

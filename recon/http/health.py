@@ -1,0 +1,98 @@
+"""Is it alive, is it ready, what are its numbers."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import asyncpg
+from aiohttp import web
+from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, Counter, Histogram, generate_latest
+
+from recon.db import POOL, load
+from recon.http.bodies import json_response
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+__all__ = ["READINESS", "Readiness", "metrics_middleware", "routes"]
+
+routes = web.RouteTableDef()
+
+_TIMEOUT_S = 2.0
+
+_requests = Counter(
+    "recon_http_requests", "Answers by method, route and status.", ["method", "route", "status"]
+)
+_latency = Histogram(
+    "recon_http_request_seconds",
+    "Time to answer, by route.",
+    ["route"],
+    buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
+)
+
+
+class Readiness:
+    """Whether this process should get requests.
+
+    Args:
+        head: the revision of the schema that this code works on.
+    """
+
+    def __init__(self, head: str) -> None:
+        self.head = head
+        self.draining = False
+
+
+READINESS: web.AppKey[Readiness] = web.AppKey("readiness", Readiness)
+
+
+@routes.get("/healthz")
+async def healthz(request: web.Request) -> web.Response:
+    """The loop answers; nothing else is looked at."""
+    del request
+    return json_response({"status": "ok"})
+
+
+@routes.get("/readyz")
+async def readyz(request: web.Request) -> web.Response:
+    """Database, schema, not draining. A game API that is down does not change it."""
+    readiness = request.config_dict[READINESS]
+    checks = {"draining": "yes" if readiness.draining else "no", **await _database(request)}
+    ready = not readiness.draining and checks["database"] == checks["schema"] == "ok"
+    body = {"status": "ready" if ready else "unready", **checks}
+    return json_response(body, status=200 if ready else 503)
+
+
+@routes.get("/metrics")
+async def metrics(request: web.Request) -> web.Response:
+    """Prometheus' text format; never labelled by user."""
+    del request
+    text = await asyncio.to_thread(generate_latest, REGISTRY)
+    return web.Response(body=text, headers={"Content-Type": CONTENT_TYPE_LATEST})
+
+
+@web.middleware
+async def metrics_middleware(
+    request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+) -> web.StreamResponse:
+    """Count and time every answer by its route's pattern."""
+    resource = request.match_info.route.resource
+    route = resource.canonical if resource is not None else "unknown"
+    with _latency.labels(route).time():
+        response = await handler(request)
+    _requests.labels(request.method, route, response.status).inc()
+    return response
+
+
+async def _database(request: web.Request) -> dict[str, str]:
+    try:
+        async with asyncio.timeout(_TIMEOUT_S):
+            async with request.config_dict[POOL].acquire() as connection:
+                revision = await connection.fetchval(load("recon.http", "revision"))
+    except asyncpg.UndefinedTableError:
+        return {"database": "ok", "schema": "missing"}
+    except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        return {"database": "unreachable", "schema": "unknown"}
+    head = request.config_dict[READINESS].head
+    return {"database": "ok", "schema": "ok" if revision == head else f"at {revision}, not {head}"}

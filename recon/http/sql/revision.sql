@@ -1,0 +1,3 @@
+-- The schema's revision.
+SELECT version_num
+FROM alembic_version

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from aiohttp import web
 
-from recon.sandbox import bet_calls, control, game_calls, psp
+from recon.sandbox import bet_calls, control, game_calls, portal, psp
 from recon.sandbox.accounts import GameBackend
 from recon.sandbox.betting import Book
 from recon.sandbox.call import Policy
@@ -56,6 +56,7 @@ def build_app(options: SandboxOptions, *, clock: Clock | None = None) -> web.App
     app[SANDBOX] = sandbox
     app.router.add_routes(_game_routes())
     app.router.add_routes(control.routes())
+    app.router.add_routes(portal.routes())
     psp.install(
         app,
         backend=sandbox.backend,

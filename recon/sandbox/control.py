@@ -1,4 +1,4 @@
-"""The control surface under ``/sandbox``: what a developer portal and a back office would offer.
+"""The control surface under ``/sandbox``: what a back office would offer, and the faults.
 
 It asks for no key, so the sandbox listens on loopback unless told otherwise. Its errors have the
 shape of the API's own.
@@ -6,7 +6,7 @@ shape of the API's own.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Final, TypeVar
+from typing import TYPE_CHECKING, Annotated, Final
 
 import msgspec
 from aiohttp import web
@@ -14,9 +14,9 @@ from aiohttp import web
 from recon.clock import format_time, parse_time
 from recon.errors import Conflict, Invalid, NotFound
 from recon.money import format_minor, parse_minor
+from recon.sandbox.control_wire import Name, read_body, shown
 from recon.sandbox.parts import SANDBOX
 from recon.sandbox.stream import STREAM_FAULTS
-from recon.sandbox.wire import encode
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -27,9 +27,6 @@ if TYPE_CHECKING:
 __all__ = ["routes"]
 
 STATE_NOTE: Final = "all state lives in memory and ends with the process"
-
-Name = Annotated[str, msgspec.Meta(min_length=1, max_length=128)]
-Body = TypeVar("Body", bound=msgspec.Struct)
 
 
 class NewUser(msgspec.Struct, forbid_unknown_fields=True):
@@ -44,13 +41,6 @@ class UserSwitches(msgspec.Struct, forbid_unknown_fields=True):
     """The body of ``PUT /sandbox/users/{user_id}``."""
 
     allowed: bool
-
-
-class NewKey(msgspec.Struct, forbid_unknown_fields=True):
-    """The body of ``POST /sandbox/keys``; ``users`` absent: every player."""
-
-    scopes: list[str]
-    users: list[Name] | None = None
 
 
 class FaultRates(msgspec.Struct, forbid_unknown_fields=True):
@@ -85,11 +75,6 @@ def routes() -> list[web.RouteDef]:
         web.put("/sandbox/faults", set_faults),
         web.put("/sandbox/lifecycle", set_lifecycle),
         web.put("/sandbox/rate-limit", set_limit),
-        web.get("/sandbox/keys", list_keys),
-        web.post("/sandbox/keys", create_key),
-        web.delete("/sandbox/keys/{key_id}", revoke_key),
-        web.post("/sandbox/keys/{key_id}/rotate", rotate_key),
-        web.post("/sandbox/keys/{key_id}/retire", retire_secret),
     ]
 
 
@@ -97,7 +82,7 @@ async def about(request: web.Request) -> web.Response:
     """What this is, and how much it has seen."""
     sandbox = request.app[SANDBOX]
     sandbox.timeline.catch_up()
-    return _json(
+    return shown(
         {
             "what": "a simulation of the game API and of PSPs; no real money, no real players",
             "state": "memory",
@@ -123,24 +108,24 @@ async def about(request: web.Request) -> web.Response:
 async def open_user(request: web.Request) -> web.Response:
     """Open a wallet; 201, or 409 ``wallet_exists``."""
     sandbox = request.app[SANDBOX]
-    wanted = await _body(request, NewUser)
+    wanted = await read_body(request, NewUser)
     sandbox.backend.open_wallet(
         wanted.user_id, wanted.currency, parse_minor(wanted.available, wanted.currency)
     )
-    return _json(_shown(sandbox.backend.players[wanted.user_id]), 201)
+    return shown(_player_shown(sandbox.backend.players[wanted.user_id]), 201)
 
 
 async def show_user(request: web.Request) -> web.Response:
     """A player's balances and every movement."""
     request.app[SANDBOX].timeline.catch_up()
-    return _json(_shown(_player(request)))
+    return shown(_player_shown(_player(request)))
 
 
 async def switch_user(request: web.Request) -> web.Response:
     """Let a player play, or not: not allowed, every call gets ``user_not_allowed``."""
     player = _player(request)
-    player.allowed = (await _body(request, UserSwitches)).allowed
-    return _json(_shown(player))
+    player.allowed = (await read_body(request, UserSwitches)).allowed
+    return shown(_player_shown(player))
 
 
 async def cancel_round(request: web.Request) -> web.Response:
@@ -149,18 +134,18 @@ async def cancel_round(request: web.Request) -> web.Response:
     cancelled = sandbox.engine.cancel_current(sandbox.timeline.catch_up())
     if cancelled is None:
         raise Conflict("the round has crashed already", code="round_closed")
-    return _json(cancelled.as_json())
+    return shown(cancelled.as_json())
 
 
 async def show_faults(request: web.Request) -> web.Response:
     """The rates, the stream's own, and every fault that was really planted."""
-    return _json(_faults(request.app[SANDBOX]))
+    return shown(_faults(request.app[SANDBOX]))
 
 
 async def set_faults(request: web.Request) -> web.Response:
     """Set rates; all of them or, when one is refused, none."""
     sandbox = request.app[SANDBOX]
-    wanted = (await _body(request, FaultRates)).rates
+    wanted = (await read_body(request, FaultRates)).rates
     of_stream = {kind: rate for kind, rate in wanted.items() if kind in STREAM_FAULTS}
     for rate in of_stream.values():
         if not 0 <= rate <= 1:
@@ -168,20 +153,20 @@ async def set_faults(request: web.Request) -> web.Response:
     sandbox.faults.rates.update({k: r for k, r in wanted.items() if k not in of_stream})
     for kind, rate in of_stream.items():
         sandbox.hub.set_rate(kind, rate)
-    return _json(_faults(sandbox))
+    return shown(_faults(sandbox))
 
 
 async def set_lifecycle(request: web.Request) -> web.Response:
     """Set what every answer of the API says about its version and its end."""
     lifecycle = request.app[SANDBOX].lifecycle
-    wanted = await _body(request, Age)
+    wanted = await read_body(request, Age)
     if wanted.deprecated_at is not msgspec.UNSET:
         lifecycle.deprecated_at = _instant(wanted.deprecated_at)
     if wanted.sunset_at is not msgspec.UNSET:
         lifecycle.sunset_at = _instant(wanted.sunset_at)
     if wanted.version is not msgspec.UNSET:
         lifecycle.version = wanted.version
-    return _json(
+    return shown(
         {
             "version": lifecycle.version,
             "deprecated_at": _time(lifecycle.deprecated_at),
@@ -193,56 +178,8 @@ async def set_lifecycle(request: web.Request) -> web.Response:
 async def set_limit(request: web.Request) -> web.Response:
     """Set how many calls an API key may make in a window."""
     limits = request.app[SANDBOX].limits
-    limits.limit = (await _body(request, Limit)).limit
-    return _json({"limit": limits.limit})
-
-
-async def list_keys(request: web.Request) -> web.Response:
-    """Every key, without its secrets."""
-    keys = request.app[SANDBOX].keys.all()
-    return _json({"keys": [key.as_json(reveal=False) for key in keys]})
-
-
-async def create_key(request: web.Request) -> web.Response:
-    """Make a key; the only time that it and its signing secret are shown."""
-    wanted = await _body(request, NewKey)
-    key = request.app[SANDBOX].keys.create(wanted.scopes, wanted.users)
-    return _json(key.as_json(reveal=True), 201)
-
-
-async def rotate_key(request: web.Request) -> web.Response:
-    """Give a key a new signing secret; the one before stays valid beside it."""
-    key = request.app[SANDBOX].keys.rotate(request.match_info["key_id"])
-    return _json(key.as_json(reveal=True), 201)
-
-
-async def retire_secret(request: web.Request) -> web.Response:
-    """End a rotation: the older signing secret is no longer taken."""
-    key = request.app[SANDBOX].keys.retire(request.match_info["key_id"])
-    return _json(key.as_json(reveal=False))
-
-
-async def revoke_key(request: web.Request) -> web.Response:
-    """Take a key out of use at once, its open streams included."""
-    sandbox = request.app[SANDBOX]
-    key = sandbox.keys.revoke(request.match_info["key_id"])
-    sandbox.hub.end(key)
-    return _json(key.as_json(reveal=False))
-
-
-async def _body(request: web.Request, shape: type[Body]) -> Body:
-    try:
-        return msgspec.json.decode(await request.read(), type=shape)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise Invalid(str(error), code="validation_failed") from None
-
-
-def _json(value: object, status: int = 200) -> web.Response:
-    return web.Response(
-        status=status,
-        body=encode(value),
-        headers={"Content-Type": "application/json", "Cache-Control": "no-store"},
-    )
+    limits.limit = (await read_body(request, Limit)).limit
+    return shown({"limit": limits.limit})
 
 
 def _player(request: web.Request) -> Player:
@@ -252,7 +189,7 @@ def _player(request: web.Request) -> Player:
     return player
 
 
-def _shown(player: Player) -> dict[str, object]:
+def _player_shown(player: Player) -> dict[str, object]:
     return {
         "user_id": player.user_id,
         "allowed": player.allowed,

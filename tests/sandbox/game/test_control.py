@@ -75,6 +75,25 @@ async def test_a_key_with_no_such_scope_is_refused(world: World) -> None:
         reply = await world.call("POST", "/sandbox/keys", body=b'{"scopes":' + scopes + b"}")
         assert (reply.status, reply.code) == (400, "validation_failed")
     assert (await world.call("DELETE", "/sandbox/keys/k_none")).status == 404
+    assert (await world.call("DELETE", "/sandbox/keys")).status == 404
+
+
+async def test_a_key_is_revoked_by_path_or_by_query(world: World) -> None:
+    made = await world.call("POST", "/sandbox/keys", body=b'{"scopes":["read:game_state"]}')
+
+    by_query = await world.call("DELETE", f"/sandbox/keys?key_id={made.json['key_id']}")
+
+    assert by_query.json["revoked"] is True
+    path = "/api/v1/game/state"
+    assert (await world.call("GET", path, api_key=made.json["api_key"])).status == 401
+
+
+async def test_the_rate_limit_can_be_changed_while_it_runs(world: World) -> None:
+    assert (await world.call("PUT", "/sandbox/rate-limit", body=b'{"limit":1}')).status == 200
+
+    statuses = [(await world.get("/api/v1/game/state")).status for _ in range(2)]
+
+    assert statuses == [200, 429]
 
 
 async def test_a_round_that_has_crashed_cannot_be_cancelled(world: World) -> None:

@@ -181,3 +181,20 @@ async def test_rates_are_set_all_or_none(world: World) -> None:
     assert "answer_500" not in set_.json["rates"]
     assert set_.json["rates"]["answer_lost"] == 0.25
     assert set_.json["rates"]["stream_gap"] == 0.5
+
+
+async def test_a_planted_fault_names_the_money_that_the_call_was_about(world: World) -> None:
+    await world.next_round(200)
+    held = await world.hold(amount="4.00", auto="1.50", key="intent")
+    bet = await world.post(f"/api/v1/bets/holds/{held.json['hold_id']}/confirm")
+    await world.until("crashed")
+    ticket = bet.json["ticket_id"]
+    paid = (await world.get(f"/api/v1/bets/{ticket}", user="u_1")).json["payout_transaction_id"]
+    await rate(world, answer_429=1.0)
+
+    await world.get("/api/v1/bets?idempotency_key=intent", user="u_1")
+    await world.get(f"/api/v1/bets/{ticket}", user="u_1")
+    await world.get(f"/api/v1/payouts/{paid}", user="u_1")
+    await world.get("/api/v1/bets?idempotency_key=never-sent", user="u_1")
+
+    assert [fault["amount"] for fault in await planted(world)] == ["4.00", "4.00", "6.00", "0.00"]

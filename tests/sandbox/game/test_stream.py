@@ -287,3 +287,21 @@ async def test_a_stopping_sandbox_closes_its_streams(
         assert socket.close_code == 1001
     await asyncio.sleep(0.01)
     assert not world.sandbox.sessions
+
+
+async def test_a_consumer_that_stops_reading_is_closed_with_4009_too(
+    worlds: Callable[..., Awaitable[World]],
+) -> None:
+    world = await worlds(stream_queue=64, tick_s=60)
+    world.player()
+    async with stream(world, "bet_updates") as socket:
+        bet = await world.bet(amount="1.00")
+        slip = world.sandbox.book.bets[bet["ticket_id"]]
+        for _ in range(100_000):  # until every buffer between the two is full
+            world.sandbox.hub.changed(slip)
+            await asyncio.sleep(0)
+            if not world.sandbox.hub.listeners:
+                break
+        assert not world.sandbox.hub.listeners
+
+        assert await closed_with(socket) == 4009

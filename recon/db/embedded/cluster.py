@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from recon.db.embedded.binaries import CLEAN_ENVIRONMENT
 from recon.db.embedded.child import die_with_parent
 from recon.db.embedded.desk import sync_folder
-from recon.db.embedded.errors import EmbeddedPostgresError, from_os_error, last_lines
+from recon.db.embedded.errors import EmbeddedPostgresError, from_log, from_os_error
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -153,7 +153,4 @@ def _run(place: Place, command: Sequence[str | Path], given: str = "") -> None:
         **place.identity.credentials(),
     )
     if done.returncode:
-        raise EmbeddedPostgresError(
-            f"{name} failed with status {done.returncode}:\n{last_lines(done.stdout)}",
-            code=("postgres_disk_full" if "No space left on device" in done.stdout else None),
-        )
+        raise from_log(f"{name} failed with status {done.returncode}", done.stdout)

@@ -10,9 +10,10 @@ from recon.errors import Unavailable
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["EmbeddedPostgresError", "from_os_error", "last_lines"]
+__all__ = ["EmbeddedPostgresError", "from_log", "from_os_error"]
 
 _LAST_BYTES = 16_384
+_LAST_LINES = 12
 _NO_SPACE = "No space left on device"
 
 
@@ -48,20 +49,24 @@ def from_os_error(error: OSError, doing: str) -> EmbeddedPostgresError:
     return EmbeddedPostgresError(f"cannot {doing}: {error}", code="postgres_failed")
 
 
-def last_lines(text: str | Path, count: int = 12) -> str:
-    """Give the end of a log, indented for a message.
+def from_log(summary: str, log: str | Path) -> EmbeddedPostgresError:
+    """Make an error of what PostgreSQL said last.
 
     Args:
-        text: the log itself, or the file it is in.
-        count: lines at most.
+        summary: what failed, without a full stop.
+        log: what it said, or the file that has it.
     """
-    if not isinstance(text, str):
+    if not isinstance(log, str):
         try:
-            with text.open("rb") as log:
-                log.seek(max(0, text.stat().st_size - _LAST_BYTES))
-                text = log.read().decode(errors="replace")
+            with log.open("rb") as file:
+                file.seek(max(0, log.stat().st_size - _LAST_BYTES))
+                log = file.read().decode(errors="replace")
         except OSError as error:
-            text = f"(the log cannot be read: {error})"
-    lines = text.strip().splitlines()[-count:]
-    remedy = ["the disk is full: free some space and start again"] if _NO_SPACE in text else []
-    return "\n".join(f"  {line}" for line in [*lines, *remedy])
+            log = f"(it cannot be read: {error})"
+    lines = log.strip().splitlines()[-_LAST_LINES:]
+    is_full = any(_NO_SPACE in line for line in lines)
+    if is_full:
+        summary = f"the disk is full: free some space and start again; {summary}"
+    return EmbeddedPostgresError(
+        "\n  ".join([f"{summary}:", *lines]), code="postgres_disk_full" if is_full else None
+    )

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 from recon.db.embedded.binaries import CLEAN_ENVIRONMENT
 from recon.db.embedded.child import die_with_parent
 from recon.db.embedded.deadline import Deadline
-from recon.db.embedded.errors import EmbeddedPostgresError, last_lines
-from recon.db.embedded.place import PORT
+from recon.db.embedded.errors import EmbeddedPostgresError, from_log
 from recon.db.embedded.processes import is_alive, server_processes
+from recon.db.embedded.sockets import PORT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -95,9 +95,7 @@ class Postmaster:
         """
         while not self._is_ready():
             if self.has_ended:
-                raise EmbeddedPostgresError(
-                    f"PostgreSQL did not start; the end of {log_file}:\n{last_lines(log_file)}"
-                )
+                raise from_log(f"PostgreSQL did not start; the end of {log_file}", log_file)
             deadline.pause("PostgreSQL to take connections (it may be recovering from a crash)")
 
     def stop(self) -> None:

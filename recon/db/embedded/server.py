@@ -15,11 +15,11 @@ from recon.db.embedded.binaries import packaged_binaries
 from recon.db.embedded.cluster import DATABASE, USER
 from recon.db.embedded.deadline import Deadline
 from recon.db.embedded.desk import Desk, open_desk
-from recon.db.embedded.errors import EmbeddedPostgresError, from_os_error, last_lines
+from recon.db.embedded.errors import EmbeddedPostgresError, from_log, from_os_error
 from recon.db.embedded.locks import FileLock
 from recon.db.embedded.occupancy import is_supervised, is_used_by_others
-from recon.db.embedded.place import PORT
 from recon.db.embedded.processes import is_alive
+from recon.db.embedded.sockets import PORT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,6 +28,11 @@ __all__ = ["EmbeddedPostgres", "acquire"]
 
 _LOG_BYTES = 4 * 1024 * 1024
 _STOP_TIMEOUT_S = 40.0
+# The supervisor lives longer than we do; it is not to keep our secrets.
+_HANDED_DOWN = {
+    *("COVERAGE_PROCESS_CONFIG", "COVERAGE_PROCESS_START", "PYTHONDONTWRITEBYTECODE"),
+    *("DYLD_LIBRARY_PATH", "HOME", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "PATH", "XDG_RUNTIME_DIR"),
+}
 # The supervisor gives up before we do: it knows why.
 _SUPERVISOR_PART = 0.8
 
@@ -139,9 +144,8 @@ def acquire(
 def _started(desk: Desk, deadline: Deadline) -> dict[str, Any]:
     state = _running(desk, deadline)
     if state is None:
-        raise EmbeddedPostgresError(
-            f"the embedded server ended again at once; the end of {desk.log_file}:\n"
-            f"{last_lines(desk.log_file)}"
+        raise from_log(
+            f"the embedded server ended again at once; the end of {desk.log_file}", desk.log_file
         )
     return state
 
@@ -167,7 +171,8 @@ def _start_supervisor(
         }
     )
     # It must find the very modules that we run, from another working directory.
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(map(os.path.abspath, sys.path))}
+    environment = {name: value for name, value in os.environ.items() if name in _HANDED_DOWN}
+    environment["PYTHONPATH"] = os.pathsep.join(map(os.path.abspath, sys.path))
     try:
         with (
             _open_log(desk) as log,
@@ -192,9 +197,8 @@ def _start_supervisor(
     except OSError as error:
         raise from_os_error(error, "start the embedded server") from error
     if not answer:
-        raise EmbeddedPostgresError(
-            f"the embedded server's supervisor ended; the end of {desk.log_file}:\n"
-            f"{last_lines(desk.log_file)}"
+        raise from_log(
+            f"the embedded server's supervisor ended; the end of {desk.log_file}", desk.log_file
         )
     outcome = json.loads(answer)
     if "error" in outcome:

@@ -20,12 +20,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from recon.db.embedded.binaries import binaries_for
+from recon.db.embedded.choose import root_base
 from recon.db.embedded.cluster import ensure_cluster
 from recon.db.embedded.deadline import Deadline
 from recon.db.embedded.desk import Desk, write_private
 from recon.db.embedded.errors import EmbeddedPostgresError, from_os_error
 from recon.db.embedded.locks import FileLock
-from recon.db.embedded.place import Place, root_base, settle
+from recon.db.embedded.place import Place, settle
 from recon.db.embedded.postmaster import Postmaster, clear_remains
 
 if TYPE_CHECKING:
@@ -54,6 +55,14 @@ class _Supervisor:
     def prepare(self) -> tuple[Place, Binaries]:
         """Make sure of the directories, the programs and the cluster."""
         place = settle(self._desk, self._root_home)
+        # Held until our end; the server's lock is the desk's, and a desk may have been copied.
+        if not FileLock(place.lock).try_exclusive():
+            raise EmbeddedPostgresError(
+                f"the database in {place.home} is in use by another data directory, of which "
+                f"{self._desk.path.parent} looks like a copy: remove {self._desk.path} to begin "
+                "with an empty database here",
+                code="postgres_in_use",
+            )
         needs_base = place.identity.borrowed
         binaries = binaries_for(place.identity, root_base(self._root_home) if needs_base else None)
         clear_remains(place)
@@ -90,6 +99,7 @@ class _Supervisor:
             server = self.start(place, binaries)
         self._desk.state_file.unlink(missing_ok=True)
         server.stop()
+        place.forget_short_sockets()
         # Our exit releases the locks: whoever waits for them finds nothing running.
 
     def say(self, message: str) -> None:

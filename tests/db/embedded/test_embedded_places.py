@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import pwd
+import shutil
 import stat
 import subprocess
 import sys
@@ -50,6 +51,7 @@ async def test_a_path_too_long_for_a_socket_is_no_obstacle(home: Home) -> None:
             await keep_number(server.dsn, number)
             assert await kept_numbers(server.dsn) == [1, 2][:number]
             sockets = server.socket_dir
+        assert not sockets.exists() or sockets.is_relative_to(home.root_home)
     await remove_embedded(data_dir)
     assert not sockets.exists()
 
@@ -57,6 +59,31 @@ async def test_a_path_too_long_for_a_socket_is_no_obstacle(home: Home) -> None:
 async def test_odd_characters_in_a_path_are_no_obstacle(home: Home) -> None:
     async with home.server(home.path / "a b, \"c\" 'd' %é?&#") as server:
         assert await query(server.dsn, "SELECT 1") == 1
+        sockets = server.socket_dir
+    assert "," not in str(sockets), "which separates two hosts in an address"
+    assert not sockets.exists() or sockets.is_relative_to(home.path.parent)
+
+
+async def test_a_data_directory_may_be_moved(home: Home) -> None:
+    async with home.server() as server:
+        await keep_number(server.dsn, 7)
+    moved = home.data_dir.rename(home.path / "elsewhere")
+    async with home.server(moved) as server:
+        assert await kept_numbers(server.dsn) == [7]
+        assert not home.data_dir.exists()
+
+
+@needs_root
+async def test_a_copy_of_the_desk_does_not_take_the_database_from_the_original(home: Home) -> None:
+    home.path.chmod(0o700)
+    async with home.server() as server:
+        await keep_number(server.dsn, 7)
+        shutil.copytree(home.data_dir, home.path / "copy")
+        with pytest.raises(EmbeddedPostgresError, match="looks like a copy") as refused:
+            async with home.server(home.path / "copy"):
+                pass
+        assert refused.value.code == "postgres_in_use"
+        assert await kept_numbers(server.dsn) == [7]
 
 
 async def test_two_names_of_one_directory_are_one_server(home: Home) -> None:

@@ -44,7 +44,8 @@ async def test_a_wrong_password_and_none_are_refused(home: Home) -> None:
         assert stored.startswith("SCRAM-SHA-256$")
 
 
-async def test_the_password_shows_nowhere(home: Home) -> None:
+async def test_secrets_show_nowhere(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RECON_GAME_API_KEY", "a-secret-of-the-first-user")
     async with home.server() as server:
         password = server.dsn.split(":")[2].split("@")[0]
         assert len(password) == 43, "32 random bytes"
@@ -52,6 +53,7 @@ async def test_the_password_shows_nowhere(home: Home) -> None:
         for pid in family(server.pid):
             assert password not in " ".join(title(pid))
             assert password not in environment(pid)
+            assert "a-secret-of-the-first-user" not in environment(pid)
     holding = [
         path.name
         for path in home.path.rglob("*")

@@ -13,6 +13,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import click
+import msgspec
 import structlog
 import uvloop
 from aiohttp import web
@@ -38,12 +39,15 @@ _NOTICED_AFTER_S = 0.2
 @click.option("--port", default=8080, show_default=True, help="0 takes any free one.")
 @click.option("--processes", default=1, show_default=True, type=click.IntRange(1, 64))
 @click.option("--no-jobs", is_flag=True, help="HTTP only; `recon worker` runs the jobs.")
+@click.option("--json", "as_json", is_flag=True, help='Say {"url": …} on stdout when ready.')
 @click.pass_context
-def serve(ctx: click.Context, host: str, port: int, processes: int, *, no_jobs: bool) -> None:
+def serve(
+    ctx: click.Context, host: str, port: int, processes: int, *, no_jobs: bool, as_json: bool
+) -> None:
     """Serve webhooks, the internal API and the pages, and run the jobs."""
     settings = settings_of(ctx)
     if processes == 1:
-        uvloop.run(_serve(settings, host, port, jobs=not no_jobs))
+        uvloop.run(_serve(settings, host, port, jobs=not no_jobs, as_json=as_json))
         return
     asyncio.run(_serve_many(settings, host, port, processes, jobs=not no_jobs))
 
@@ -70,7 +74,7 @@ def healthcheck(url: str) -> None:
         raise click.ClickException(f"{url} answers {answer.status}")
 
 
-async def _serve(settings: Settings, host: str, port: int, *, jobs: bool) -> None:
+async def _serve(settings: Settings, host: str, port: int, *, jobs: bool, as_json: bool) -> None:
     stop = _on_signals()
     async with open_database_url(settings) as url:
         app = build_app(settings, url, jobs=jobs)
@@ -85,9 +89,14 @@ async def _serve(settings: Settings, host: str, port: int, *, jobs: bool) -> Non
         try:
             site = web.TCPSite(runner, host, port, reuse_port=bool(os.environ.get(_SHARED_PORT)))
             await site.start()
-            for address in runner.addresses:
-                progress_console.print(f"recon serves http://{address[0]}:{address[1]}")
-                log.info("serving", host=address[0], port=address[1], jobs=jobs)
+            bound = runner.addresses[0][1]
+            url_here = f"http://{f'[{host}]' if ':' in host else host}:{bound}"
+            log.info("serving", url=url_here, jobs=jobs)
+            if as_json:
+                click.echo(msgspec.json.encode({"url": url_here}))
+                sys.stdout.flush()
+            else:
+                progress_console.print(f"recon serves {url_here}")
             await stop.wait()
             # Unready first, so that who asks sends no more; then what is under way is finished.
             app[READINESS].draining = True

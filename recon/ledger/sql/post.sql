@@ -1,4 +1,5 @@
--- $1..$13 one array per column of an entry, all of one length; see ledger_post in 0001_ledger.up.sql.
+-- $1..$13 one array per column of an entry, all of one length; see ledger_post in
+-- 0001_ledger.up.sql.
 SELECT
     member,
     outcome,

@@ -23,5 +23,5 @@ FULL JOIN open_holds AS o ON w.user_id = o.user_id AND w.currency = o.currency
 WHERE
     coalesce(w.held, 0) <> coalesce(o.held, 0)
     OR coalesce(w.reserved, 0) <> coalesce(o.reserved, 0)
-ORDER BY 1, 2
+ORDER BY user_id, currency
 LIMIT 100

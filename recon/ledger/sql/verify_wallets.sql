@@ -17,7 +17,7 @@ WITH folded AS (
 SELECT
     coalesce(w.user_id, f.user_id) AS user_id,
     coalesce(w.currency, f.currency) AS currency,
-    f.postings IS DISTINCT FROM f.version OR f.version IS DISTINCT FROM w.version AS gap,
+    (f.postings IS DISTINCT FROM f.version OR f.version IS DISTINCT FROM w.version) AS gap,
     format(
         'wallet says %s/%s/%s at version %s, its postings say %s/%s/%s at version %s of %s rows',
         w.available, w.held, w.reserved, w.version,
@@ -32,5 +32,5 @@ WHERE
         IS DISTINCT FROM (f.available, f.held, f.reserved, f.version)
         OR f.postings IS DISTINCT FROM f.version
     )
-ORDER BY 1, 2
+ORDER BY user_id, currency
 LIMIT 100

@@ -17,11 +17,11 @@ FROM payments
 WHERE
     reference IN (
         SELECT p.reference
-        FROM unnest($1::text [], $2::text []) AS a (endpoint, reference)
+        FROM unnest($1::text[], $2::text[]) AS a (endpoint, reference)
         INNER JOIN payments AS p ON a.reference = p.reference AND a.endpoint = p.endpoint
         UNION
         SELECT p.reference
-        FROM unnest($1::text [], $3::text []) AS a (endpoint, payment_id)
+        FROM unnest($1::text[], $3::text[]) AS a (endpoint, payment_id)
         INNER JOIN payments AS p ON a.payment_id = p.payment_id AND a.endpoint = p.endpoint
     )
 ORDER BY reference

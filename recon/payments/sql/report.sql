@@ -5,5 +5,5 @@ SET
     payment_id = coalesce(p.payment_id, r.payment_id),
     reported_at = coalesce(p.reported_at, clock_timestamp()),
     updated_at = clock_timestamp()
-FROM unnest($1::text [], $2::text [], $3::text []) AS r (reference, state, payment_id)
+FROM unnest($1::text[], $2::text[], $3::text[]) AS r (reference, state, payment_id)
 WHERE p.reference = r.reference

@@ -16,6 +16,6 @@ SELECT
     $8,
     $9
 FROM
-    unnest($2::text [], $3::text [], $4::text [], $5::numeric [], $6::numeric [], $7::text [])
+    unnest($2::text[], $3::text[], $4::text[], $5::numeric[], $6::numeric[], $7::text[])
         AS s (user_id, currency, state, available_difference, held_difference, reason)
 ON CONFLICT (user_id, currency, run_id) DO NOTHING

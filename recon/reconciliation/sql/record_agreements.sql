@@ -8,12 +8,12 @@ SELECT
     clock_timestamp(),
     clock_timestamp(),
     false
-FROM unnest($1::text [], $2::text [], $3::bigint []) AS a (user_id, currency, version)
+FROM unnest($1::text[], $2::text[], $3::bigint[]) AS a (user_id, currency, version)
 ORDER BY a.user_id, a.currency
 ON CONFLICT (user_id, currency) DO UPDATE
-SET
-    agreed_version = excluded.agreed_version,
-    agreed_at = excluded.agreed_at,
-    checked_at = excluded.checked_at,
-    unsettled = false
-WHERE c.agreed_version IS DISTINCT FROM excluded.agreed_version OR c.unsettled
+    SET
+        agreed_version = excluded.agreed_version,
+        agreed_at = excluded.agreed_at,
+        checked_at = excluded.checked_at,
+        unsettled = false
+    WHERE c.agreed_version IS DISTINCT FROM excluded.agreed_version OR c.unsettled

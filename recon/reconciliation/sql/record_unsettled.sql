@@ -5,8 +5,8 @@ SELECT
     a.currency,
     clock_timestamp(),
     true
-FROM unnest($1::text [], $2::text []) AS a (user_id, currency)
+FROM unnest($1::text[], $2::text[]) AS a (user_id, currency)
 ORDER BY a.user_id, a.currency
 ON CONFLICT (user_id, currency) DO UPDATE
-SET checked_at = excluded.checked_at, unsettled = true
-WHERE NOT c.unsettled
+    SET checked_at = excluded.checked_at, unsettled = true
+    WHERE NOT c.unsettled

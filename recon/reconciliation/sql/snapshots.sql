@@ -11,7 +11,7 @@ SELECT
     coalesce(p.accepted, '{}') AS accepted,
     coalesce(b.calls_in_flight, 0) AS calls_in_flight,
     coalesce(b.unsettled, 0) AS unsettled
-FROM unnest($1::text [], $2::text []) WITH ORDINALITY AS k (user_id, currency, place)
+FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS k (user_id, currency, place)
 LEFT JOIN wallets AS w ON k.user_id = w.user_id AND k.currency = w.currency
 LEFT JOIN LATERAL (
     SELECT

@@ -9,12 +9,12 @@ FROM (
         user_id,
         currency
     FROM wallets
-    WHERE user_id = any($2::text []) AND version > 0
+    WHERE user_id = any($2::text[]) AND version > 0
     UNION
     SELECT
         user_id,
         currency
     FROM payments
-    WHERE user_id = any($2::text [])
+    WHERE user_id = any($2::text[])
 ) AS c
 WHERE left(c.user_id, 1) <> '~'

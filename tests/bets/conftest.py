@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from aiohttp.test_utils import TestServer
 
+from recon import clock
 from recon.bets import BetWish, cash_out, observe_attempt, place_bet, read_bet, resolve_due
-from recon.clock import new_id
 from recon.game import (
     AnswerLostError,
     GameClient,
@@ -46,16 +46,21 @@ FLIES_TO_5 = next(seed for seed in range(1, 100) if 500 <= crash_hundredths(seed
 
 
 class Clock:
-    """One clock for the service, its client and the game; it stands still unless turned."""
+    """One clock for the service, its client and the game; it stands still unless turned.
+
+    ``ticking``, it runs with the machine's, and is ahead of it by what it was turned.
+    """
 
     def __init__(self) -> None:
         self.passed_s = 0.0
+        self.ticking = False
 
     def monotonic(self) -> float:
         return self.passed_s
 
     def now(self) -> datetime:
-        return datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=self.passed_s)
+        start = clock.now() if self.ticking else datetime(2026, 1, 1, tzinfo=UTC)
+        return start + timedelta(seconds=self.passed_s)
 
 
 @dataclass
@@ -128,7 +133,7 @@ class World:
             money,
             kind="deposit.succeeded",
             source="psp:test",
-            key=f"{new_id()}:deposit",
+            key=f"{clock.new_id()}:deposit",
             event_at=self.clock.now(),
         )
         async with self.pool.acquire() as connection, connection.transaction():
@@ -153,7 +158,7 @@ class World:
             self.pool,
             self.game,
             wish or self.wish(),
-            caller_key=key or f"caller/{new_id()}",
+            caller_key=key or f"caller/{clock.new_id()}",
             now=self.clock.now,
         )
 
@@ -180,16 +185,18 @@ class World:
         while self.round is round_:
             self.clock.passed_s += 0.5
 
-    async def bet(self, bet: Bet | UUID) -> Bet:
+    async def bet(self, bet: Bet) -> Bet:
         """A bet as it is now."""
-        bet_id = getattr(bet, "bet_id", bet)
-        async with self.pool.acquire() as connection:
-            return await read_bet(connection, bet_id)
+        return await self._bet(bet.bet_id)
 
     async def bets(self) -> list[Bet]:
         """Every bet, oldest first."""
         rows = await self.pool.fetch("SELECT bet_id FROM bets ORDER BY bet_id")
-        return [await self.bet(row["bet_id"]) for row in rows]
+        return [await self._bet(row["bet_id"]) for row in rows]
+
+    async def _bet(self, bet_id: UUID) -> Bet:
+        async with self.pool.acquire() as connection:
+            return await read_bet(connection, bet_id)
 
     async def ledger(self, user: str = "u_1") -> tuple[str, str]:
         """Available and held, by the ledger."""
@@ -204,7 +211,7 @@ class World:
         return format_minor(wallet.available, "GBP"), format_minor(wallet.held, "GBP")
 
     async def come_to_rest(self) -> None:
-        """Faults stop, time passes: everything is settled, the books are sound, both sides agree."""
+        """Faults stop and time passes: all is settled, the books are sound, both sides agree."""
         self.network.once.clear()
         self.network.always.clear()
         for _ in range(30):
@@ -222,7 +229,7 @@ class World:
 @asynccontextmanager
 async def open_world(pool: Pool, **options: Any) -> AsyncIterator[World]:  # noqa: ANN401 - `SandboxOptions`
     """A world whose first round is open for `BETTING_S` and flies to 5.00 or more."""
-    clock = Clock()
+    hands = Clock()
     given = {
         "seed": FLIES_TO_5,
         "betting_s": BETTING_S,
@@ -231,13 +238,13 @@ async def open_world(pool: Pool, **options: Any) -> AsyncIterator[World]:  # noq
         **options,
     }
     seed = given["seed"]
-    app = build_app(SandboxOptions(**given), clock=clock)
+    app = build_app(SandboxOptions(**given), clock=hands)
     async with TestServer(app) as server:
         url = str(server.make_url("")).rstrip("/")
         real = AiohttpTransport(
             url,
             api_key=first_api_key(seed),
-            signer=SigningMiddleware(first_signing_secret(seed), clock=clock.now),
+            signer=SigningMiddleware(first_signing_secret(seed), clock=hands.now),
             timeout_s=5.0,
             connections=64,
         )
@@ -249,10 +256,10 @@ async def open_world(pool: Pool, **options: Any) -> AsyncIterator[World]:  # noq
             retry=RetryPolicy(attempts=2, base_s=0.001),
             on_attempt=observe_attempt,
             transport=network,
-            clock=clock.now,
+            clock=hands.now,
         )
         async with real, game:
-            yield World(pool, app[SANDBOX], network, game, clock)
+            yield World(pool, app[SANDBOX], network, game, hands)
 
 
 @pytest.fixture

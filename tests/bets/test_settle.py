@@ -51,6 +51,7 @@ async def test_a_payout_is_booked_only_when_it_is_completed(world: World) -> Non
     paid = await world.bet(bet)
     assert (paid.state, paid.payout) == ("cashed_out", unsettled.payout)
     assert paid.cashout_multiplier is not None
+    assert paid.payout is not None
     assert paid.payout.minor == int(1000 * paid.cashout_multiplier)
     assert await world.ledger() == world.at_game()
 

@@ -1,0 +1,263 @@
+"""The internal API's bets and the game's state, over HTTP."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from aiohttp import ClientTimeout, web
+from aiohttp.test_utils import TestClient, TestServer
+
+from recon.bets import handlers as bets
+from recon.clock import new_id
+from recon.db import POOL
+from recon.game import handlers as game
+from recon.http import Scope
+from recon.http.keys import create_key
+from recon.http.problems import problem_middleware
+from recon.http.rate_limits import LIMITER, RateLimiter
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from recon.game import GameClient
+    from tests.bets.conftest import World
+
+Api = TestClient[web.Request, web.Application]
+
+
+@asynccontextmanager
+async def serving(world: World, client: GameClient | None) -> AsyncIterator[Api]:
+    app = web.Application(middlewares=[problem_middleware])
+    app[POOL] = world.pool
+    app[game.GAME] = client
+    app[game.GAME_WATCH] = game.GameWatch(world.clock.now)
+    app[LIMITER] = RateLimiter(1000, 60)
+    app.add_routes(bets.routes)
+    app.add_routes(game.routes)
+    scopes = [Scope.WRITE_BET, Scope.READ_BET, Scope.READ_GAME_STATE]
+    key = await create_key(world.pool, name="test", scopes=scopes, lifetime=None)
+    server = TestServer(app, handler_cancellation=True)
+    headers = {"Authorization": f"Bearer {key.key}"}
+    async with TestClient(server, headers=headers) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def api(world: World) -> AsyncIterator[Api]:
+    # The handlers live by the machine's clock.
+    world.clock.ticking = True
+    async with serving(world, world.game) as opened:
+        yield opened
+
+
+def body(world: World, **changes: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON
+    wanted = {
+        "user_id": "u_1",
+        "round_id": world.round.round_id,
+        "amount": "10.00",
+        "currency": "GBP",
+        "auto_cashout": "2.50",
+    }
+    return {**wanted, **changes}
+
+
+def once(key: str | None = None) -> dict[str, str]:
+    return {"Idempotency-Key": key or str(new_id())}
+
+
+async def test_a_bet_is_placed_with_201_and_read_back(world: World, api: Api) -> None:
+    await world.deposit("100.00")
+
+    answer = await api.post("/api/v1/bets", json=body(world), headers=once())
+    text = await answer.text()
+    placed = await answer.json()
+
+    assert answer.status == 201
+    assert set(placed) == {
+        *("bet_id", "ticket_id", "state", "user_id", "round_id", "amount", "currency"),
+        *("auto_cashout", "cashout_multiplier", "payout", "reason"),
+        *("created_at", "placed_at", "updated_at"),
+    }
+    assert (placed["state"], placed["amount"], placed["payout"]) == ("placed", "10.00", None)
+    assert '"auto_cashout":2.50,' in text
+    assert answer.headers["Location"] == f"/api/v1/bets/{placed['bet_id']}"
+    shown = await api.get(answer.headers["Location"])
+    assert (shown.status, await shown.json()) == (200, placed)
+
+
+@pytest.mark.parametrize("auto", [2.5, "2.5", None])
+async def test_the_target_is_a_number_a_decimal_string_or_null(
+    world: World,
+    api: Api,
+    auto: Any,  # noqa: ANN401 - JSON
+) -> None:
+    await world.deposit("100.00")
+
+    answer = await api.post("/api/v1/bets", json=body(world, auto_cashout=auto), headers=once())
+
+    assert answer.status == 201
+    assert (await answer.json())["auto_cashout"] == (None if auto is None else 2.5)
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"amount": 10.0}, "validation_failed"),
+        ({"amount": "10.001"}, "invalid_amount"),
+        ({"amount": "-1.00"}, "invalid_amount"),
+        ({"auto_cashout": 1}, "invalid_multiplier"),
+        ({"auto_cashout": "1.000000001"}, "invalid_multiplier"),
+        ({"auto_cashout": "NaN"}, "invalid_multiplier"),
+        ({"auto_cashout": "1e999999"}, "invalid_multiplier"),
+        ({"user_id": "~u"}, "invalid_user_id"),
+        ({"nonsense": 1}, "validation_failed"),
+    ],
+)
+async def test_what_cannot_be_understood_is_400(
+    world: World, api: Api, changes: dict[str, Any], code: str
+) -> None:
+    answer = await api.post("/api/v1/bets", json=body(world, **changes), headers=once())
+
+    assert (answer.status, (await answer.json())["code"]) == (400, code)
+
+
+async def test_a_repeat_of_the_call_is_one_bet_and_says_so(world: World, api: Api) -> None:
+    await world.deposit("100.00")
+    wanted, headers = body(world), once("k1")
+
+    first = await api.post("/api/v1/bets", json=wanted, headers=headers)
+    again = await api.post("/api/v1/bets", json=wanted, headers=headers)
+
+    assert await again.read() == await first.read()
+    assert again.headers["Idempotency-Replayed"] == "true"
+    assert len(world.network.calls("/holds")) == 1
+    assert await world.ledger() == ("90.00", "0.00")
+
+
+async def test_an_unknown_outcome_is_202_and_settled_later(world: World, api: Api) -> None:
+    await world.deposit("100.00")
+    world.network.lose("/confirm", "after")
+
+    answer = await api.post("/api/v1/bets", json=body(world), headers=once())
+    bet = await answer.json()
+
+    assert (answer.status, bet["state"], bet["ticket_id"]) == (202, "placing", None)
+    await world.resolve()
+    shown = await (await api.get(f"/api/v1/bets/{bet['bet_id']}")).json()
+    assert shown["state"] == "placed"
+
+
+async def test_a_closed_round_is_409_and_too_little_money_is_422(world: World, api: Api) -> None:
+    await world.deposit("5.00")
+    poor = await api.post("/api/v1/bets", json=body(world), headers=once())
+    late = body(world, amount="5.00")
+    world.fly()
+    closed = await api.post("/api/v1/bets", json=late, headers=once())
+
+    assert (poor.status, (await poor.json())["code"]) == (422, "insufficient_balance")
+    assert (closed.status, (await closed.json())["code"]) == (409, "round_closed")
+    assert await world.ledger() == ("5.00", "0.00")
+
+
+async def test_a_game_out_of_reach_is_503_with_retry_after(world: World, api: Api) -> None:
+    await world.deposit("100.00")
+    world.network.always.append(("POST", "refused"))
+
+    down = await api.post("/api/v1/bets", json=body(world), headers=once("k1"))
+    world.network.always.clear()
+    up = await api.post("/api/v1/bets", json=body(world), headers=once("k1"))
+
+    assert (down.status, (await down.json())["code"]) == (503, "game_unavailable")
+    assert int(down.headers["Retry-After"]) > 0
+    assert up.status == 201
+
+
+async def test_a_cash_out_is_202_until_its_payout_is_booked(world: World, api: Api) -> None:
+    await world.deposit("100.00")
+    wanted = body(world, auto_cashout=None)
+    bet = await (await api.post("/api/v1/bets", json=wanted, headers=once())).json()
+    path = f"/api/v1/bets/{bet['bet_id']}/cashout"
+    world.fly(seconds=5)
+
+    asked = await api.post(path, headers=once())
+    pending = await asked.json()
+    world.end_round()
+    await world.resolve(after_s=5)
+    settled = await api.post(path, headers=once())
+    paid = await settled.json()
+
+    assert (asked.status, pending["state"], pending["payout"]) == (202, "cashing_out", None)
+    assert (settled.status, paid["state"]) == (200, "cashed_out")
+    assert paid["cashout_multiplier"] > 1
+    assert world.at_game() == await world.ledger()
+    assert paid["payout"] == str((await world.bets())[0].payout)
+
+
+@pytest.mark.parametrize("bet_id", ["nothing", "0198c0de-0000-7000-8000-000000000000"])
+async def test_a_bet_that_is_not_there_is_404(api: Api, bet_id: str) -> None:
+    shown = await api.get(f"/api/v1/bets/{bet_id}")
+    asked = await api.post(f"/api/v1/bets/{bet_id}/cashout", headers=once())
+
+    for answer in (shown, asked):
+        assert (answer.status, (await answer.json())["code"]) == (404, "bet_not_found")
+
+
+async def test_a_bet_goes_on_when_its_caller_goes_away(world: World, api: Api) -> None:
+    await world.deposit("100.00")
+    real = world.network.real.send
+
+    async def slow(outgoing: Any) -> Any:  # noqa: ANN401 - a transport's types
+        if outgoing.method == "POST":
+            await asyncio.sleep(0.2)
+        return await real(outgoing)
+
+    world.network.real.send = slow  # type: ignore[method-assign]
+    with pytest.raises(TimeoutError):
+        await api.post(
+            "/api/v1/bets", json=body(world), headers=once(), timeout=ClientTimeout(total=0.1)
+        )
+    await bets.finish_calls()
+
+    (bet,) = await world.bets()
+    assert bet.state == "placed"
+    assert await world.ledger() == world.at_game() == ("90.00", "0.00")
+
+
+async def test_the_state_of_the_game_is_passed_through(world: World, api: Api) -> None:
+    answer = await api.get("/api/v1/game/state")
+    text, state = await answer.text(), await answer.json()
+
+    assert answer.status == 200
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert '"current_multiplier":1.00,' in text
+    assert (state["round_id"], state["status"]) == (world.round.round_id, "betting")
+
+
+async def test_a_game_that_is_down_is_degraded_since_its_first_failure(
+    world: World, api: Api
+) -> None:
+    world.network.always.append(("/game/state", "refused"))
+    first = await api.get("/api/v1/game/state")
+    second = await api.get("/api/v1/game/state")
+    world.network.always.clear()
+    up = await api.get("/api/v1/game/state")
+    world.network.always.append(("/game/state", "refused"))
+    later = await api.get("/api/v1/game/state")
+
+    problem, same, anew = await first.json(), await second.json(), await later.json()
+    assert (first.status, problem["code"], problem["degraded"]) == (503, "game_unavailable", True)
+    assert first.headers["Retry-After"] == "5"
+    assert same["since"] == problem["since"] < anew["since"]
+    assert up.status == 200
+
+
+async def test_without_a_game_every_call_of_it_is_503(world: World) -> None:
+    async with serving(world, None) as api:
+        state = await api.get("/api/v1/game/state")
+        bet = await api.post("/api/v1/bets", json=body(world), headers=once())
+        said = [(answer.status, (await answer.json())["code"]) for answer in (state, bet)]
+
+    assert said == [(503, "game_not_configured")] * 2

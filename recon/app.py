@@ -10,13 +10,14 @@ import structlog
 from aiohttp import web
 
 from recon import web as pages
+from recon.bets import observe_attempt
 from recon.bets.handlers import routes as bet_routes
 from recon.db import POOL, Pool, open_pool
 from recon.db.embedded import embedded_postgres
 from recon.db.migrations import migrate, schema_head, schema_status
 from recon.db.pool import DatabaseUnavailableError
-from recon.game import GameClient
-from recon.game.handlers import GAME
+from recon.game import Attempt, GameClient
+from recon.game.handlers import GAME, GAME_WATCH, GameWatch
 from recon.game.handlers import routes as game_routes
 from recon.http import health
 from recon.http.health import READINESS, Readiness, metrics_middleware
@@ -71,11 +72,12 @@ def build_app(settings: Settings, database_url: str, *, jobs: bool) -> web.Appli
     app[INTAKE] = build_intake(settings.psp)
     app[LIMITER] = RateLimiter(_API_QUOTA, _API_WINDOW_S)
     app[READINESS] = Readiness(schema_head())
+    watch = app[GAME_WATCH] = GameWatch()
 
     async def connections(app: web.Application) -> AsyncIterator[None]:
         async with (
             open_pool(database_url, max_size=settings.pool_size) as pool,
-            open_game(settings) as game,
+            open_game(settings, watch) as game,
         ):
             app[POOL] = pool
             app[GAME] = game
@@ -137,16 +139,30 @@ async def open_database_url(settings: Settings) -> AsyncIterator[str]:
 
 
 @asynccontextmanager
-async def open_game(settings: Settings) -> AsyncIterator[GameClient | None]:
-    """The game API's client, or ``None`` where none is configured."""
+async def open_game(
+    settings: Settings, watch: GameWatch | None = None
+) -> AsyncIterator[GameClient | None]:
+    """The game API's client, or ``None`` where none is configured.
+
+    Args:
+        settings: as read.
+        watch: told of every attempt, so that it knows since when the game is out of reach.
+    """
     if settings.game_url is None or settings.game_api_key is None:
         yield None
         return
+
+    def observe(attempt: Attempt) -> None:
+        observe_attempt(attempt)
+        if watch is not None:
+            watch.observe(attempt)
+
     secret = settings.game_signing_secret
     async with GameClient(
         settings.game_url,
         settings.game_api_key.get_secret_value(),
         secret.get_secret_value() if secret is not None else "",
+        on_attempt=observe,
     ) as game:
         yield game
 

@@ -56,7 +56,7 @@ def build_worker(
         return worker
 
     async def settle() -> None:
-        await resolve_due(pool, reconciler.game, now=now())
+        await resolve_due(pool, reconciler.game)
 
     async def climb() -> None:
         await climb_all(reconciler)

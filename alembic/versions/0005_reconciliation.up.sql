@@ -108,6 +108,8 @@ CREATE TABLE discrepancies (
     evidence jsonb NOT NULL,
     looked_at jsonb NOT NULL,
     assignee text,
+    -- When an ignored one comes back; null: not before its difference changes.
+    ignored_until timestamptz,
     first_seen_at timestamptz NOT NULL,
     last_seen_at timestamptz NOT NULL,
     occurrences integer NOT NULL DEFAULT 1,
@@ -115,7 +117,10 @@ CREATE TABLE discrepancies (
     last_run_id uuid NOT NULL,
     closed_at timestamptz,
     PRIMARY KEY (user_id, discrepancy_id),
-    CONSTRAINT discrepancies_equation_check CHECK (difference = explained + unexplained)
+    CONSTRAINT discrepancies_equation_check CHECK (difference = explained + unexplained),
+    CONSTRAINT discrepancies_ignored_until_check CHECK (
+        ignored_until IS NULL OR status = 'ignored'
+    )
 );
 
 CREATE UNIQUE INDEX discrepancies_live_idx ON discrepancies (user_id, currency)
@@ -174,5 +179,6 @@ CREATE TABLE adjustments (
 
 CREATE INDEX adjustments_id_idx ON adjustments (adjustment_id);
 CREATE INDEX adjustments_proposed_idx ON adjustments (adjustment_id) WHERE state = 'proposed';
+CREATE INDEX adjustments_discrepancy_idx ON adjustments (user_id, discrepancy_id);
 CREATE UNIQUE INDEX adjustments_one_open_idx ON adjustments (user_id, discrepancy_id)
 WHERE state = 'proposed';

@@ -151,6 +151,7 @@ class Discrepancy:
     evidence: list[Evidence]
     looked_at: list[str]
     assignee: str | None
+    ignored_until: datetime | None
     first_seen_at: datetime
     last_seen_at: datetime
     occurrences: int

@@ -150,6 +150,7 @@ def _discrepancy(row: asyncpg.Record) -> Discrepancy:
         evidence=[_evidence(fact) for fact in row["evidence"]],
         looked_at=list(row["looked_at"]),
         assignee=row["assignee"],
+        ignored_until=row["ignored_until"],
         first_seen_at=row["first_seen_at"],
         last_seen_at=row["last_seen_at"],
         occurrences=row["occurrences"],

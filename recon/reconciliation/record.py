@@ -27,7 +27,7 @@ __all__ = ["record_agreements", "record_discrepancy", "record_event", "record_un
 async def record_agreements(
     connection: asyncpg.Connection[Any], looks: Sequence[Look], *, actor: str
 ) -> None:
-    """These wallets agree: remember at which version, and clear what was open about them."""
+    """These wallets agree: remember at which version, and close what was open about them."""
     agreed = sorted(
         (look.user_id, look.currency, look.comparison.snapshot.version)
         for look in looks
@@ -46,9 +46,15 @@ async def record_agreements(
     cleared = await connection.fetch(
         load("recon.reconciliation", "clear_discrepancies"), users, currencies
     )
+    if cleared:
+        await connection.execute(
+            load("recon.reconciliation", "expire_adjustments"),
+            [row["user_id"] for row in cleared],
+            [row["discrepancy_id"] for row in cleared],
+        )
     for row in cleared:
         await record_event(
-            connection, row["user_id"], row["discrepancy_id"], actor=actor, action="cleared"
+            connection, row["user_id"], row["discrepancy_id"], actor=actor, action=row["status"]
         )
 
 
@@ -81,7 +87,7 @@ async def record_discrepancy(
         look.difference, exponent_of(currency), unexplained=explanation.unexplained != 0
     )
     statement = "insert_discrepancy" if live is None else "update_discrepancy"
-    await connection.execute(
+    status: str = await connection.fetchval(
         load("recon.reconciliation", statement),
         *(user_id, discrepancy_id, currency, severity, explanation.cause),
         *(Decimal(snapshot.available), Decimal(snapshot.held), Decimal(snapshot.reserved)),
@@ -102,7 +108,7 @@ async def record_discrepancy(
         user_id,
         discrepancy_id,
         actor=f"run:{run_id}",
-        action=_action(live, look.difference),
+        action=_action(live, status, look),
         detail={"difference": str(look.difference), "cause": explanation.cause},
     )
     await record_unsettled(connection, user_id, currency)
@@ -125,10 +131,13 @@ async def record_event(
     )
 
 
-def _action(live: asyncpg.Record | None, difference: int) -> str:
+def _action(live: asyncpg.Record | None, status: str, look: Comparison) -> str:
     if live is None:
         return "opened"
-    return "seen" if int(live["difference"]) == difference else "changed"
+    if status != live["status"]:
+        return "reopened"
+    before = (int(live["difference"]), int(live["held_difference"]))
+    return "seen" if before == (look.difference, look.held_difference) else "changed"
 
 
 def _plain(fact: Evidence) -> dict[str, str]:

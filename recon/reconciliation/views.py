@@ -105,6 +105,7 @@ class DiscrepancyView(msgspec.Struct, frozen=True):
     status: Status
     severity: Severity
     assignee: str | None
+    ignored_until: datetime | None
     first_seen_at: datetime
     last_seen_at: datetime
     occurrences: int
@@ -177,6 +178,7 @@ def discrepancy_view(found: Discrepancy) -> DiscrepancyView:
         status=found.status,
         severity=found.severity,
         assignee=found.assignee,
+        ignored_until=found.ignored_until,
         first_seen_at=found.first_seen_at,
         last_seen_at=found.last_seen_at,
         occurrences=found.occurrences,

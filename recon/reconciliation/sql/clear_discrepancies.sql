@@ -1,11 +1,26 @@
--- $1 users, $2 currencies, in parallel: these wallets agree; what was open about them is cleared.
+-- $1 users, $2 currencies, in parallel: these wallets agree. What was open about them is resolved
+-- where people had an adjustment booked for it, and else has cleared by itself.
 UPDATE discrepancies AS d
-SET status = 'cleared', closed_at = clock_timestamp()
-FROM unnest($1::text [], $2::text []) AS a (user_id, currency)
+SET
+    status = CASE
+        WHEN EXISTS (
+            SELECT
+            FROM adjustments AS j
+            WHERE
+                j.user_id = d.user_id
+                AND j.discrepancy_id = d.discrepancy_id
+                AND j.state = 'booked'
+        ) THEN 'resolved'
+        ELSE 'cleared'
+    END,
+    ignored_until = null,
+    closed_at = clock_timestamp()
+FROM unnest($1::text[], $2::text[]) AS a (user_id, currency)
 WHERE
     d.user_id = a.user_id
     AND d.currency = a.currency
     AND d.status IN ('open', 'investigating', 'awaiting_approval', 'ignored')
 RETURNING
     d.user_id,
-    d.discrepancy_id
+    d.discrepancy_id,
+    d.status

@@ -1,5 +1,5 @@
--- $1 statuses, $2 causes, $3 user, $4 run that saw them, $5 currency (each null: any), $6 only those
--- before this one (null: from the newest), $7 how many. Newest first.
+-- $1 statuses, $2 causes, $3 user, $4 run that saw them, $5 currency (each null: any), $6 only
+-- those before this one (null: from the newest), $7 how many. Newest first.
 SELECT
     d.discrepancy_id,
     d.user_id,
@@ -29,12 +29,14 @@ SELECT
     d.closed_at
 FROM discrepancies AS d
 WHERE
-    ($1::text [] IS NULL OR d.status = any($1))
-    AND ($2::text [] IS NULL OR d.cause = any($2))
+    ($1::text[] IS NULL OR d.status = any($1))
+    AND ($2::text[] IS NULL OR d.cause = any($2))
     AND ($3::text IS NULL OR d.user_id = $3)
     AND (
         $4::uuid IS NULL
-        OR d.discrepancy_id IN (SELECT r.discrepancy_id FROM run_discrepancies AS r WHERE r.run_id = $4)
+        OR d.discrepancy_id IN (
+            SELECT r.discrepancy_id FROM run_discrepancies AS r WHERE r.run_id = $4
+        )
     )
     AND ($5::text IS NULL OR d.currency = $5)
     AND ($6::uuid IS NULL OR d.discrepancy_id < $6)

@@ -3,6 +3,7 @@ SELECT
     discrepancy_id,
     status,
     difference,
+    held_difference,
     cause
 FROM discrepancies
 WHERE

@@ -1,4 +1,5 @@
--- As in insert_discrepancy.sql; seen again by run $20, possibly with another difference.
+-- As in insert_discrepancy.sql; seen again by run $20, possibly with another difference. What was
+-- ignored was this difference, until then: another one, or a later look, opens it again.
 UPDATE discrepancies
 SET
     severity = $4,
@@ -19,5 +20,24 @@ SET
     first_seen_at = least(first_seen_at, $19),
     last_seen_at = clock_timestamp(),
     occurrences = occurrences + 1,
-    last_run_id = $20
+    last_run_id = $20,
+    status = CASE
+        WHEN
+            status = 'ignored'
+            AND NOT (
+                coalesce(ignored_until > clock_timestamp(), true)
+                AND difference = $13
+                AND held_difference = $14
+            )
+            THEN CASE WHEN assignee IS NULL THEN 'open' ELSE 'investigating' END
+        ELSE status
+    END,
+    ignored_until = CASE
+        WHEN
+            coalesce(ignored_until > clock_timestamp(), true)
+            AND difference = $13
+            AND held_difference = $14
+            THEN ignored_until
+    END
 WHERE user_id = $1 AND discrepancy_id = $2 AND currency = $3
+RETURNING status

@@ -1,0 +1,156 @@
+"""Decide on a proposed adjustment: book it, or reject it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import asyncpg
+
+from recon.clock import now
+from recon.db import load, with_retries
+from recon.ledger import Account, post_one, rules
+from recon.money import Money
+from recon.reconciliation.adjustments import AdjustmentState, read_adjustment
+from recon.reconciliation.errors import (
+    AdjustmentDecidedError,
+    SelfApprovalError,
+    StaleAdjustmentError,
+)
+from recon.reconciliation.model import RunScope
+from recon.reconciliation.review import change_case, earlier, note_step, take_case
+from recon.reconciliation.start import start_run
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    from recon.db import Pool
+    from recon.reconciliation.adjustments import Adjustment
+    from recon.reconciliation.review import Case, Step
+
+__all__ = ["approve", "reject"]
+
+
+class _MovedError(Exception):
+    """The posting got another version than the one after that which was proposed on."""
+
+
+async def approve(pool: Pool, adjustment_id: UUID, reason: str | None, *, step: Step) -> Adjustment:
+    """Book what another proposed, and start the run that looks whether the wallet agrees now.
+
+    Args:
+        pool: the database.
+        adjustment_id: which.
+        reason: what the approver has to say, if anything.
+        step: who approves; not who proposed, which the database refuses as well.
+
+    Raises:
+        NotFound: ``adjustment_not_found``.
+        SelfApprovalError: proposed by the same principal.
+        AdjustmentDecidedError: it was decided before.
+        StaleAdjustmentError: the wallet moved since; the proposal is closed as stale.
+        InsufficientBalanceError: a correction may not overdraw the wallet; it stays proposed.
+    """
+    adjustment = await _book(pool, adjustment_id, reason, step=step)
+    if adjustment.state is AdjustmentState.STALE:
+        raise StaleAdjustmentError("the wallet moved since this was proposed; propose it again")
+    # After the commit: should we die here, the next run looks at every open discrepancy anyway.
+    await start_run(
+        pool,
+        RunScope.USERS,
+        trigger=f"adjustment:{adjustment_id}",
+        users=[adjustment.user_id],
+    )
+    return adjustment
+
+
+@with_retries
+async def reject(pool: Pool, adjustment_id: UUID, reason: str, *, step: Step) -> Adjustment:
+    """Turn a proposal down; whoever proposed it may withdraw it so.
+
+    Raises:
+        NotFound: ``adjustment_not_found``.
+        AdjustmentDecidedError: it was decided before.
+    """
+    async with pool.acquire() as connection, connection.transaction():
+        adjustment, case = await _take(connection, adjustment_id)
+        if await earlier(connection, case, step) is None:
+            await _decide(connection, adjustment, case, AdjustmentState.REJECTED, reason, step)
+        return await read_adjustment(connection, adjustment_id)
+
+
+@with_retries
+async def _book(pool: Pool, adjustment_id: UUID, reason: str | None, *, step: Step) -> Adjustment:
+    async with pool.acquire() as connection, connection.transaction():
+        adjustment, case = await _take(connection, adjustment_id)
+        if await earlier(connection, case, step) is None:
+            try:
+                async with connection.transaction():
+                    await _decide(
+                        connection, adjustment, case, AdjustmentState.BOOKED, reason, step
+                    )
+                    await _post(connection, adjustment)
+            except asyncpg.CheckViolationError as error:
+                if error.constraint_name != "adjustments_two_people_check":
+                    raise
+                raise SelfApprovalError("you proposed this; another has to approve it") from None
+            except _MovedError:
+                await _decide(
+                    connection, adjustment, case, AdjustmentState.STALE, "the wallet moved", step
+                )
+        return await read_adjustment(connection, adjustment_id)
+
+
+async def _take(
+    connection: asyncpg.Connection[Any], adjustment_id: UUID
+) -> tuple[Adjustment, Case]:
+    """The adjustment and its case; the lock on the case guards both."""
+    found = await read_adjustment(connection, adjustment_id)
+    case = await take_case(connection, found.discrepancy_id)
+    return await read_adjustment(connection, adjustment_id), case
+
+
+async def _decide(
+    connection: asyncpg.Connection[Any],
+    adjustment: Adjustment,
+    case: Case,
+    state: AdjustmentState,
+    reason: str | None,
+    step: Step,
+) -> None:
+    decided = await connection.fetchval(
+        load("recon.reconciliation", "decide_adjustment"),
+        *(adjustment.user_id, adjustment.adjustment_id, state, step.actor, reason),
+    )
+    if decided is None:
+        raise AdjustmentDecidedError(f"this adjustment is {adjustment.state}")
+    after = await change_case(connection, case, status=case.at_work, assignee=case.assignee)
+    said = {
+        "adjustment_id": str(adjustment.adjustment_id),
+        "amount": str(Money(adjustment.amount, adjustment.currency)),
+        "currency": adjustment.currency,
+        "proposed_by": adjustment.proposed_by,
+    }
+    if reason is not None:
+        said["reason"] = reason
+    await note_step(connection, step, f"adjustment_{state}", before=case, after=after, said=said)
+
+
+async def _post(connection: asyncpg.Connection[Any], adjustment: Adjustment) -> None:
+    """Write the posting; it must be the very next one of the wallet that was proposed on.
+
+    Seen before the wallet is locked, `moved` only spares a proposal that is stale the refusal of a
+    balance it does not speak of; the posting's own version is what decides.
+    """
+    if adjustment.moved:
+        raise _MovedError
+    entry = rules.adjustment(
+        adjustment.user_id,
+        Money(adjustment.amount, adjustment.currency),
+        adjustment_id=adjustment.adjustment_id,
+        event_at=now(),
+    )
+    # Two people's judgement is no PSP's fact: it may not overdraw.
+    posted = await post_one(connection, replace(entry, guarded=entry.debit is Account.AVAILABLE))
+    if posted.version != adjustment.ledger_version + 1:
+        raise _MovedError

@@ -1,0 +1,189 @@
+"""A discrepancy as one row of an export: the columns, and what stands in them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from recon.clock import now
+from recon.db import load
+from recon.money import Money
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from datetime import datetime
+    from uuid import UUID
+
+    import asyncpg
+
+    from recon.db import Pool
+    from recon.reconciliation.read import DiscrepancyFilter
+
+__all__ = ["EXPORT_COLUMNS", "Cell", "EvidenceRow", "ExportRow", "export_rows"]
+
+_PAGE = 500
+
+Cell: TypeAlias = "str | int | Money | datetime | UUID | None"
+
+
+@dataclass(frozen=True, slots=True)
+class EvidenceRow:
+    """One fact behind a discrepancy."""
+
+    discrepancy_id: UUID
+    user_id: str
+    currency: str
+    kind: str
+    id: str
+    amount: Money
+    at: str
+    cause: str
+    summary: str
+
+
+@dataclass(frozen=True, slots=True)
+class ExportRow:
+    """The columns in their order; ``evidence`` is no column.
+
+    ``game_balance = ledger_balance + in_flight + difference``: ``in_flight`` is what rightly
+    differs, withdrawals that the PSP has not told both sides of. The balances are the available
+    ones, or the held ones where only those differ. ``as_of_ledger`` is when the ledger was last
+    read for it; ``age_hours`` counts whole hours, until now or until it was closed.
+    """
+
+    discrepancy_id: UUID
+    run_id: UUID
+    as_of_ledger: datetime
+    as_of_game: datetime | None
+    user_id: str
+    currency: str
+    ledger_balance: Money
+    game_balance: Money
+    difference: Money
+    in_flight: Money
+    explained: Money
+    unexplained: Money
+    cause: str
+    severity: str
+    status: str
+    first_seen_at: datetime
+    age_hours: int
+    occurrences: int
+    assignee: str | None
+    resolution: str | None
+    adjustment_id: UUID | None
+    proposed_by: str | None
+    approved_by: str | None
+    last_comment: str | None
+    url: str
+    evidence: tuple[EvidenceRow, ...]
+
+    def cells(self) -> list[Cell]:
+        """The row's values, in the order of `EXPORT_COLUMNS`."""
+        return [getattr(self, name) for name in EXPORT_COLUMNS]
+
+
+EXPORT_COLUMNS = tuple(field.name for field in fields(ExportRow) if field.name != "evidence")
+
+
+async def export_rows(
+    pool: Pool, wanted: DiscrepancyFilter, *, base_url: str
+) -> AsyncIterator[list[ExportRow]]:
+    """Every discrepancy that matches, newest first, a page at a time.
+
+    Pages are read by key and no transaction stays open between them, however slowly the reader
+    reads: a discrepancy stands there once, as it was when its page was read; those opened
+    meanwhile are not among them.
+    """
+    before: UUID | None = None
+    while True:
+        async with pool.acquire() as connection:
+            rows = await connection.fetch(
+                load("recon.reconciliation", "export_page"),
+                None if wanted.statuses is None else list(wanted.statuses),
+                None if wanted.causes is None else list(wanted.causes),
+                wanted.user_id,
+                wanted.run_id,
+                wanted.currency,
+                before,
+                _PAGE,
+            )
+        if rows:
+            at = now()
+            yield [_row(row, at, base_url) for row in rows]
+        if len(rows) < _PAGE:
+            return
+        before = rows[-1]["discrepancy_id"]
+
+
+def _row(row: asyncpg.Record, at: datetime, base_url: str) -> ExportRow:
+    def money(minor: Any) -> Money:  # noqa: ANN401 - asyncpg's columns are untyped
+        return Money(int(minor), row["currency"])
+
+    ledger, game = _sides(row)
+    age = (row["closed_at"] or at) - row["first_seen_at"]
+    booked = row["adjustment_state"] == "booked"
+    return ExportRow(
+        discrepancy_id=row["discrepancy_id"],
+        run_id=row["last_run_id"],
+        as_of_ledger=row["last_seen_at"],
+        as_of_game=row["game_as_of"],
+        user_id=row["user_id"],
+        currency=row["currency"],
+        ledger_balance=money(ledger),
+        game_balance=money(game),
+        difference=money(row["difference"]),
+        in_flight=money(game - ledger - row["difference"]),
+        explained=money(row["explained"]),
+        unexplained=money(row["unexplained"]),
+        cause=row["cause"],
+        severity=row["severity"],
+        status=row["status"],
+        first_seen_at=row["first_seen_at"],
+        age_hours=age // timedelta(hours=1),
+        occurrences=row["occurrences"],
+        assignee=row["assignee"],
+        resolution=_resolution(row),
+        adjustment_id=row["adjustment_id"],
+        proposed_by=row["proposed_by"],
+        approved_by=row["decided_by"] if booked else None,
+        last_comment=row["last_comment"],
+        url=f"{base_url}/discrepancies/{row['discrepancy_id']}",
+        evidence=tuple(
+            EvidenceRow(
+                discrepancy_id=row["discrepancy_id"],
+                user_id=row["user_id"],
+                currency=row["currency"],
+                kind=fact["kind"],
+                id=fact["id"],
+                amount=money(fact["amount"]),
+                at=fact["at"],
+                cause=fact["cause"],
+                summary=fact["summary"],
+            )
+            for fact in row["evidence"]
+        ),
+    )
+
+
+def _sides(row: asyncpg.Record) -> tuple[int, int]:
+    """Ledger and game, of the balance that the difference is of."""
+    ledger, game = int(row["ledger_available"]), int(row["game_available"])
+    of_held = row["difference"] == row["held_difference"] and game - ledger != row["difference"]
+    if of_held:
+        return int(row["ledger_held"]), int(row["game_held"])
+    return ledger, game
+
+
+def _resolution(row: asyncpg.Record) -> str | None:
+    match row["status"]:
+        case "resolved":
+            booked = Money(int(row["adjustment_amount"]), row["currency"])
+            return f"an adjustment of {booked} {booked.currency} was booked"
+        case "cleared":
+            return "a later run agreed by itself"
+        case "ignored":
+            return f"ignored: {row['ignored_reason']}"
+        case _:
+            return None

@@ -1,0 +1,42 @@
+"""Compare a discrepancy's wallets again, now."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from recon.reconciliation.model import RunScope
+from recon.reconciliation.review import earlier, note_step, take_case
+from recon.reconciliation.start import start_run
+
+if TYPE_CHECKING:
+    from recon.db import Pool
+    from recon.reconciliation.review import Step
+
+__all__ = ["recheck"]
+
+
+async def recheck(pool: Pool, discrepancy_id: UUID, *, step: Step) -> UUID:
+    """Start a run over the player's wallets; its id.
+
+    What it finds closes the discrepancy, changes it or lets it stand. A closed one may be
+    rechecked as well: should the wallet differ again, that is a discrepancy of its own.
+
+    Raises:
+        NotFound: ``discrepancy_not_found``.
+    """
+    async with pool.acquire() as connection, connection.transaction():
+        case = await take_case(connection, discrepancy_id)
+        noted = await earlier(connection, case, step)
+    if noted is not None:
+        return UUID(noted["run_id"])
+    # A process that dies between these two commits has started a run that nobody asked for twice.
+    run_id = await start_run(
+        pool, RunScope.USERS, trigger=f"recheck:{discrepancy_id}", users=[case.user_id]
+    )
+    async with pool.acquire() as connection, connection.transaction():
+        case = await take_case(connection, discrepancy_id)
+        await note_step(
+            connection, step, "rechecked", before=case, after=case, said={"run_id": str(run_id)}
+        )
+    return run_id

@@ -1,0 +1,100 @@
+"""Answer a request with an export: streamed, and never a half file that looks whole."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+import structlog
+from aiohttp import web
+
+from recon.clock import now
+from recon.db import POOL
+from recon.errors import Invalid
+from recon.reconciliation.export import ExportFormat, csv_chunks, json_chunks
+from recon.reconciliation.handlers import filter_of
+from recon.reconciliation.xlsx import write_xlsx
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+__all__ = ["PUBLIC_URL", "send_export"]
+
+log = structlog.get_logger(__name__)
+
+PUBLIC_URL: web.AppKey[str] = web.AppKey("public_url", str)
+"""Where people reach the pages; without it, links lead to where the request came in."""
+
+_CHUNK = 1 << 16
+
+
+async def send_export(request: web.Request, *, asked_by: str) -> web.StreamResponse:
+    """Answer with the export that a request's query asks for; also what the pages do.
+
+    Raises:
+        Invalid: ``invalid_format`` or ``invalid_filter``.
+        Unprocessable: ``too_many_rows`` for a sheet.
+    """
+    kind = _format_of(request)
+    wanted = filter_of(request)
+    pool = request.config_dict[POOL]
+    base_url = request.config_dict.get(PUBLIC_URL) or str(request.url.origin())
+    if kind is ExportFormat.CSV:
+        return await _stream(request, kind, csv_chunks(pool, wanted, base_url=base_url))
+    if kind is ExportFormat.JSON:
+        return await _stream(request, kind, json_chunks(pool, wanted, base_url=base_url))
+    with TemporaryDirectory(prefix="recon-export-") as directory:
+        path = Path(directory, "discrepancies.xlsx")
+        await write_xlsx(pool, wanted, path, base_url=base_url, asked_by=asked_by)
+        return await _stream(request, kind, _file_chunks(path))
+
+
+def _format_of(request: web.Request) -> ExportFormat:
+    text = request.query.get("format", ExportFormat.CSV)
+    try:
+        return ExportFormat(text)
+    except ValueError:
+        known = ", ".join(ExportFormat)
+        raise Invalid(f"{text[:64]!r} is none of {known}", code="invalid_format") from None
+
+
+async def _file_chunks(path: Path) -> AsyncIterator[bytes]:
+    with path.open("rb") as file:
+        while chunk := await asyncio.to_thread(file.read, _CHUNK):
+            yield chunk
+
+
+async def _stream(
+    request: web.Request, kind: ExportFormat, chunks: AsyncIterator[bytes]
+) -> web.StreamResponse:
+    """Send what comes, as it comes.
+
+    What fails before the first chunk is an ordinary problem. After it the status is out, and only
+    a broken connection can tell the reader that the file is not whole.
+    """
+    first = await anext(chunks, b"")
+    response = web.StreamResponse(
+        headers={
+            "Content-Disposition": (
+                f'attachment; filename="discrepancies-{now():%Y%m%dT%H%M%SZ}.{kind}"'
+            ),
+            "Cache-Control": "no-store",
+            "X-Content-Type-Options": "nosniff",
+        }
+    )
+    response.content_type = kind.content_type
+    if kind is ExportFormat.CSV:
+        response.charset = "utf-8"
+    await response.prepare(request)
+    try:
+        await response.write(first)
+        async for chunk in chunks:
+            await response.write(chunk)
+        await response.write_eof()
+    except Exception:
+        log.exception("export_broken_off", format=str(kind))
+        if request.transport is not None:
+            request.transport.abort()
+    return response

@@ -7,6 +7,9 @@ CREATE TABLE deliveries (
     received_at timestamptz NOT NULL,
     body bytea,
     body_sha256 bytea NOT NULL,
+    -- What must be the same when the event id comes again: the body, or the signed fields where a
+    -- provider signs an item anew for each attempt.
+    content_sha256 bytea NOT NULL,
     headers jsonb NOT NULL,
     verified_by text NOT NULL,
     event_type text NOT NULL,
@@ -29,6 +32,11 @@ CREATE TABLE deliveries (
 CREATE UNIQUE INDEX deliveries_delivery_id_idx ON deliveries (delivery_id);
 CREATE INDEX deliveries_unbooked_user_idx ON deliveries (user_id)
 WHERE state IN ('waiting', 'suspended', 'quarantined');
+CREATE INDEX deliveries_unbooked_reference_idx ON deliveries (reference)
+WHERE state IN ('waiting', 'suspended', 'quarantined');
+-- The inbox's pages of what is not plainly booked.
+CREATE INDEX deliveries_state_idx ON deliveries (state, delivery_id)
+WHERE state <> 'booked';
 CREATE INDEX deliveries_reference_idx ON deliveries (endpoint, reference)
 WHERE reference IS NOT NULL;
 -- What a PSP said of one payment; also finds what waits for its payment to be known.
@@ -53,12 +61,18 @@ CREATE TABLE movements (
     effect text NOT NULL,
     delivery_id uuid NOT NULL,
     payment_id text NOT NULL,
+    -- Another id of the payment at the PSP, by which a refund or a dispute may name it.
+    also_known_as text,
     user_id text NOT NULL,
     currency text NOT NULL,
     amount numeric(38, 0) NOT NULL,
     event_at timestamptz NOT NULL,
     PRIMARY KEY (endpoint, object_id, effect)
 );
+
+CREATE INDEX movements_payment_idx ON movements (endpoint, payment_id);
+CREATE INDEX movements_also_known_as_idx ON movements (endpoint, also_known_as)
+WHERE also_known_as IS NOT NULL;
 
 -- What people must look at that is not a difference between two balances.
 CREATE TABLE cases (

@@ -1,0 +1,71 @@
+"""What the intake refuses."""
+
+from __future__ import annotations
+
+from recon.errors import Conflict, Invalid, NotFound, Unauthentic, Unavailable, UnsupportedContent
+
+__all__ = [
+    "BodyIncompleteError",
+    "DeliveryNotFoundError",
+    "EndpointNotFoundError",
+    "IntakeUnavailableError",
+    "NotJsonError",
+    "ReplayRefusedError",
+    "SignatureMalformedError",
+    "SignatureStaleError",
+    "SignatureWrongError",
+]
+
+
+class SignatureMalformedError(Invalid):
+    """There is no signature, or none that could be one."""
+
+    code = "signature_malformed"
+
+
+class SignatureWrongError(Unauthentic):
+    """None of the configured secrets made this signature."""
+
+    code = "signature_wrong"
+
+
+class SignatureStaleError(Unauthentic):
+    """The signed time is too far from ours."""
+
+    code = "signature_stale"
+
+
+class BodyIncompleteError(Invalid):
+    """The body did not arrive whole, or not in time."""
+
+    code = "body_incomplete"
+
+
+class NotJsonError(UnsupportedContent):
+    """Compressed, or no JSON."""
+
+    code = "not_json"
+
+
+class EndpointNotFoundError(NotFound):
+    """No PSP account is configured under this name."""
+
+    code = "unknown_endpoint"
+
+
+class DeliveryNotFoundError(NotFound):
+    """The inbox has no such delivery."""
+
+    code = "delivery_not_found"
+
+
+class ReplayRefusedError(Conflict):
+    """The books refuse what the rules would book."""
+
+    code = "replay_refused"
+
+
+class IntakeUnavailableError(Unavailable):
+    """The database cannot take deliveries now; the PSP sends them again."""
+
+    code = "database_unavailable"

@@ -1,0 +1,171 @@
+"""The PSPs' door, and the inbox behind it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+import structlog
+from aiohttp import web
+
+from recon.clock import now
+from recon.db import POOL
+from recon.errors import Invalid, ReconError
+from recon.http import Cursor, Problem, Scope, json_response, operation, page_response
+from recon.webhooks.inbox import list_cases, list_deliveries, repeats_of
+from recon.webhooks.intake import INTAKE
+from recon.webhooks.model import State
+from recon.webhooks.reading import read_call
+from recon.webhooks.receive import receive, verify_call
+from recon.webhooks.replay import read_delivery, replay_delivery
+from recon.webhooks.views import (
+    CasePage,
+    DeliveryDetail,
+    DeliveryPage,
+    DeliveryView,
+    case_view,
+    delivery_detail,
+    delivery_view,
+    taken,
+)
+
+if TYPE_CHECKING:
+    from recon.webhooks.model import Delivery
+
+__all__ = ["routes"]
+
+routes = web.RouteTableDef()
+log = structlog.get_logger(__name__)
+
+
+@routes.post("/webhooks/{endpoint}")
+async def take(request: web.Request) -> web.Response:
+    """A PSP's call; 2xx once everything in it is durable."""
+    deliveries = await _verified(request)
+    outcomes = await receive(request.config_dict[POOL], deliveries)
+    endpoint = request.config_dict[INTAKE].endpoint(request.match_info["endpoint"])
+    for delivery, outcome in zip(deliveries, outcomes, strict=True):
+        log.info(
+            "delivery_taken",
+            endpoint=endpoint.name,
+            event_id=outcome.event_id,
+            event_type=delivery.event.event_type,
+            delivery_id=str(outcome.delivery_id),
+            state=outcome.state,
+            verified_by=delivery.verified_by,
+        )
+    if endpoint.provider == "adyen":
+        return web.Response(text="[accepted]")
+    return json_response(taken(outcomes[0]))
+
+
+async def _verified(request: web.Request) -> list[Delivery]:
+    """The call's deliveries; one that proves nothing is counted before it is refused."""
+    intake = request.config_dict[INTAKE]
+    endpoint = intake.endpoint(request.match_info["endpoint"])
+    try:
+        body = await read_call(request)
+        return verify_call(endpoint, request.headers, body, now())
+    except ReconError as error:
+        log.info("call_refused", endpoint=endpoint.name, code=error.code, address=request.remote)
+        intake.gate.count(request.remote or "", endpoint.name)
+        raise
+
+
+@routes.get("/api/v1/webhooks")
+@operation(
+    scope=Scope.ADMIN_WEBHOOK,
+    answers={200: DeliveryPage, 400: Problem},
+    query={
+        "state": "booked, repeated, ignored, waiting, suspended or quarantined",
+        "endpoint": "the PSP account",
+        "cursor": "next_cursor of the page before",
+        "limit": "1 to 500",
+    },
+)
+async def inbox(request: web.Request) -> web.Response:
+    """The inbox, newest first."""
+    cursor = Cursor.of(request)
+    async with request.config_dict[POOL].acquire() as connection:
+        page = await list_deliveries(
+            connection,
+            state=_state(request.query.get("state")),
+            endpoint=request.query.get("endpoint"),
+            before=_id(cursor.after, "invalid_cursor"),
+            limit=cursor.limit + 1,
+        )
+    shown = page[: cursor.limit]
+    last = str(shown[-1].delivery_id) if len(page) > len(shown) else None
+    return page_response(request, [delivery_view(one) for one in shown], cursor=cursor, last=last)
+
+
+@routes.get("/api/v1/webhooks/{delivery_id}")
+@operation(scope=Scope.ADMIN_WEBHOOK, answers={200: DeliveryDetail, 400: Problem, 404: Problem})
+async def show(request: web.Request) -> web.Response:
+    """One delivery with its body and its repeats."""
+    async with request.config_dict[POOL].acquire() as connection:
+        stored = await read_delivery(connection, _path_id(request))
+        repeats = await repeats_of(connection, stored.endpoint, stored.event_id)
+    return json_response(delivery_detail(stored, repeats))
+
+
+@routes.post("/api/v1/webhooks/{delivery_id}/replay")
+@operation(
+    scope=Scope.ADMIN_WEBHOOK,
+    answers={200: DeliveryView, 400: Problem, 404: Problem, 409: Problem},
+)
+async def replay(request: web.Request) -> web.Response:
+    """Decide about a delivery again; the answer is the delivery as it is then."""
+    stored = await replay_delivery(
+        request.config_dict[POOL], request.config_dict[INTAKE].endpoints, _path_id(request)
+    )
+    return json_response(delivery_view(stored))
+
+
+@routes.get("/api/v1/cases")
+@operation(
+    scope=Scope.READ_DISCREPANCY,
+    answers={200: CasePage, 400: Problem},
+    query={
+        "state": "open or closed",
+        "cursor": "next_cursor of the page before",
+        "limit": "1 to 500",
+    },
+)
+async def cases(request: web.Request) -> web.Response:
+    """What people must look at besides differences of balances, newest first."""
+    cursor = Cursor.of(request)
+    state = request.query.get("state")
+    if state not in {None, "open", "closed"}:
+        raise Invalid("state is open or closed", code="invalid_state")
+    async with request.config_dict[POOL].acquire() as connection:
+        page = await list_cases(
+            connection,
+            state=state,
+            before=_id(cursor.after, "invalid_cursor"),
+            limit=cursor.limit + 1,
+        )
+    shown = page[: cursor.limit]
+    last = str(shown[-1].case_id) if len(page) > len(shown) else None
+    return page_response(request, [case_view(one) for one in shown], cursor=cursor, last=last)
+
+
+def _state(text: str | None) -> State | None:
+    try:
+        return None if text is None else State(text)
+    except ValueError:
+        raise Invalid(f"state is one of {', '.join(State)}", code="invalid_state") from None
+
+
+def _path_id(request: web.Request) -> UUID:
+    found = _id(request.match_info["delivery_id"], "invalid_delivery_id")
+    if found is None:
+        raise Invalid("a delivery's id is missing", code="invalid_delivery_id")
+    return found
+
+
+def _id(text: str | None, code: str) -> UUID | None:
+    try:
+        return None if text is None else UUID(text)
+    except ValueError:
+        raise Invalid("this is no id of ours", code=code) from None

@@ -1,0 +1,147 @@
+"""Read the inbox, the cases, and what a PSP said of a player that is not booked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from recon.db import load
+from recon.webhooks.model import Kind, State, StoredDelivery
+from recon.webhooks.queries import delivery_of, money_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+    from uuid import UUID
+
+    import asyncpg
+
+    from recon.money import Money
+
+__all__ = [
+    "CaseRow",
+    "Repeat",
+    "UnbookedDelivery",
+    "list_cases",
+    "list_deliveries",
+    "repeats_of",
+    "unbooked_deliveries_of",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class UnbookedDelivery:
+    """What a PSP reported and is in no player's book: waiting, in suspense or quarantined."""
+
+    delivery_id: UUID
+    endpoint: str
+    event_type: str
+    kind: Kind | None
+    state: State
+    reason: str | None
+    amount: Money | None
+    reference: str | None
+    payment_id: str | None
+    received_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Repeat:
+    """A delivery that came again; with other bytes it is an alarm."""
+
+    repeat_id: UUID
+    received_at: datetime
+    body_sha256: bytes
+    same_bytes: bool
+
+
+@dataclass(frozen=True, slots=True)
+class CaseRow:
+    """A case as it is kept."""
+
+    case_id: UUID
+    kind: str
+    endpoint: str | None
+    delivery_id: UUID | None
+    reference: str | None
+    user_id: str | None
+    amount: Money | None
+    reason: str
+    state: str
+    opened_at: datetime
+    closed_at: datetime | None
+
+
+async def list_deliveries(
+    connection: asyncpg.Connection[Any],
+    *,
+    state: State | None = None,
+    endpoint: str | None = None,
+    before: UUID | None = None,
+    limit: int = 50,
+) -> list[StoredDelivery]:
+    """A page of the inbox without bodies, newest first, from before a delivery on."""
+    rows = await connection.fetch(
+        load("recon.webhooks", "list_deliveries"), state, endpoint, before, limit
+    )
+    return [delivery_of(row) for row in rows]
+
+
+async def repeats_of(
+    connection: asyncpg.Connection[Any], endpoint: str, event_id: str
+) -> list[Repeat]:
+    """How often an event came again, oldest first, a hundred at most."""
+    rows = await connection.fetch(load("recon.webhooks", "repeats_of"), endpoint, event_id)
+    return [Repeat(**dict(row)) for row in rows]
+
+
+async def list_cases(
+    connection: asyncpg.Connection[Any],
+    *,
+    state: str | None = None,
+    before: UUID | None = None,
+    limit: int = 50,
+) -> list[CaseRow]:
+    """A page of cases, newest first, from before a case on."""
+    rows = await connection.fetch(load("recon.webhooks", "list_cases"), state, before, limit)
+    return [
+        CaseRow(
+            case_id=row["case_id"],
+            kind=row["kind"],
+            endpoint=row["endpoint"],
+            delivery_id=row["delivery_id"],
+            reference=row["reference"],
+            user_id=row["user_id"],
+            amount=money_of(row),
+            reason=row["reason"],
+            state=row["state"],
+            opened_at=row["opened_at"],
+            closed_at=row["closed_at"],
+        )
+        for row in rows
+    ]
+
+
+async def unbooked_deliveries_of(
+    connection: asyncpg.Connection[Any], user_id: str, *, references: Sequence[str]
+) -> list[UnbookedDelivery]:
+    """Deliveries of a player, or about these references, that are in no player's book.
+
+    Oldest first, five hundred at most.
+    """
+    rows = await connection.fetch(load("recon.webhooks", "unbooked_of"), user_id, list(references))
+    return [
+        UnbookedDelivery(
+            delivery_id=row["delivery_id"],
+            endpoint=row["endpoint"],
+            event_type=row["event_type"],
+            kind=None if row["kind"] is None else Kind(row["kind"]),
+            state=State(row["state"]),
+            reason=row["reason"],
+            amount=money_of(row),
+            reference=row["reference"],
+            payment_id=row["payment_id"],
+            received_at=row["received_at"],
+        )
+        for row in rows
+    ]

@@ -1,0 +1,117 @@
+"""Take deliveries in: verify, read, and keep and book them in one commit."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Final
+
+import asyncpg
+import structlog
+
+from recon.clock import new_id
+from recon.db import with_retries
+from recon.webhooks.book import BookingRefusedError, book
+from recon.webhooks.errors import IntakeUnavailableError
+from recon.webhooks.model import Delivery, Endpoint, Outcome
+from recon.webhooks.psp import PROVIDERS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+    from uuid import UUID
+
+    from recon.db import Pool
+
+__all__ = ["receive", "verify_call"]
+
+log = structlog.get_logger(__name__)
+
+_WITHIN_S: Final = 8.0
+"""Adyen takes no answer for a refusal after ten seconds."""
+
+_MAX_HEADER: Final = 1024
+
+_OF_A_MEMBER: Final = (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError)
+"""What one delivery's data can do wrong, as opposed to the database."""
+
+
+def verify_call(
+    endpoint: Endpoint, headers: Mapping[str, str], body: bytes, now: datetime
+) -> list[Delivery]:
+    """The deliveries of one call: proven first, read then.
+
+    Raises:
+        Invalid: the signature is missing or malformed.
+        Unauthentic: it is wrong or stale.
+        NotJsonError: authentic, and no JSON.
+    """
+    provider = PROVIDERS[endpoint.provider]
+    verified_by = provider.verify(headers, body, endpoint.secrets, now)
+    kept = {
+        name: headers[name][:_MAX_HEADER]
+        for name in provider.KEPT_HEADERS
+        if headers.get(name, "").isprintable() and name in headers
+    }
+    return [
+        Delivery(
+            delivery_id=new_id(),
+            endpoint=endpoint.name,
+            provider=endpoint.provider,
+            received_at=now,
+            body=reading.body,
+            content_sha256=reading.content_sha256,
+            headers=kept,
+            verified_by=verified_by,
+            event=reading.event,
+        )
+        for reading in provider.read(endpoint, headers, body)
+    ]
+
+
+async def receive(pool: Pool, deliveries: Sequence[Delivery]) -> list[Outcome]:
+    """Keep and book verified deliveries; when this returns, they are durable.
+
+    A member that cannot be booked is quarantined by itself, and its neighbours are booked.
+
+    Raises:
+        IntakeUnavailableError: the database cannot take them; nothing of them is kept, or all is
+            and a repeat will find it.
+    """
+    try:
+        async with asyncio.timeout(_WITHIN_S):
+            return await _receive(pool, deliveries)
+    except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        log.warning("intake_unavailable", error=type(error).__name__, deliveries=len(deliveries))
+        raise IntakeUnavailableError("deliveries cannot be kept now; send them again") from error
+
+
+async def _receive(pool: Pool, deliveries: Sequence[Delivery]) -> list[Outcome]:
+    refused: dict[UUID, str] = {}
+    while True:
+        try:
+            return await _commit(pool, deliveries, refused)
+        except BookingRefusedError as error:
+            if error.reasons.keys() <= refused.keys():
+                raise
+            refused |= error.reasons
+            log.exception("booking_refused", reasons=sorted(set(error.reasons.values())))
+        except _OF_A_MEMBER as error:
+            if len(deliveries) > 1:
+                # Which of them it is, the database does not say.
+                return [await _alone(pool, delivery) for delivery in deliveries]
+            if refused:
+                raise
+            refused = {deliveries[0].delivery_id: f"the database says {type(error).__name__}"}
+
+
+async def _alone(pool: Pool, delivery: Delivery) -> Outcome:
+    (outcome,) = await _receive(pool, [delivery])
+    return outcome
+
+
+@with_retries
+async def _commit(
+    pool: Pool, deliveries: Sequence[Delivery], refused: Mapping[UUID, str]
+) -> list[Outcome]:
+    async with pool.acquire() as connection, connection.transaction():
+        return await book(connection, deliveries, refused=refused)

@@ -1,0 +1,67 @@
+"""What an event books, given what is known of its payment; pure.
+
+The rules, which `decide` applies one event at a time:
+
+- A movement is (endpoint, object, effect) and is booked once. Another event about it is
+  ``repeated``; if it tells another amount or player it is quarantined, with a case.
+- The player of a deposit or a withdrawal is the registered payment's; without one, the one whom the
+  signed bytes name. Nobody named, or another direction, amount, currency or player than registered:
+  the money is booked in suspense (in the book ``~<endpoint>:<object>``), with a case. The delivery
+  then carries the registered player, the amount and the reference as evidence.
+- What befalls a deposit (refund, chargeback) is taken from who holds the deposit: ``effects``.
+- Failures of deposits: ``deposits``. Withdrawals and their reservations: ``withdrawals``.
+- An event about money that is not known yet waits, and is decided again when it is.
+- What was suspended is decided again on replay, and leaves suspense if a player can have it:
+  ``release``.
+
+Sources: the providers' guides, as ``recon.webhooks.psp`` cites them; the service's contract,
+"Webhooks".
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from recon.webhooks.model import Event, Kind, State
+from recon.webhooks.rules import deposits, effects, withdrawals
+from recon.webhooks.rules.decision import Booking, Decision
+from recon.webhooks.rules.known import Known
+from recon.webhooks.rules.release import release
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["Booking", "Decision", "Known", "decide", "decide_again"]
+
+_RULES: Final[dict[Kind, Callable[[Event, Known], Decision]]] = {
+    Kind.DEPOSIT_PENDING: deposits.pending,
+    Kind.DEPOSIT_SUCCEEDED: deposits.succeeded,
+    Kind.DEPOSIT_FAILED: deposits.failed,
+    Kind.DEPOSIT_REFUNDED: effects.taken_back,
+    Kind.DEPOSIT_CHARGED_BACK: effects.taken_back,
+    Kind.DEPOSIT_REFUND_FAILED: effects.given_again,
+    Kind.DEPOSIT_CHARGEBACK_REVERSED: effects.given_again,
+    Kind.WITHDRAWAL_ACCEPTED: withdrawals.accepted,
+    Kind.WITHDRAWAL_PAID: withdrawals.paid,
+    Kind.WITHDRAWAL_FAILED: withdrawals.failed,
+    Kind.WITHDRAWAL_RETURNED: withdrawals.failed,
+}
+
+
+def decide(event: Event, known: Known) -> Decision:
+    """What to book for an event, and what becomes of its delivery.
+
+    Args:
+        event: any event of any provider.
+        known: its registered payment and what has moved for it so far.
+    """
+    if event.kind is None:
+        return Decision(State.IGNORED, "this type moves no money", user_id=known.holder(event))
+    return _RULES[event.kind](event, known)
+
+
+def decide_again(event: Event, known: Known, state: State) -> Decision:
+    """What to book for an event whose delivery is kept in ``state``."""
+    if state is State.SUSPENDED:
+        return release(event, known, decide)
+    return decide(event, known)

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from uuid import UUID
 
 __all__ = [
-    "UNSETTLED",
     "Bet",
     "BetAttempt",
     "BetState",
@@ -43,10 +42,6 @@ class BetState(StrEnum):
     LOST = "lost"
     VOID = "void"
     REJECTED = "rejected"
-
-
-UNSETTLED: Final = frozenset({BetState.PLACING, BetState.PLACED, BetState.CASHING_OUT})
-"""The states from which a bet still moves on."""
 
 
 class BetWish(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -171,7 +166,8 @@ class UnsettledBet:
     Attributes:
         payout: what the game has promised, not booked yet.
         calls_in_flight: a call may be changing the game's balance right now, or its outcome is not
-            known; False where the game has answered, or people must decide.
+            known yet; False where the game has answered, where people must decide, or once nothing
+            that was sent can still take effect.
     """
 
     bet_id: UUID

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import structlog
 
@@ -14,6 +14,8 @@ from recon.ledger import post_one
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    import asyncpg
 
     from recon.bets.calls import Means
     from recon.bets.model import Bet, BetAttempt
@@ -32,23 +34,28 @@ async def commit(means: Means, step: Step, attempts: Sequence[BetAttempt]) -> Be
         The bet as it is now: by this step, or by whoever has claimed it since. The attempts are
         kept either way.
     """
-    bet, at = step.bet, means.now()
-    case, holder_of_bet = step.case, bet
+    bet, case = step.bet, step.case
     async with means.pool.acquire() as connection, connection.transaction():
         stands = await queries.advance(connection, bet)
         await queries.record_attempts(connection, bet, attempts)
-        if stands and step.entry is not None:
-            await post_one(connection, step.entry)
         if not stands:
-            current = await queries.bet_by_id(connection, bet.bet_id)
-            if current is None:
-                raise BetNotFoundError(f"there is no bet {bet.bet_id}")
-            case, holder_of_bet = _contradiction(step, current), current
+            bet = await _current(connection, bet)
+            case = _contradiction(step, bet)
+        elif step.entry is not None:
+            await post_one(connection, step.entry)
         if case is not None:
-            await queries.open_case(connection, holder_of_bet, case, case_id=means.new_id(), at=at)
+            case_id = means.new_id()
+            await queries.open_case(connection, bet, case, case_id=case_id, at=means.now())
     if case is not None:
         _log.error("bet_case_opened", bet_id=str(bet.bet_id), kind=case.kind, reason=case.reason)
-    return holder_of_bet
+    return bet
+
+
+async def _current(connection: asyncpg.Connection[Any], bet: Bet) -> Bet:
+    current = await queries.bet_by_id(connection, bet.bet_id)
+    if current is None:
+        raise BetNotFoundError(f"there is no bet {bet.bet_id}")
+    return current
 
 
 def _contradiction(step: Step, current: Bet) -> Case | None:

@@ -144,9 +144,10 @@ async def open_case(
 
 
 async def unsettled_bets(
-    connection: asyncpg.Connection[Any], user_id: str, currency: str
+    connection: asyncpg.Connection[Any], user_id: str, currency: str, in_flight_since: datetime
 ) -> list[UnsettledBet]:
     """A player's bets in one currency whose money has not come to rest, oldest first."""
+    rows = await connection.fetch(load(_ROOM, "unsettled_of"), user_id, currency, in_flight_since)
     return [
         UnsettledBet(
             bet_id=row["bet_id"],
@@ -159,7 +160,7 @@ async def unsettled_bets(
             payout=_money_or_none(row["payout"], currency),
             calls_in_flight=row["calls_in_flight"],
         )
-        for row in await connection.fetch(load(_ROOM, "unsettled_of"), user_id, currency)
+        for row in rows
     ]
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from recon.bets import queries
+from recon import clock
+from recon.bets import queries, rules
 from recon.bets.errors import BetNotFoundError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from datetime import datetime
     from uuid import UUID
 
@@ -27,10 +29,18 @@ async def read_bet(connection: asyncpg.Connection[Any], bet_id: UUID) -> Bet:
 
 
 async def unsettled_bets_of(
-    connection: asyncpg.Connection[Any], user_id: str, currency: str
+    connection: asyncpg.Connection[Any],
+    user_id: str,
+    currency: str,
+    *,
+    now: Callable[[], datetime] = clock.now,
 ) -> list[UnsettledBet]:
-    """A player's bets in one currency whose money has not come to rest, oldest first."""
-    return await queries.unsettled_bets(connection, user_id, currency)
+    """A player's bets in one currency whose money has not come to rest, oldest first.
+
+    One whose outcome is still unknown when nothing that was sent can take effect any more
+    (`rules.OLD`) is not in flight: it is unresolved, and may be compared.
+    """
+    return await queries.unsettled_bets(connection, user_id, currency, now() - rules.OLD)
 
 
 async def settled_bets_of(

@@ -28,7 +28,6 @@ __all__ = [
     "CLAIM",
     "OLD",
     "Step",
-    "beginning_cash_out",
     "for_people",
     "in_play_again",
     "is_about",
@@ -109,11 +108,6 @@ def for_people(bet: Bet, kind: str, reason: str, *, at: datetime) -> Step:
     """No answer of the game can settle this bet: it rests until people have decided."""
     after = replace(bet, reason=kind, due_at=None, updated_at=at)
     return Step(after, case=Case(kind, reason))
-
-
-def beginning_cash_out(bet: Bet, *, at: datetime) -> Step:
-    """The intent of a cash-out, claimed by whoever makes the call."""
-    return Step(replace(bet, state=BetState.CASHING_OUT, due_at=at + CLAIM, looks=0, updated_at=at))
 
 
 def in_play_again(bet: Bet, refusal: str, *, next_key: UUID, at: datetime) -> Step:

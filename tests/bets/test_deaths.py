@@ -10,13 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from recon.ledger import InsufficientBalanceError
+from recon.bets import RoundClosedError
+from recon.ledger import InsufficientBalanceError, verify_books
 from tests.bets.conftest import open_world
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Generator
 
     from recon.db import Pool
+    from recon.game import Answer, Outgoing
     from tests.bets.conftest import World
 
 MANY = 200
@@ -170,7 +172,7 @@ async def test_whoever_has_lost_the_claim_concludes_nothing(world: World) -> Non
     asleep, wake = asyncio.Event(), asyncio.Event()
     real = world.network.real.send
 
-    async def sleepy(outgoing: Any) -> Any:  # noqa: ANN401 - a transport's types
+    async def sleepy(outgoing: Outgoing) -> Answer:
         if outgoing.target.endswith("/confirm") and not asleep.is_set():
             asleep.set()
             await wake.wait()
@@ -184,10 +186,42 @@ async def test_whoever_has_lost_the_claim_concludes_nothing(world: World) -> Non
     assert (bet.state, bet.fence) == ("rejected", 2)
 
     wake.set()
-    with pytest.raises(Exception, match="takes no more bets"):
+    with pytest.raises(RoundClosedError):
         await first
 
     assert (await world.bet(bet)).state == "rejected"
     assert await world.ledger() == world.at_game() == ("10.00", "0.00")
     with pytest.raises(InsufficientBalanceError):
         await world.place(world.wish("10.01"))
+
+
+async def test_a_bet_that_the_game_owned_up_to_too_late_is_not_booked_but_shown(
+    pool: Pool,
+) -> None:
+    """No sound game says "nothing" of a closed round and then has the bet; this one does."""
+    async with open_world(pool) as world:
+        await world.deposit("10.00")
+        asleep, wake = asyncio.Event(), asyncio.Event()
+        real = world.network.real.send
+
+        async def sleepy(outgoing: Outgoing) -> Answer:
+            answer = await real(outgoing)
+            if outgoing.target.endswith("/confirm"):
+                asleep.set()
+                await wake.wait()
+            return answer
+
+        world.network.real.send = sleepy  # type: ignore[method-assign]
+        first = asyncio.create_task(world.place())
+        await asleep.wait()
+        world.sandbox.book.by_key.clear()
+        await world.resolve(after_s=46)
+        wake.set()
+        with pytest.raises(RoundClosedError):
+            await first
+
+        (case,) = await pool.fetch("SELECT kind, user_id, amount FROM cases")
+        assert tuple(case) == ("late_bet", "u_1", 1000)
+        assert [bet.state for bet in await world.bets()] == ["rejected"]
+        assert await world.ledger() == ("10.00", "0.00")
+        assert (await verify_books(pool)).ok

@@ -1,2 +1,2 @@
 -- $1 now.
-SELECT EXISTS (SELECT FROM bets WHERE due_at <= $1) AS due
+SELECT exists(SELECT FROM bets WHERE due_at <= $1) AS due

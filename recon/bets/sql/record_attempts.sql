@@ -13,6 +13,6 @@ SELECT
     a.latency_ms,
     a.at
 FROM unnest(
-    $3::uuid [], $4::text [], $5::text [], $6::smallint [], $7::text [], $8::integer [],
-    $9::timestamptz []
+    $3::uuid[], $4::text[], $5::text[], $6::smallint[], $7::text[], $8::integer[],
+    $9::timestamptz[]
 ) AS a (attempt_id, step, request_id, status, outcome, latency_ms, at)

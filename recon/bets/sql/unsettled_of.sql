@@ -1,4 +1,5 @@
--- $1 user, $2 currency. Oldest first.
+-- $1 user, $2 currency, $3 nothing that was sent before this instant can still take effect.
+-- Oldest first.
 SELECT
     bet_id,
     ticket_id,
@@ -9,7 +10,8 @@ SELECT
     created_at,
     updated_at,
     payout,
-    state IN ('placing', 'cashing_out') AND due_at IS NOT NULL AS calls_in_flight
+    state IN ('placing', 'cashing_out') AND due_at IS NOT NULL AND updated_at > $3
+        AS calls_in_flight
 FROM bets
 WHERE user_id = $1 AND currency = $2 AND settled_at IS NULL
 ORDER BY bet_id

@@ -63,7 +63,7 @@ def build_app(settings: Settings, database_url: str, *, jobs: bool) -> web.Appli
         middlewares=[
             request_id_middleware,
             metrics_middleware,
-            *pages.middlewares,
+            *pages.page_middlewares,
             problem_middleware,
         ],
         client_max_size=2**20,

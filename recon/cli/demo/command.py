@@ -21,8 +21,7 @@ from recon.cli.demo.stage import Stage, raise_stage
 from recon.errors import Unavailable
 from recon.ledger import verify_books
 from recon.reconciliation.views import DiscrepancyView, RunView
-from recon.web.sign_in_links import create_sign_in_link
-from recon.web.staff import add_staff
+from recon.web import Role, add_staff, create_sign_in_link
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -206,7 +205,7 @@ async def _open_discrepancies(stage: Stage) -> list[DiscrepancyView]:
 
 
 async def _keep_pages_up(stage: Stage) -> None:
-    await add_staff(stage.pool, "demo", role="approver", password=None)
+    await add_staff(stage.pool, name="demo", role=Role.APPROVER, password=None, actor="cli:demo")
     token = await create_sign_in_link(stage.pool, "demo", timedelta(hours=1))
     progress_console.print(f"\nThe pages: [link]{stage.service_url}[/link]")
     progress_console.print(f"Sign in once: [link]{stage.service_url}/sign-in/once/{token}[/link]")

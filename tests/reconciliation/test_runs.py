@@ -1,0 +1,257 @@
+"""Runs: nothing in order is reported, everything wrong is, and what was not compared is said."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from recon.money import format_minor
+from recon.payments import ExpectedPayment, register_payment
+from recon.reconciliation import Cause, RunScope, RunState, Status
+
+if TYPE_CHECKING:
+    from tests.reconciliation.conftest import World
+
+
+async def test_wallets_that_agree_make_a_clean_run(world: World) -> None:
+    for number in range(30):
+        await world.deposit(f"u_{number:02}", f"{number + 1}.00")
+        world.game.set(f"u_{number:02}", f"{number + 1}.00")
+
+    run = await world.run()
+
+    assert run.state is RunState.FINISHED
+    assert (run.wallets.total, run.wallets.compared, run.wallets.agreed) == (30, 30, 30)
+    assert await world.found() == []
+
+
+async def test_a_deposit_that_never_reached_the_game_is_named_with_its_amount(
+    world: World,
+) -> None:
+    await world.deposit("u_1", "10.00")
+    await world.deposit("u_1", "7.35")
+    world.game.set("u_1", "10.00")
+
+    run = await world.run()
+    (found,) = await world.found()
+
+    assert run.wallets.discrepant == 1
+    assert (found.cause, found.difference, found.explained, found.unexplained) == (
+        Cause.MISSING_GAME_UPDATE,
+        -735,
+        -735,
+        0,
+    )
+    assert [fact.id for fact in found.evidence] == ["u_1:GBP:2"]
+
+
+async def test_a_registered_deposit_that_only_the_game_has_is_a_missing_webhook(
+    world: World,
+) -> None:
+    await register(world, "ref-1", "deposit", "u_new", "25.00")
+    world.game.set("u_new", "25.00")
+
+    await world.run(RunScope.CHANGED)
+    (found,) = await world.found()
+
+    assert (found.cause, found.difference) == (Cause.MISSING_WEBHOOK, 2500)
+    assert [(fact.kind, fact.id) for fact in found.evidence] == [("payment", "ref-1")]
+
+
+async def test_a_deposit_that_the_game_counted_twice_is_a_duplicate(world: World) -> None:
+    await world.deposit("u_1", "10.00")
+    await world.deposit("u_1", "7.35")
+    world.game.set("u_1", "24.70")
+
+    await world.run()
+    (found,) = await world.found()
+
+    assert (found.cause, found.difference) == (Cause.DUPLICATE, 735)
+
+
+async def test_what_nothing_explains_is_unexplained_and_says_what_was_looked_at(
+    world: World,
+) -> None:
+    await world.deposit("u_1", "10.00")
+    world.game.set("u_1", "9.99")
+
+    await world.run()
+    (found,) = await world.found()
+
+    assert (found.cause, found.explained, found.unexplained) == (Cause.UNEXPLAINED, 0, -1)
+    assert "1 postings from the first" in found.looked_at
+
+
+async def test_a_withdrawal_on_its_way_is_no_alarm_whether_or_not_the_game_was_told(
+    world: World,
+) -> None:
+    await world.deposit("u_1", "100.00")
+    await world.deposit("u_2", "100.00")
+    await register(world, "wd-1", "withdrawal", "u_1", "30.00")
+    await register(world, "wd-2", "withdrawal", "u_2", "30.00")
+    async with world.pool.acquire() as connection:
+        await connection.execute("UPDATE payments SET state = 'accepted' WHERE reference = 'wd-2'")
+    world.game.set("u_1", "100.00")
+    world.game.set("u_2", "70.00")
+
+    run = await world.run()
+
+    assert (run.wallets.agreed, await world.found()) == (2, [])
+
+
+async def test_a_withdrawal_that_only_the_game_knows_paid_is_a_missing_webhook(
+    world: World,
+) -> None:
+    await world.deposit("u_1", "100.00")
+    await register(world, "wd-1", "withdrawal", "u_1", "30.00")
+    world.game.set("u_1", "70.00")
+
+    await world.run()
+    (found,) = await world.found()
+
+    assert (found.cause, found.difference) == (Cause.MISSING_WEBHOOK, -3000)
+    assert (found.ledger_available, found.ledger_reserved) == (7000, 3000)
+
+
+async def test_a_difference_that_goes_away_within_the_grace_period_is_never_reported(
+    world: World,
+) -> None:
+    await world.deposit("u_1", "10.00")
+    world.game.set("u_1", "0.00")
+
+    async def the_update_comes() -> None:
+        await asyncio.sleep(0.15)
+        world.game.set("u_1", "10.00")
+
+    run, _ = await asyncio.gather(world.run(), the_update_comes())
+
+    assert (run.wallets.agreed, await world.found(*Status)) == (1, [])
+
+
+async def test_a_difference_that_changes_starts_the_ladder_again(world: World) -> None:
+    await world.deposit("u_1", "10.00")
+    world.game.set("u_1", "1.00")
+
+    async def the_game_catches_up_slowly() -> None:
+        for cents in range(2, 10):
+            await asyncio.sleep(0.2)
+            world.game.set("u_1", f"{cents}.00")
+        await asyncio.sleep(0.2)
+        world.game.set("u_1", "10.00")
+
+    run, _ = await asyncio.gather(world.run(), the_game_catches_up_slowly())
+
+    assert (run.wallets.agreed, await world.found(*Status)) == (1, [])
+
+
+async def test_a_wallet_that_agrees_again_clears_its_discrepancy(world: World) -> None:
+    await world.deposit("u_1", "10.00")
+    world.game.set("u_1", "0.00")
+    await world.run()
+    await world.run()
+    (seen_twice,) = await world.found()
+
+    world.game.set("u_1", "10.00")
+    run = await world.run(RunScope.CHANGED)
+    (cleared,) = await world.found(*Status)
+
+    assert (seen_twice.occurrences, run.wallets.agreed) == (2, 1)
+    assert (cleared.discrepancy_id, cleared.status) == (seen_twice.discrepancy_id, Status.CLEARED)
+
+
+async def test_a_game_that_does_not_answer_makes_a_run_incomplete_and_no_discrepancy(
+    world: World,
+) -> None:
+    await world.deposit("u_1", "10.00")
+    await world.deposit("u_2", "10.00")
+    world.game.set("u_1", "10.00")
+    world.game.set("u_2", "99.00")
+    world.game.broken.add("u_2")
+
+    run = await world.run()
+
+    assert run.state is RunState.INCOMPLETE
+    assert (run.wallets.agreed, run.wallets.not_compared) == (1, 1)
+    assert await world.found() == []
+
+
+async def test_a_player_unknown_to_the_game_is_reported_only_where_there_is_money(
+    world: World,
+) -> None:
+    await world.deposit("u_1", "10.00")
+    await register(world, "ref-2", "deposit", "u_2", "5.00")
+
+    run = await world.run()
+    (found,) = await world.found()
+
+    assert (run.wallets.agreed, run.wallets.discrepant) == (1, 1)
+    assert (found.user_id, found.game_as_of, found.cause) == (
+        "u_1",
+        None,
+        Cause.MISSING_GAME_UPDATE,
+    )
+
+
+async def test_held_money_is_compared_with_held(world: World) -> None:
+    await world.deposit("u_1", "10.00")
+    world.game.set("u_1", "10.00", held="2.50")
+
+    await world.run()
+    (found,) = await world.found()
+
+    assert (found.difference, found.held_difference) == (250, 250)
+
+
+async def test_a_tolerance_counts_as_none_and_only_in_its_currency(world: World) -> None:
+    for currency in ("EUR", "GBP"):
+        await world.deposit("u_1", "10.00", currency)
+        world.game.set("u_1", "10.05", currency=currency)
+
+    await world.run()
+    (found,) = await world.found()
+
+    assert (found.currency, format_minor(found.difference, "GBP")) == ("GBP", "0.05")
+
+
+async def test_a_dry_run_counts_and_leaves_nothing_behind(world: World) -> None:
+    await world.deposit("u_1", "10.00")
+    world.game.set("u_1", "0.00")
+
+    run = await world.run(dry=True)
+
+    assert (run.wallets.discrepant, await world.found(*Status)) == (1, [])
+
+
+async def test_a_run_of_changed_wallets_asks_only_for_those(world: World) -> None:
+    for number in range(5):
+        await world.deposit(f"u_{number}", "1.00")
+        world.game.set(f"u_{number}", "1.00")
+    await world.run(RunScope.CHANGED)
+    # As if it had been a minute ago: a run looks back a minute further than the one before it.
+    async with world.pool.acquire() as connection:
+        await connection.execute("UPDATE runs SET started_at = started_at + interval '1 minute'")
+    world.game.asked.clear()
+    await world.deposit("u_3", "1.00")
+    world.game.set("u_3", "2.00")
+
+    run = await world.run(RunScope.CHANGED)
+
+    assert (run.wallets.agreed, set(world.game.asked)) == (1, {"u_3"})
+
+
+async def register(world: World, reference: str, direction: str, user: str, amount: str) -> None:
+
+    expected = msgspec.convert(
+        {
+            "reference": reference,
+            "endpoint": "stripe",
+            "direction": direction,
+            "user_id": user,
+            "amount": amount,
+            "currency": "GBP",
+        },
+        ExpectedPayment,
+    )
+    await register_payment(world.pool, expected)

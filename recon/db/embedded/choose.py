@@ -49,16 +49,20 @@ def choose_home(desk: Path, root_home: Path | None) -> tuple[Path, Identity]:
         # Not every file system lets root give things away (a network's, a virtual machine's).
         with suppress(OSError):
             if _let_pass(data_dir, identity):
-                return _make_home(inside, identity), identity
+                _make_home(inside, identity)
+                return inside, identity
     home = root_base(root_home) / secrets.token_hex(8)
     try:
-        return _make_home(home, identity), identity
+        _make_home(home, identity)
     except OSError as error:
         raise EmbeddedPostgresError(
             f"root may not use the group id {identity.gid} here ({error}), as in a container with "
             "few ids or rights; run as an ordinary user or set RECON_DATABASE_URL",
             code="postgres_identity",
         ) from error
+    # For whoever tidies up: nothing else here tells whose it is.
+    (home / "belongs-to").write_text(f"{data_dir}\n", errors="surrogateescape")
+    return home, identity
 
 
 def root_base(root_home: Path | None) -> Path:
@@ -96,7 +100,7 @@ def _make_passable(folder: Path) -> None:
         os.umask(before)
 
 
-def _make_home(home: Path, identity: Identity) -> Path:
+def _make_home(home: Path, identity: Identity) -> None:
     """Make a home behind a door; one that an earlier desk left is taken over as it is."""
     home.mkdir(mode=0o700, exist_ok=True)
     try:
@@ -104,7 +108,6 @@ def _make_home(home: Path, identity: Identity) -> Path:
     except OSError:
         home.rmdir()
         raise
-    return home
 
 
 def _let_pass(data_dir: Path, identity: Identity) -> bool:

@@ -7,13 +7,15 @@ from contextlib import asynccontextmanager, contextmanager, suppress
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from recon.db.embedded.acquire import acquire
 from recon.db.embedded.deadline import Deadline
 from recon.db.embedded.errors import EmbeddedPostgresError
-from recon.db.embedded.server import EmbeddedPostgres, acquire
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator, Mapping
     from pathlib import Path
+
+    from recon.db.embedded.server import EmbeddedPostgres
 
 __all__ = ["embedded_postgres", "embedded_postgres_sync", "start_embedded"]
 

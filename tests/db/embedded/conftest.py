@@ -2,12 +2,14 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.db.embedded.home import Home
+from recon.db.embedded import start_embedded
+from tests.db.embedded.home import FAST, SECRET_OF_THE_STARTER, Home, Running
 from tests.db.embedded.processes import gone, kill, processes_naming
 
 if TYPE_CHECKING:
@@ -16,6 +18,28 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 async def home() -> AsyncIterator[Home]:
+    """A place for a test that starts and stops servers."""
+    async with _temporary_home() as home:
+        yield home
+
+
+@pytest.fixture(scope="session")
+async def running() -> AsyncIterator[Running]:
+    """A server for the tests that only look at one."""
+    async with _temporary_home() as home:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("RECON_GAME_API_KEY", SECRET_OF_THE_STARTER)
+            server = await start_embedded(
+                home.data_dir, settings=FAST | {"max_connections": "37"}, root_home=home.root_home
+            )
+        try:
+            yield Running(home, server)
+        finally:
+            await server.stop()
+
+
+@asynccontextmanager
+async def _temporary_home() -> AsyncIterator[Home]:
     # Not tmp_path: its parents are closed to the user that root's server runs as.
     top = Path(tempfile.mkdtemp(prefix="recon-test-", dir="/tmp"))
     top.chmod(0o755)  # noqa: ASYNC240 - a moment

@@ -18,10 +18,21 @@ if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
     from pathlib import Path
 
-__all__ = ["FAST", "Holder", "Home", "keep_number", "kept_numbers", "query"]
+__all__ = [
+    "FAST",
+    "SECRET_OF_THE_STARTER",
+    "Holder",
+    "Home",
+    "Running",
+    "keep_number",
+    "kept_numbers",
+    "query",
+]
 
 # What a killed process wrote is in the kernel's hands, so its data survives without fsync.
 FAST = {"fsync": "off", "full_page_writes": "off"}
+
+SECRET_OF_THE_STARTER = "a-secret-of-the-first-user"
 
 _HOLDER = """
 import json, sys
@@ -74,6 +85,14 @@ class Home:
     async def empty(self) -> None:
         """Wait until no process of a server that was seen here is left."""
         await gone(self.seen)
+
+
+@dataclass
+class Running:
+    """A server that stands while tests look at it."""
+
+    home: Home
+    server: EmbeddedPostgres
 
 
 @dataclass

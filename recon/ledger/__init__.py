@@ -9,7 +9,13 @@ was, and ``verify_books`` proves all of it from the postings alone.
 from recon.ledger.errors import HoldResolvedError, InsufficientBalanceError, KeyConflictError
 from recon.ledger.model import Account, Entry, HoldOp, Outcome, Posted, Posting, Wallet
 from recon.ledger.post import post, post_one
-from recon.ledger.read import read_entries, read_postings_since, read_wallet, read_wallet_or_none
+from recon.ledger.read import (
+    read_currencies,
+    read_entries,
+    read_postings_since,
+    read_wallet,
+    read_wallet_or_none,
+)
 from recon.ledger.verify import Verification, verify_books
 
 __all__ = [
@@ -26,6 +32,7 @@ __all__ = [
     "Wallet",
     "post",
     "post_one",
+    "read_currencies",
     "read_entries",
     "read_postings_since",
     "read_wallet",

@@ -13,7 +13,13 @@ if TYPE_CHECKING:
 
     import asyncpg
 
-__all__ = ["read_entries", "read_postings_since", "read_wallet", "read_wallet_or_none"]
+__all__ = [
+    "read_currencies",
+    "read_entries",
+    "read_postings_since",
+    "read_wallet",
+    "read_wallet_or_none",
+]
 
 
 async def read_wallet(
@@ -46,6 +52,12 @@ async def read_wallet_or_none(
         row["version"],
         row["as_of"],
     )
+
+
+async def read_currencies(connection: asyncpg.Connection[Any], user_id: str) -> list[str]:
+    """The currencies of a player's wallets, in order; none for a player we do not know."""
+    rows = await connection.fetch(load("recon.ledger", "currencies_of"), user_id)
+    return [row["currency"] for row in rows]
 
 
 async def read_entries(

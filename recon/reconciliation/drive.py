@@ -30,7 +30,6 @@ async def run_here(
     """Sweep and climb until the run has ended; `progress` is told about every second."""
     async with reconciler.pool.acquire() as connection:
         run = await read_run(connection, run_id)
-        ranges = await connection.fetch(load("recon.reconciliation", "ranges"), run_id)
     sweeping = asyncio.create_task(_sweep_all(reconciler, run_id))
     try:
         while True:

@@ -16,7 +16,7 @@ from recon.money import Money
 from recon.reconciliation.export_rows import EXPORT_COLUMNS, export_rows
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncGenerator, Sequence
 
     from recon.db import Pool
     from recon.reconciliation.export_rows import Cell
@@ -48,7 +48,7 @@ class ExportFormat(StrEnum):
 
 async def csv_chunks(
     pool: Pool, wanted: DiscrepancyFilter, *, base_url: str
-) -> AsyncIterator[bytes]:
+) -> AsyncGenerator[bytes, None]:
     """RFC 4180 in UTF-8, a header first; text that a spreadsheet would run starts with ``'``."""
     # With the first page, so that a database out of reach is known before anything is said.
     header = _lines([EXPORT_COLUMNS])
@@ -61,7 +61,7 @@ async def csv_chunks(
 
 async def json_chunks(
     pool: Pool, wanted: DiscrepancyFilter, *, base_url: str
-) -> AsyncIterator[bytes]:
+) -> AsyncGenerator[bytes, None]:
     """An array of objects with the columns as keys; money is a decimal string."""
     separator = b"["
     async for page in export_rows(pool, wanted, base_url=base_url):

@@ -11,7 +11,7 @@ from recon.db import load
 from recon.money import Money
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncGenerator
     from datetime import datetime
     from uuid import UUID
 
@@ -89,7 +89,7 @@ EXPORT_COLUMNS = tuple(field.name for field in fields(ExportRow) if field.name !
 
 async def export_rows(
     pool: Pool, wanted: DiscrepancyFilter, *, base_url: str
-) -> AsyncIterator[list[ExportRow]]:
+) -> AsyncGenerator[list[ExportRow], None]:
     """Every discrepancy that matches, newest first, a page at a time.
 
     Pages are read by key and no transaction stays open between them, however slowly the reader

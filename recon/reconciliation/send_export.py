@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-from pathlib import Path
-from tempfile import TemporaryDirectory
+from contextlib import aclosing
 from typing import TYPE_CHECKING
 
 import structlog
@@ -15,10 +13,10 @@ from recon.db import POOL
 from recon.errors import Invalid
 from recon.reconciliation.export import ExportFormat, csv_chunks, json_chunks
 from recon.reconciliation.handlers import filter_of
-from recon.reconciliation.xlsx import write_xlsx
+from recon.reconciliation.xlsx import xlsx_chunks
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncGenerator
 
 __all__ = ["PUBLIC_URL", "send_export"]
 
@@ -26,8 +24,6 @@ log = structlog.get_logger(__name__)
 
 PUBLIC_URL: web.AppKey[str] = web.AppKey("public_url", str)
 """Where people reach the pages; without it, links lead to where the request came in."""
-
-_CHUNK = 1 << 16
 
 
 async def send_export(request: web.Request, *, asked_by: str) -> web.StreamResponse:
@@ -41,14 +37,15 @@ async def send_export(request: web.Request, *, asked_by: str) -> web.StreamRespo
     wanted = filter_of(request)
     pool = request.config_dict[POOL]
     base_url = request.config_dict.get(PUBLIC_URL) or str(request.url.origin())
-    if kind is ExportFormat.CSV:
-        return await _stream(request, kind, csv_chunks(pool, wanted, base_url=base_url))
-    if kind is ExportFormat.JSON:
-        return await _stream(request, kind, json_chunks(pool, wanted, base_url=base_url))
-    with TemporaryDirectory(prefix="recon-export-") as directory:
-        path = Path(directory, "discrepancies.xlsx")
-        await write_xlsx(pool, wanted, path, base_url=base_url, asked_by=asked_by)
-        return await _stream(request, kind, _file_chunks(path))
+    match kind:
+        case ExportFormat.CSV:
+            chunks = csv_chunks(pool, wanted, base_url=base_url)
+        case ExportFormat.JSON:
+            chunks = json_chunks(pool, wanted, base_url=base_url)
+        case ExportFormat.XLSX:
+            chunks = xlsx_chunks(pool, wanted, base_url=base_url, asked_by=asked_by)
+    async with aclosing(chunks):
+        return await _stream(request, kind, chunks)
 
 
 def _format_of(request: web.Request) -> ExportFormat:
@@ -60,14 +57,8 @@ def _format_of(request: web.Request) -> ExportFormat:
         raise Invalid(f"{text[:64]!r} is none of {known}", code="invalid_format") from None
 
 
-async def _file_chunks(path: Path) -> AsyncIterator[bytes]:
-    with path.open("rb") as file:
-        while chunk := await asyncio.to_thread(file.read, _CHUNK):
-            yield chunk
-
-
 async def _stream(
-    request: web.Request, kind: ExportFormat, chunks: AsyncIterator[bytes]
+    request: web.Request, kind: ExportFormat, chunks: AsyncGenerator[bytes, None]
 ) -> web.StreamResponse:
     """Send what comes, as it comes.
 

@@ -8,6 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields
 from datetime import UTC, datetime
 from decimal import Decimal
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
@@ -25,13 +27,12 @@ from recon.reconciliation.export_rows import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from pathlib import Path
+    from collections.abc import AsyncGenerator, Sequence
 
     from recon.db import Pool
     from recon.reconciliation.read import DiscrepancyFilter
 
-__all__ = ["write_xlsx"]
+__all__ = ["write_xlsx", "xlsx_chunks"]
 
 # Excel's own limits: rows of a sheet, and digits of a number that it keeps.
 # Source: Microsoft, "Excel specifications and limits".
@@ -39,7 +40,21 @@ _MAX_ROWS: Final = 1_048_576
 _MAX_DIGITS: Final = 15
 
 _EVIDENCE_COLUMNS = tuple(field.name for field in fields(EvidenceRow))
+_CHUNK = 1 << 16
 _SUMMARY_COLUMNS = ("currency", "count", "plus", "minus", "net", "explained", "unexplained")
+
+
+async def xlsx_chunks(
+    pool: Pool, wanted: DiscrepancyFilter, *, base_url: str, asked_by: str
+) -> AsyncGenerator[bytes, None]:
+    """The workbook's bytes, by way of a file that is gone afterwards; errors as in `write_xlsx`."""
+    with TemporaryDirectory(prefix="recon-export-") as directory:
+        path = Path(directory, "discrepancies.xlsx")
+        await write_xlsx(pool, wanted, path, base_url=base_url, asked_by=asked_by)
+        file = await asyncio.to_thread(path.open, "rb")
+        with file:
+            while chunk := await asyncio.to_thread(file.read, _CHUNK):
+                yield chunk
 
 
 async def write_xlsx(

@@ -1,0 +1,223 @@
+"""``recon discrepancies``: the report."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import aclosing
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+import click
+import msgspec
+
+from recon.cli.context import (
+    open_database,
+    print_json,
+    progress_console,
+    run_async,
+    settings_of,
+)
+from recon.cli.discrepancy_text import ShownDiscrepancy, say_list, say_one
+from recon.reconciliation import (
+    Cause,
+    Discrepancy,
+    DiscrepancyFilter,
+    Status,
+    list_discrepancies,
+    read_discrepancy,
+)
+from recon.reconciliation.adjustments import list_adjustments
+from recon.reconciliation.export import ExportFormat, csv_chunks, json_chunks
+from recon.reconciliation.history import list_events
+from recon.reconciliation.review_views import adjustment_view, event_view
+from recon.reconciliation.views import discrepancy_view
+from recon.reconciliation.xlsx import xlsx_chunks
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Callable
+    from uuid import UUID
+
+    from recon.settings import Settings
+
+__all__ = ["discrepancies"]
+
+_EXIT_OPEN = 3
+_STILL_OPEN = (Status.OPEN, Status.INVESTIGATING, Status.AWAITING_APPROVAL)
+_PAGE = 500
+_HISTORY = 1000
+
+
+def _filters(command: Callable[..., None]) -> Callable[..., None]:
+    """The options that choose discrepancies."""
+    for option in (
+        click.option("--currency", help="Only this currency."),
+        click.option("--run", "run_id", type=click.UUID, help="Only what this run saw."),
+        click.option("--user", "user_id", help="Only this player's."),
+        click.option(
+            "--cause",
+            "causes",
+            multiple=True,
+            type=click.Choice([str(cause) for cause in Cause]),
+            help="Repeatable.",
+        ),
+        click.option(
+            "--status",
+            "statuses",
+            multiple=True,
+            type=click.Choice([str(status) for status in Status]),
+            help="Repeatable.",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+@click.group()
+def discrepancies() -> None:
+    """Where the ledger and the game do not agree."""
+
+
+@discrepancies.command("list")
+@_filters
+@click.option("--limit", type=click.IntRange(min=1), help="The newest so many; default: all.")
+@click.option("--json", "as_json", is_flag=True)
+@click.pass_context
+def list_(ctx: click.Context, /, *, limit: int | None, as_json: bool, **chosen: Any) -> None:  # noqa: ANN401 - each filter has its option's type
+    """Discrepancies, newest first.
+
+    Exits 3 when any of them is open, whichever statuses are listed; 0 when none is.
+    """
+    wanted = _filter(**chosen)
+    found, still_open = run_async(_list(settings_of(ctx), wanted, limit))
+    if as_json:
+        print_json([discrepancy_view(one) for one in found])
+    else:
+        say_list(found)
+    if still_open:
+        ctx.exit(_EXIT_OPEN)
+
+
+@discrepancies.command()
+@click.argument("discrepancy_id", metavar="ID", type=click.UUID)
+@click.option("--json", "as_json", is_flag=True)
+@click.pass_context
+def show(ctx: click.Context, *, discrepancy_id: UUID, as_json: bool) -> None:
+    """One discrepancy: the explanation, what was proposed, and its history."""
+    shown = run_async(_show(settings_of(ctx), discrepancy_id))
+    if as_json:
+        whole = msgspec.to_builtins(shown.discrepancy)
+        print_json({**whole, "adjustments": shown.adjustments, "events": shown.events})
+    else:
+        say_one(shown)
+
+
+@discrepancies.command()
+@_filters
+@click.option(
+    "--format",
+    "kind",
+    type=click.Choice([str(kind) for kind in ExportFormat]),
+    default=str(ExportFormat.CSV),
+    show_default=True,
+)
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(dir_okay=False, path_type=Path, allow_dash=True),
+    default="-",
+    help="A file, which appears when it is whole; - is stdout, the default.",
+)
+@click.pass_context
+def export(ctx: click.Context, /, *, kind: str, output: Path, **chosen: Any) -> None:  # noqa: ANN401 - each filter has its option's type
+    """Every discrepancy that matches, as CSV, XLSX or JSON."""
+    to_stdout = str(output) == "-"
+    if kind == ExportFormat.XLSX and to_stdout and sys.stdout.isatty():
+        raise click.UsageError("a workbook is no text for a terminal; give -o FILE")
+    if not to_stdout and not output.absolute().parent.is_dir():
+        raise click.UsageError(f"{output.parent} is no directory")
+    target = None if to_stdout else output
+    run_async(_export(settings_of(ctx), ExportFormat(kind), _filter(**chosen), target))
+    if not to_stdout:
+        progress_console.print(f"Written to {output}.", markup=False)
+
+
+def _filter(
+    *,
+    statuses: tuple[str, ...],
+    causes: tuple[str, ...],
+    user_id: str | None,
+    run_id: UUID | None,
+    currency: str | None,
+) -> DiscrepancyFilter:
+    return DiscrepancyFilter(
+        statuses=tuple(Status(text) for text in statuses) or None,
+        causes=tuple(Cause(text) for text in causes) or None,
+        user_id=user_id,
+        run_id=run_id,
+        currency=currency,
+    )
+
+
+async def _list(
+    settings: Settings, wanted: DiscrepancyFilter, limit: int | None
+) -> tuple[list[Discrepancy], bool]:
+    found: list[Discrepancy] = []
+    async with open_database(settings) as pool, pool.acquire() as connection:
+        while limit is None or len(found) < limit:
+            size = _PAGE if limit is None else min(_PAGE, limit - len(found))
+            before = found[-1].discrepancy_id if found else None
+            page = await list_discrepancies(connection, wanted, before=before, limit=size)
+            found += page
+            if len(page) < size:
+                break
+        still_open = await list_discrepancies(
+            connection, replace(wanted, statuses=_STILL_OPEN), limit=1
+        )
+    return found, bool(still_open)
+
+
+async def _show(settings: Settings, discrepancy_id: UUID) -> ShownDiscrepancy:
+    async with open_database(settings) as pool, pool.acquire() as connection:
+        found = await read_discrepancy(connection, discrepancy_id)
+        adjustments = await list_adjustments(
+            connection, discrepancy_id=discrepancy_id, limit=_HISTORY
+        )
+        events = await list_events(connection, discrepancy_id, limit=_HISTORY)
+    return ShownDiscrepancy(
+        discrepancy_view(found),
+        [adjustment_view(one) for one in adjustments],
+        [event_view(one) for one in events],
+    )
+
+
+async def _export(
+    settings: Settings, kind: ExportFormat, wanted: DiscrepancyFilter, output: Path | None
+) -> None:
+    base_url = (settings.public_url or "").rstrip("/")
+    async with open_database(settings) as pool:
+        match kind:
+            case ExportFormat.CSV:
+                chunks = csv_chunks(pool, wanted, base_url=base_url)
+            case ExportFormat.JSON:
+                chunks = json_chunks(pool, wanted, base_url=base_url)
+            case ExportFormat.XLSX:
+                chunks = xlsx_chunks(pool, wanted, base_url=base_url, asked_by="the command line")
+        async with aclosing(chunks):
+            if output is None:
+                await _write(chunks, sys.stdout.buffer)
+                return
+            # Beside it first, so that a half file never stands under the name.
+            part = output.with_name(f".{output.name}.part")
+            try:
+                with part.open("wb") as file:
+                    await _write(chunks, file)
+                part.replace(output)
+            finally:
+                part.unlink(missing_ok=True)
+
+
+async def _write(chunks: AsyncGenerator[bytes, None], file: BinaryIO) -> None:
+    async for chunk in chunks:
+        file.write(chunk)
+    file.flush()

@@ -1,0 +1,83 @@
+"""Discrepancies in words and tables, for people."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from rich.table import Table
+from rich.text import Text
+
+from recon.cli.context import console, progress_console
+from recon.clock import format_time
+from recon.money import Money
+
+if TYPE_CHECKING:
+    from recon.reconciliation import Discrepancy
+    from recon.reconciliation.review_views import AdjustmentView, EventView
+    from recon.reconciliation.views import DiscrepancyView
+
+__all__ = ["ShownDiscrepancy", "say_list", "say_one"]
+
+_WIDE = 160
+
+
+@dataclass(frozen=True, slots=True)
+class ShownDiscrepancy:
+    """One discrepancy with all that was done about it."""
+
+    discrepancy: DiscrepancyView
+    adjustments: list[AdjustmentView]
+    events: list[EventView]
+
+
+def say_list(found: list[Discrepancy]) -> None:
+    """A table of them."""
+    if not found:
+        progress_console.print("No discrepancy matches.")
+        return
+    table = Table()
+    table.add_column("discrepancy", no_wrap=True)
+    table.add_column("player")
+    table.add_column("difference", justify="right", no_wrap=True)
+    table.add_column("unexplained", justify="right", no_wrap=True)
+    for heading in ("cause", "severity", "status", "assignee", "first seen"):
+        table.add_column(heading)
+    for one in found:
+        cells = (
+            *(str(one.discrepancy_id), one.user_id),
+            *(_signed(one.difference, one.currency), _signed(one.unexplained, one.currency)),
+            *(one.cause, one.severity, one.status, one.assignee or ""),
+            format_time(one.first_seen_at.replace(microsecond=0)),
+        )
+        table.add_row(*(Text(cell) for cell in cells))
+    # A pipe has no width: ids stay whole there.
+    console.print(table, width=None if console.is_terminal else _WIDE, crop=console.is_terminal)
+
+
+def _signed(minor: int, currency: str) -> str:
+    return f"{'+' if minor > 0 else ''}{Money(minor, currency)} {currency}"
+
+
+def say_one(shown: ShownDiscrepancy) -> None:
+    """The equation, what it rests on, and what was done."""
+    one = shown.discrepancy
+    as_of = "unknown there" if one.game.as_of is None else format_time(one.game.as_of)
+    lines = (
+        f"{one.discrepancy_id}  {one.user_id} {one.currency}  {one.status}, {one.severity}",
+        f"game {one.game.available} - ledger {one.ledger.available}, as of {as_of}",
+        f"difference {one.difference} = {one.explained} explained + {one.unexplained} unexplained",
+        f"cause {one.cause}",
+        *(f"  {fact.amount}  {fact.kind} {fact.id}: {fact.summary}" for fact in one.evidence),
+        "looked at: " + "; ".join(one.looked_at),
+        f"seen {one.occurrences} times, last {format_time(one.last_seen_at)}",
+        f"first seen {format_time(one.first_seen_at)}, assigned to {one.assignee or 'nobody'}",
+        *(
+            f"adjustment {j.adjustment_id} of {j.amount} {j.currency}: {j.state}, proposed by "
+            f"{j.proposed_by}: {j.reason}"
+            for j in shown.adjustments
+        ),
+        *(f"{format_time(e.at)}  {e.actor}  {e.action}" for e in shown.events),
+    )
+    for line in lines:
+        console.print(Text(line), soft_wrap=True)

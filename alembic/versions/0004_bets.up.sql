@@ -57,7 +57,8 @@ WHERE reason IS DISTINCT FROM 'game_unavailable';
 CREATE INDEX bets_due_idx ON bets (due_at) WHERE due_at IS NOT NULL;
 CREATE INDEX bets_id_idx ON bets (bet_id);
 CREATE UNIQUE INDEX bets_ticket_idx ON bets (user_id, ticket_id) WHERE ticket_id IS NOT NULL;
-CREATE INDEX bets_unsettled_idx ON bets (user_id, currency) WHERE settled_at IS NULL;
+CREATE INDEX bets_unsettled_idx ON bets (user_id, currency)
+WHERE state IN ('placing', 'placed', 'cashing_out');
 CREATE INDEX bets_settled_idx ON bets (user_id, currency, settled_at) WHERE settled_at IS NOT NULL;
 
 -- Every call that was made for a bet, and how it ended.

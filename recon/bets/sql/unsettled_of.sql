@@ -13,5 +13,5 @@ SELECT
     state IN ('placing', 'cashing_out') AND due_at IS NOT NULL AND updated_at > $3
         AS calls_in_flight
 FROM bets
-WHERE user_id = $1 AND currency = $2 AND settled_at IS NULL
+WHERE user_id = $1 AND currency = $2 AND state IN ('placing', 'placed', 'cashing_out')
 ORDER BY bet_id

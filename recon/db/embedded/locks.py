@@ -16,7 +16,6 @@ from recon.db.embedded.errors import EmbeddedPostgresError, from_os_error
 
 if TYPE_CHECKING:
     from pathlib import Path
-    from types import TracebackType
 
     from recon.db.embedded.deadline import Deadline
 
@@ -96,12 +95,7 @@ class FileLock:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.release()
 
 

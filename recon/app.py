@@ -63,8 +63,8 @@ def build_app(settings: Settings, database_url: str, *, jobs: bool) -> web.Appli
         middlewares=[
             request_id_middleware,
             metrics_middleware,
-            *pages.page_middlewares,
             problem_middleware,
+            *pages.page_middlewares,
         ],
         client_max_size=2**20,
     )
@@ -106,7 +106,12 @@ def build_app(settings: Settings, database_url: str, *, jobs: bool) -> web.Appli
     ):
         app.add_routes(routes)
     app.add_routes([openapi_route(app)])
-    pages.install(app, environment=settings.environment, reconcile_every=settings.reconcile_every)
+    pages.install(
+        app,
+        environment=settings.environment,
+        reconcile_every=settings.reconcile_every,
+        grace=settings.grace_period,
+    )
     return app
 
 

@@ -1,4 +1,4 @@
-"""Register a payment before a PSP reports it; a withdrawal reserves its money in the same commit."""
+"""Register a payment before a PSP reports it; a withdrawal reserves its money with it."""
 
 from __future__ import annotations
 

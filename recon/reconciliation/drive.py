@@ -43,7 +43,11 @@ async def run_here(
             if sweeping.done():
                 sweeping.result()
             wait_s = _LONGEST_SLEEP_S if due is None else (due - now()).total_seconds()
-            await asyncio.sleep(min(max(wait_s, 0.02), _LONGEST_SLEEP_S))
+            pause_s = min(max(wait_s, 0.02), _LONGEST_SLEEP_S)
+            if sweeping.done():
+                await asyncio.sleep(pause_s)
+            else:
+                await asyncio.wait({sweeping}, timeout=pause_s)
     finally:
         sweeping.cancel()
 

@@ -21,6 +21,7 @@ SELECT
     d.evidence,
     d.looked_at,
     d.assignee,
+    d.ignored_until,
     d.first_seen_at,
     d.last_seen_at,
     d.occurrences,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -15,8 +16,6 @@ from recon.ledger.read import read_entries, read_wallet
 from recon.money import exponent_of, format_minor
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from recon.ledger.model import Posting, Wallet
 
 __all__ = ["EntryView", "WalletView", "entry_view", "routes", "wallet_view"]

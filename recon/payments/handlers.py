@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from datetime import datetime
+from uuid import UUID
 
 import msgspec
 from aiohttp import web
@@ -19,10 +20,6 @@ from recon.payments.model import (
 )
 from recon.payments.read import read_payment
 from recon.payments.register import register_payment
-
-if TYPE_CHECKING:
-    from datetime import datetime
-    from uuid import UUID
 
 __all__ = ["ENDPOINTS", "routes"]
 

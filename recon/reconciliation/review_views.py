@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 import msgspec
 
 from recon.money import format_minor
+from recon.reconciliation.adjustments import AdjustmentState
 
 if TYPE_CHECKING:
-    from datetime import datetime
-    from uuid import UUID
-
-    from recon.reconciliation.adjustments import Adjustment, AdjustmentState
+    from recon.reconciliation.adjustments import Adjustment
     from recon.reconciliation.history import HistoryEvent
 
 __all__ = ["AdjustmentView", "EventView", "adjustment_view", "event_view"]

@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING
+from uuid import UUID
 
 import msgspec
 
 from recon.money import format_minor
-
-if TYPE_CHECKING:
-    from datetime import datetime
-    from uuid import UUID
-
-    from recon.reconciliation.model import (
+from recon.reconciliation.model import (
         Cause,
-        Discrepancy,
-        Run,
         RunScope,
         RunState,
         Severity,
         Status,
+    )
+
+if TYPE_CHECKING:
+    from recon.reconciliation.model import (
+        Discrepancy,
+        Run,
     )
 
 __all__ = [

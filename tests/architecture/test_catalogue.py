@@ -1,0 +1,144 @@
+"""What the schema promises: keys that can be distributed by player, tables that only grow."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeAlias
+
+import asyncpg
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+BY_PLAYER = {
+    "adjustments",
+    "bet_attempts",
+    "bets",
+    "checks",
+    "discrepancies",
+    "discrepancy_events",
+    "hold_resolutions",
+    "holds",
+    "idempotency",
+    "postings",
+    "run_discrepancies",
+    "suspects",
+    "wallets",
+}
+# Tables that name a player and are kept by something else, and by what.
+BY_OTHERS = {
+    "cases": "a case may be about nobody",
+    "deliveries": "unique by endpoint and event before anybody is named",
+    "movements": "unique at the PSP, whoever it is booked to",
+    "payments": "the reference is the operator's, across players",
+    "run_wallets": "a run's own list",
+}
+# The same on every node, so that any table may refer to it.
+REFERENCE_TABLES = {"currencies"}
+APPEND_ONLY = (
+    "audit",
+    "bet_attempts",
+    "delivery_repeats",
+    "discrepancy_events",
+    "hold_resolutions",
+    "holds",
+    "idempotency",
+    "movements",
+    "postings",
+)
+
+Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
+
+
+async def test_every_table_that_names_a_player_has_its_place_here(schema: Connection) -> None:
+    tables = await schema.fetch(
+        "SELECT table_name FROM information_schema.columns"
+        " WHERE table_schema = 'public' AND column_name = 'user_id'"
+    )
+
+    assert {row["table_name"] for row in tables} == BY_PLAYER | BY_OTHERS.keys()
+
+
+async def test_the_player_stands_first_in_every_unique_key(schema: Connection) -> None:
+    keys = await schema.fetch(
+        """
+        SELECT t.relname AS table_name, i.relname AS index_name, a.attname AS first_column
+        FROM pg_index AS x
+        JOIN pg_class AS i ON i.oid = x.indexrelid
+        JOIN pg_class AS t ON t.oid = x.indrelid
+        LEFT JOIN pg_attribute AS a ON a.attrelid = t.oid AND a.attnum = x.indkey[0]
+        WHERE x.indisunique AND t.relname = any($1)
+        """,
+        list(BY_PLAYER),
+    )
+
+    assert {row["table_name"] for row in keys} == BY_PLAYER, "every table has a primary key"
+    assert names(row for row in keys if row["first_column"] != "user_id") == []
+
+
+async def test_the_player_stands_first_on_both_sides_of_a_foreign_key(schema: Connection) -> None:
+    keys = await schema.fetch(
+        """
+        SELECT c.conname AS index_name, f.relname AS refers_to, a.attname AS mine, b.attname AS its
+        FROM pg_constraint AS c
+        JOIN pg_class AS t ON t.oid = c.conrelid
+        JOIN pg_class AS f ON f.oid = c.confrelid
+        JOIN pg_attribute AS a ON a.attrelid = t.oid AND a.attnum = c.conkey[1]
+        JOIN pg_attribute AS b ON b.attrelid = f.oid AND b.attnum = c.confkey[1]
+        WHERE c.contype = 'f' AND t.relname = any($1)
+        """,
+        list(BY_PLAYER),
+    )
+    distributed = [row for row in keys if row["refers_to"] not in REFERENCE_TABLES]
+
+    assert distributed, "hold_resolutions refers to holds"
+    assert names(row for row in distributed if (row["mine"], row["its"]) != ("user_id",) * 2) == []
+
+
+async def test_no_column_holds_a_float_or_a_time_without_a_zone(schema: Connection) -> None:
+    wrong = await schema.fetch(
+        """
+        SELECT table_name || '.' || column_name AS index_name
+        FROM information_schema.columns
+        WHERE table_schema = 'public' AND table_name <> 'alembic_version'
+            AND data_type IN (
+                'real', 'double precision', 'money', 'timestamp without time zone',
+                'time without time zone', 'character varying', 'character'
+            )
+        """
+    )
+
+    assert names(wrong) == []
+
+
+@pytest.mark.parametrize("table", APPEND_ONLY)
+@pytest.mark.parametrize(
+    "statement", ["UPDATE {0} SET {1} = {1}", "DELETE FROM {0}", "TRUNCATE {0} CASCADE"]
+)
+async def test_a_table_only_grows(schema: Connection, table: str, statement: str) -> None:
+    column = await schema.fetchval(
+        "SELECT column_name FROM information_schema.columns"
+        " WHERE table_schema = 'public' AND table_name = $1 ORDER BY ordinal_position LIMIT 1",
+        table,
+    )
+
+    with pytest.raises(asyncpg.RestrictViolationError, match="append-only"):
+        await schema.execute(statement.format(table, column))
+
+
+async def test_only_these_tables_are_append_only(schema: Connection) -> None:
+    guarded = await schema.fetch(
+        """
+        SELECT DISTINCT t.relname AS index_name
+        FROM pg_trigger AS g
+        JOIN pg_class AS t ON t.oid = g.tgrelid
+        JOIN pg_proc AS f ON f.oid = g.tgfoid
+        WHERE f.proname = 'refuse_change' AND g.tgenabled = 'O'
+        """
+    )
+
+    assert names(guarded) == sorted(APPEND_ONLY)
+
+
+def names(rows: Iterable[asyncpg.Record]) -> list[str]:
+    return sorted(row["index_name"] for row in rows)

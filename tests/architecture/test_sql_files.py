@@ -1,0 +1,59 @@
+"""Every SQL file is a statement that the migrated schema accepts, and that something runs."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from recon.db import load
+
+if TYPE_CHECKING:
+    import asyncpg
+
+ROOT = Path(__file__).parents[2]
+FILES = sorted((ROOT / "recon").glob("**/sql/*.sql"))
+
+SOURCES = [path.read_text(encoding="utf-8") for path in (ROOT / "recon").rglob("*.py")]
+
+
+def name_of(path: Path) -> str:
+    """``recon/ledger/sql/post.sql`` → ``recon.ledger/post``."""
+    return ".".join(path.relative_to(ROOT).parts[:-2]) + "/" + path.stem
+
+
+def test_there_are_sql_files() -> None:
+    assert len(FILES) > 50
+
+
+@pytest.mark.parametrize("path", FILES, ids=name_of)
+async def test_a_statement_can_be_prepared(
+    schema: asyncpg.Connection[asyncpg.Record], path: Path
+) -> None:
+    package, _, name = name_of(path).partition("/")
+
+    prepared = await schema.prepare(load(package, name))
+
+    documented = {int(number) for number in re.findall(r"\$(\d+)", _comment(path))}
+    taken = len(prepared.get_parameters())
+    assert documented <= set(range(1, taken + 1)), "the comment explains parameters that are none"
+
+
+@pytest.mark.parametrize("path", FILES, ids=name_of)
+def test_a_file_explains_itself_and_something_runs_it(path: Path) -> None:
+    package, _, name = name_of(path).partition("/")
+    # discrepancies_up.sql may be chosen at run time: load(…, f"discrepancies_{…}").
+    stems = {name, *(name[: match.end()] for match in re.finditer("_", name))}
+
+    assert _comment(path), "one line at least says what it does and what $1 is"
+    assert any(
+        f'"{package}"' in source and any(f'"{stem}' in source for stem in stems)
+        for source in SOURCES
+    ), f"nothing loads {package}'s {name}.sql"
+
+
+def _comment(path: Path) -> str:
+    lines = path.read_text(encoding="utf-8").splitlines()
+    return "\n".join(line for line in lines if line.startswith("--"))

@@ -16,15 +16,24 @@ from recon.db.embedded import EmbeddedPostgres, embedded_postgres, remove_embedd
 from recon.db.migrations import migrate
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Iterator
 
 _numbers = count(1)
 
 
 @pytest.fixture(scope="session")
-async def server() -> AsyncIterator[EmbeddedPostgres]:
+def home() -> Iterator[Path]:
+    """A directory for the session's server."""
+    path = Path(tempfile.mkdtemp(prefix="recon-test-"))
+    # Passable, so that as root the server's user reaches its data there and leaves none elsewhere.
+    path.chmod(0o755)
+    yield path
+    shutil.rmtree(path, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+async def server(home: Path) -> AsyncIterator[EmbeddedPostgres]:
     """The session's Postgres; what it writes need not outlive a power cut."""
-    home = Path(tempfile.mkdtemp(prefix="recon-test-"))
     quick = {
         "fsync": "off",
         "synchronous_commit": "off",
@@ -34,7 +43,6 @@ async def server() -> AsyncIterator[EmbeddedPostgres]:
     async with embedded_postgres(home / "data", settings=quick) as running:
         yield running
     await remove_embedded(home / "data")
-    shutil.rmtree(home, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")

@@ -72,7 +72,7 @@ class GameSays:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """One look: game minus ledger, signed, in minor units."""
+    """One look: game minus ledger, signed, in minor units; what is tolerated is zero."""
 
     snapshot: Snapshot
     game: GameSays
@@ -99,9 +99,10 @@ def compare(snapshot: Snapshot, game: GameSays, *, tolerance: int) -> Comparison
         counts: the game may have taken each of them already, or not.
     """
     raw = game.available - snapshot.expected_available
-    available = min((raw - taken for taken in _accepted_sums(snapshot.accepted)), key=abs)
-    held = game.held - snapshot.held
-    agrees = abs(available) <= tolerance and abs(held) <= tolerance
+    readings = (raw - taken for taken in _accepted_sums(snapshot.accepted))
+    available = _beyond(tolerance, min(readings, key=lambda reading: (abs(reading), reading)))
+    held = _beyond(tolerance, game.held - snapshot.held)
+    agrees = available == held == 0
     return Comparison(
         snapshot=snapshot,
         game=game,
@@ -109,6 +110,11 @@ def compare(snapshot: Snapshot, game: GameSays, *, tolerance: int) -> Comparison
         held_difference=held,
         verdict=Verdict.AGREES if agrees else Verdict.DIFFERS,
     )
+
+
+def _beyond(tolerance: int, difference: int) -> int:
+    """What is tolerated is none, so that it never stands before a difference that counts."""
+    return difference if abs(difference) > tolerance else 0
 
 
 def _accepted_sums(accepted: tuple[int, ...]) -> set[int]:

@@ -65,8 +65,9 @@ def explain(difference: int, facts: Sequence[Evidence]) -> Explanation:
 
 def severity_of(difference: int, exponent: int, *, unexplained: bool) -> Severity:
     """How much it matters, by the size in whole units of the currency."""
-    units = abs(difference) / 10**exponent
-    step = sum(units >= limit for limit in (_MEDIUM_FROM, _HIGH_FROM, _CRITICAL_FROM))
+    unit = 10**exponent
+    limits = (_MEDIUM_FROM, _HIGH_FROM, _CRITICAL_FROM)
+    step = sum(abs(difference) >= limit * unit for limit in limits)
     if unexplained:
         step = min(step + 1, len(_STEPS) - 1)
     return _STEPS[step]

@@ -1,1 +1,1 @@
-DROP TABLE audit, sign_in_links, sessions, staff, api_requests, api_keys;
+DROP TABLE audit, sign_in_links, sign_in_attempts, sessions, staff, api_requests, api_keys;

@@ -48,6 +48,19 @@ CREATE TABLE sessions (
 
 CREATE INDEX sessions_name_idx ON sessions (name);
 
+-- Tries to sign in that have not succeeded, to slow down guessing. A name that somebody types may be
+-- a password in the wrong field, so only its hash is kept.
+CREATE TABLE sign_in_attempts (
+    attempt_id uuid PRIMARY KEY,
+    at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    address text NOT NULL,
+    name_hash bytea NOT NULL
+);
+
+CREATE INDEX sign_in_attempts_address_idx ON sign_in_attempts (address, at);
+CREATE INDEX sign_in_attempts_name_idx ON sign_in_attempts (name_hash, at);
+CREATE INDEX sign_in_attempts_at_idx ON sign_in_attempts (at);
+
 -- A link that signs one person in once, soon.
 CREATE TABLE sign_in_links (
     link_hash bytea PRIMARY KEY,

@@ -1,0 +1,110 @@
+"""Static files: read once, compressed once, served under names that change with their content."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import mimetypes
+import re
+from dataclasses import dataclass
+from importlib import resources
+from typing import TYPE_CHECKING, Final
+
+from aiohttp import web
+
+from recon.errors import NotFound
+
+if TYPE_CHECKING:
+    from importlib.resources.abc import Traversable
+
+__all__ = ["ASSETS", "Assets", "serve_asset"]
+
+_TYPES: Final = frozenset({".css", ".js", ".svg"})
+_IMPORT: Final = re.compile(r'^@import "([\w./-]+)" layer\(([\w-]+)\);$', re.MULTILINE)
+# A year, and no question asked: other content has another address.
+_FOR_EVER: Final = "public, max-age=31536000, immutable"
+
+
+@dataclass(frozen=True, slots=True)
+class _Asset:
+    body: bytes
+    compressed: bytes
+    content_type: str
+    digest: str
+
+
+class Assets:
+    """Everything under ``recon/web/static`` that a browser may ask for."""
+
+    def __init__(self) -> None:
+        root = resources.files("recon.web").joinpath("static")
+        self._files = dict(_read(root, root, ""))
+
+    def url(self, name: str) -> str:
+        """The address of a file, such as ``/static/3f2a…/app.css``.
+
+        Raises:
+            KeyError: there is no such file.
+        """
+        return f"/static/{self._files[name].digest}/{name}"
+
+    def response(self, request: web.Request, digest: str, name: str) -> web.Response:
+        """A file, if it is still the one that was asked for.
+
+        Raises:
+            NotFound: no such file, or its content is another by now.
+        """
+        asset = self._files.get(name)
+        if asset is None or asset.digest != digest:
+            raise NotFound("there is no such file")
+        headers = {
+            "Cache-Control": _FOR_EVER,
+            "Vary": "Accept-Encoding",
+            "X-Content-Type-Options": "nosniff",
+        }
+        body = asset.body
+        if "gzip" in request.headers.get("Accept-Encoding", ""):
+            body = asset.compressed
+            headers["Content-Encoding"] = "gzip"
+        return web.Response(
+            body=body, content_type=asset.content_type, charset="utf-8", headers=headers
+        )
+
+
+ASSETS: web.AppKey[Assets] = web.AppKey("assets", Assets)
+
+
+async def serve_asset(request: web.Request) -> web.Response:
+    """``GET /static/{digest}/{name}``."""
+    assets = request.config_dict[ASSETS]
+    return assets.response(request, request.match_info["digest"], request.match_info["name"])
+
+
+def _read(root: Traversable, folder: Traversable, prefix: str) -> list[tuple[str, _Asset]]:
+    found: list[tuple[str, _Asset]] = []
+    for entry in folder.iterdir():
+        name = prefix + entry.name
+        if entry.is_dir():
+            found += _read(root, entry, f"{name}/")
+        elif any(name.endswith(suffix) for suffix in _TYPES):
+            found.append((name, _asset(root, name, entry.read_bytes())))
+    return found
+
+
+def _asset(root: Traversable, name: str, body: bytes) -> _Asset:
+    if name.endswith(".css"):
+        body = _IMPORT.sub(lambda m: _layer(root, m.group(1), m.group(2)), body.decode()).encode()
+    content_type, _ = mimetypes.guess_type(name)
+    return _Asset(
+        body=body,
+        compressed=gzip.compress(body, 9, mtime=0),
+        content_type=content_type or "application/octet-stream",
+        digest=hashlib.sha256(body).hexdigest()[:16],
+    )
+
+
+def _layer(root: Traversable, name: str, layer: str) -> str:
+    """An ``@import`` of ours, put in place: one request, and no address that would never change."""
+    imported = root.joinpath(*name.split("/")).read_text(encoding="utf-8")
+    imported = imported.removeprefix("\ufeff").removeprefix('@charset "UTF-8";')
+    return f"@layer {layer} {{\n{imported}\n}}"

@@ -1,0 +1,76 @@
+"""The session's cookie.
+
+Over https, and on this machine, it is ``__Host-recon``: Secure, HttpOnly, SameSite=Lax, for this
+host alone. Chromium and Firefox keep Secure cookies of ``http://localhost`` and ``127.0.0.1``;
+Safari does not, so there, and only there, a plain ``recon`` cookie goes with it.
+"""
+
+from __future__ import annotations
+
+from ipaddress import ip_address
+from typing import TYPE_CHECKING, Final
+
+from recon.errors import Forbidden
+
+if TYPE_CHECKING:
+    from aiohttp import web
+
+__all__ = ["clear_cookie", "require_private_line", "set_cookie", "token_of"]
+
+_HOST_COOKIE: Final = "__Host-recon"
+_LOOPBACK_COOKIE: Final = "recon"
+
+
+def token_of(request: web.Request) -> str | None:
+    """The session token that a request carries."""
+    token = request.cookies.get(_HOST_COOKIE)
+    if token is None and _is_plain_loopback(request):
+        token = request.cookies.get(_LOOPBACK_COOKIE)
+    return token
+
+
+def set_cookie(request: web.Request, response: web.Response, token: str) -> None:
+    """Keep the session's token in the browser until it is closed; the server ends it sooner."""
+    response.set_cookie(_HOST_COOKIE, token, secure=True, httponly=True, samesite="Lax", path="/")
+    if _is_plain_loopback(request):
+        response.set_cookie(_LOOPBACK_COOKIE, token, httponly=True, samesite="Lax", path="/")
+
+
+def clear_cookie(request: web.Request, response: web.Response) -> None:
+    """Have the browser forget the token."""
+    response.del_cookie(_HOST_COOKIE, path="/", secure=True, httponly=True, samesite="Lax")
+    if _is_plain_loopback(request):
+        response.del_cookie(_LOOPBACK_COOKIE, path="/", httponly=True, samesite="Lax")
+
+
+def require_private_line(request: web.Request) -> None:
+    """Refuse to take a password where others can read it.
+
+    Raises:
+        Forbidden: ``https_required``: plain http, and not to this machine.
+    """
+    if not _is_https(request) and not _is_loopback(request):
+        raise Forbidden(
+            "Sign in over https, or from the machine itself at http://localhost.",
+            code="https_required",
+        )
+
+
+def _is_https(request: web.Request) -> bool:
+    # Who forges the header only gets a stricter cookie for themselves.
+    forwarded = request.headers.get("X-Forwarded-Proto", "").split(",")[0].strip()
+    return request.secure or forwarded == "https"
+
+
+def _is_plain_loopback(request: web.Request) -> bool:
+    return _is_loopback(request) and not _is_https(request)
+
+
+def _is_loopback(request: web.Request) -> bool:
+    host = request.url.host or ""
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False

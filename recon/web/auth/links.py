@@ -1,0 +1,56 @@
+"""Links that sign one person in, once, soon."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from recon.db import load
+from recon.errors import NotFound, Unauthentic
+from recon.web.auth.audit import record_action
+from recon.web.auth.sessions import open_session
+from recon.web.auth.tokens import digest_of, new_token
+
+if TYPE_CHECKING:
+    from datetime import timedelta
+
+    from recon.db import Pool
+
+__all__ = ["create_sign_in_link", "sign_in_by_link"]
+
+
+async def create_sign_in_link(pool: Pool, name: str, lifetime: timedelta) -> str:
+    """The token of a new link, for ``/sign-in/once/<token>``.
+
+    Raises:
+        NotFound: ``staff_not_found``: nobody of that name may sign in.
+    """
+    token = new_token()
+    async with pool.acquire() as connection:
+        made = await connection.fetchval(
+            load("recon.web", "insert_link"), digest_of(token), name, lifetime
+        )
+    if made is None:
+        raise NotFound(f"there is nobody called {name} on the staff", code="staff_not_found")
+    return token
+
+
+async def sign_in_by_link(pool: Pool, token: str, *, address: str) -> str:
+    """Use a link up; the session's token.
+
+    Raises:
+        Unauthentic: ``invalid_link``: used, too old, or never made.
+    """
+    session: str | None = None
+    async with pool.acquire() as connection, connection.transaction():
+        name = await connection.fetchval(load("recon.web", "use_link"), digest_of(token))
+        if name is not None:
+            session = await open_session(connection, name, by="link", address=address)
+        if session is None:
+            await record_action(
+                connection, actor="nobody", action="sign_in_failed", obj="link", address=address
+            )
+    if session is None:
+        raise Unauthentic(
+            "This link was used already or is too old. Ask for a new one.", code="invalid_link"
+        )
+    return session

@@ -1,0 +1,99 @@
+"""Sessions: kept in Postgres, ended by time, by their owner, or by an administrator."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Final
+
+from recon.db import load
+from recon.web.auth.audit import record_action
+from recon.web.auth.tokens import digest_of, new_token
+from recon.web.roles import Right, Role, allows
+
+if TYPE_CHECKING:
+    import asyncpg
+
+    from recon.db import Pool
+
+__all__ = ["ABSOLUTE", "IDLE", "Session", "end_session", "open_session", "read_session"]
+
+IDLE: Final = timedelta(minutes=30)
+"""A session that nobody uses ends after this."""
+
+ABSOLUTE: Final = timedelta(hours=12)
+"""Every session ends after this."""
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """Somebody who is signed in."""
+
+    name: str
+    role: Role
+    csrf_token: str
+
+    @property
+    def actor(self) -> str:
+        """How histories name this person."""
+        return f"staff:{self.name}"
+
+    def may(self, right: Right) -> bool:
+        """Whether their role has a right."""
+        return allows(self.role, right)
+
+
+async def open_session(
+    connection: asyncpg.Connection[Any], name: str, *, by: str, address: str
+) -> str | None:
+    """A new session's token, in the caller's transaction; ``None`` if the person is disabled.
+
+    Args:
+        connection: inside a transaction.
+        name: who has shown who they are.
+        by: how: ``password`` or ``link``.
+        address: from where, for the audit.
+    """
+    token = new_token()
+    opened = await connection.fetchval(
+        load("recon.web", "insert_session"), digest_of(token), name, new_token()
+    )
+    if opened is None:
+        return None
+    await record_action(
+        connection,
+        actor=f"staff:{name}",
+        action="signed_in",
+        obj=f"staff:{name}",
+        by=by,
+        address=address,
+    )
+    return token
+
+
+async def read_session(pool: Pool, token: str, *, touch: bool) -> Session | None:
+    """Whose session a token is, while it lasts.
+
+    Args:
+        pool: the database.
+        token: from the cookie.
+        touch: count this as use by a person; a page that refreshes itself is none.
+    """
+    digest = digest_of(token)
+    async with pool.acquire() as connection:
+        row = await connection.fetchrow(load("recon.web", "read_session"), digest, IDLE, ABSOLUTE)
+        if row is None:
+            return None
+        if touch and row["to_touch"]:
+            await connection.execute(load("recon.web", "touch_session"), digest)
+    return Session(row["name"], Role(row["role"]), row["csrf_token"])
+
+
+async def end_session(pool: Pool, token: str) -> None:
+    """Sign out: the token is worth nothing from now on."""
+    async with pool.acquire() as connection, connection.transaction():
+        name = await connection.fetchval(load("recon.web", "revoke_session"), digest_of(token))
+        if name is not None:
+            await record_action(
+                connection, actor=f"staff:{name}", action="signed_out", obj=f"staff:{name}"
+            )

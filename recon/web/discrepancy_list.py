@@ -1,0 +1,255 @@
+"""The list of discrepancies: filter, order and place are the URL's; a page is read at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+from datetime import timedelta
+from decimal import Decimal, InvalidOperation
+from typing import TYPE_CHECKING, Any, Final
+from uuid import UUID
+
+from recon.db import load
+from recon.errors import Invalid
+from recon.money import exponents
+from recon.reconciliation import Cause, Severity, Status
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+
+    import asyncpg
+
+__all__ = ["AGES", "SORTS", "DiscrepancyPage", "DiscrepancyQuery", "ListedDiscrepancy", "list_page"]
+
+LIVE: Final = (Status.OPEN, Status.INVESTIGATING, Status.AWAITING_APPROVAL)
+
+SORTS: Final = ("age", "difference", "size", "unexplained", "severity", "seen")
+"""What a list can be ordered by; ``size`` is the difference without its sign."""
+
+_DAY: Final = timedelta(days=1)
+AGES: Final[Mapping[str, tuple[timedelta | None, timedelta | None]]] = {
+    "day": (None, _DAY),
+    "three_days": (_DAY, 3 * _DAY),
+    "week": (3 * _DAY, 7 * _DAY),
+    "older": (7 * _DAY, None),
+}
+"""Ages by name: at least so old, and younger than that."""
+
+
+@dataclass(frozen=True, slots=True)
+class DiscrepancyQuery:
+    """What a list shows, as the URL's query has it; ``None`` and ``""`` mean any.
+
+    Args:
+        status: ``live`` (people still have to deal with it), ``all``, or one status.
+        cause: one cause.
+        currency: one currency.
+        user_id: one player.
+        run_id: what this run saw.
+        new_in: what this run opened.
+        assignee: whose.
+        age: a name in `AGES`.
+        q: the start of a player's or a discrepancy's id, or a fact's whole id.
+        sort: a name in `SORTS`, with ``-`` before it for the largest first; ``-age`` is the oldest.
+    """
+
+    status: str = "live"
+    cause: Cause | None = None
+    currency: str | None = None
+    user_id: str | None = None
+    run_id: UUID | None = None
+    new_in: UUID | None = None
+    assignee: str | None = None
+    age: str | None = None
+    q: str | None = None
+    sort: str = "age"
+
+    @classmethod
+    def parse(cls, query: Mapping[str, str]) -> DiscrepancyQuery:
+        """Read a URL's query; an empty field is one that is not there.
+
+        Raises:
+            Invalid: ``invalid_filter``, with the field's name.
+        """
+        given = {
+            name: text.strip()
+            for name in (field.name for field in fields(cls))
+            if (text := query.get(name, "")).strip()
+        }
+        parsed: dict[str, Any] = dict(given)
+        for name, kind in (("cause", Cause), ("run_id", UUID), ("new_in", UUID)):
+            if name in given:
+                parsed[name] = _read(kind, name, given[name])
+        wanted = cls(**parsed)
+        _known("status", wanted.status, {"live", "all", *Status})
+        _known("age", wanted.age, {None, *AGES})
+        _known("currency", wanted.currency, {None, *exponents()})
+        _known("sort", wanted.sort.removeprefix("-"), set(SORTS))
+        return wanted
+
+    def with_changes(self, **changes: str | None) -> dict[str, str]:
+        """The URL's query for this list with some fields changed; defaults are left out."""
+        standard = DiscrepancyQuery()
+        said = {
+            field.name: getattr(self, field.name)
+            for field in fields(self)
+            if getattr(self, field.name) not in {None, getattr(standard, field.name)}
+        }
+        said |= changes
+        return {
+            name: str(value)
+            for name, value in said.items()
+            if value and value != getattr(standard, name, None)
+        }
+
+    def sorted_by(self, name: str) -> dict[str, str]:
+        """The URL's query when the heading of a column is chosen: largest first, then smallest."""
+        return self.with_changes(sort=name if self.sort == f"-{name}" else f"-{name}")
+
+    @property
+    def is_narrowed(self) -> bool:
+        """Whether a filter may hide what there is."""
+        return replace(self, sort="age") != DiscrepancyQuery()
+
+
+@dataclass(frozen=True, slots=True)
+class ListedDiscrepancy:
+    """One row; amounts in minor units."""
+
+    discrepancy_id: UUID
+    user_id: str
+    currency: str
+    status: Status
+    severity: Severity
+    cause: Cause
+    ledger_available: int
+    game_available: int
+    difference: int
+    unexplained: int
+    assignee: str | None
+    first_seen_at: datetime
+    last_seen_at: datetime
+    occurrences: int
+
+
+@dataclass(frozen=True, slots=True)
+class Total:
+    """What the filter comes to in one currency, over all its pages; amounts in minor units."""
+
+    currency: str
+    rows: int
+    plus: int
+    minus: int
+    net: int
+    unexplained: int
+
+
+@dataclass(frozen=True, slots=True)
+class DiscrepancyPage:
+    """One page; ``after`` names its last row when more follow."""
+
+    rows: list[ListedDiscrepancy]
+    totals: Sequence[Total]
+    after: str | None
+
+
+async def list_page(
+    connection: asyncpg.Connection[Any],
+    wanted: DiscrepancyQuery,
+    *,
+    now: datetime,
+    after: str | None = None,
+    limit: int = 50,
+) -> DiscrepancyPage:
+    """A page of the list, and the totals of all pages.
+
+    Raises:
+        Invalid: ``invalid_cursor``.
+    """
+    at_least, below = AGES[wanted.age] if wanted.age else (None, None)
+    chosen = (
+        _statuses(wanted.status),
+        None if wanted.cause is None else [wanted.cause],
+        wanted.currency,
+        wanted.user_id,
+        wanted.run_id,
+        wanted.new_in,
+        wanted.assignee,
+        None if below is None else now - below,
+        None if at_least is None else now - at_least,
+        wanted.q,
+    )
+    name, largest_first = wanted.sort.removeprefix("-"), wanted.sort.startswith("-")
+    # Ids carry the time: the age's own order needs no other key, and the oldest has the smallest.
+    downward = largest_first != (name == "age")
+    key, last = _place(after)
+    async with connection.transaction(readonly=True):
+        # A plan for any filter is a plan for none: the one for these values uses their index.
+        await connection.execute("SET LOCAL plan_cache_mode = force_custom_plan")
+        rows = await connection.fetch(
+            load("recon.web", f"discrepancies_{'down' if downward else 'up'}"),
+            *chosen,
+            *(name, key, last, limit + 1),
+        )
+        totals = await connection.fetch(load("recon.web", "discrepancy_totals"), *chosen)
+    more = len(rows) > limit
+    rows = rows[:limit]
+    return DiscrepancyPage(
+        rows=[_row(row) for row in rows],
+        totals=[
+            Total(
+                row["currency"],
+                row["rows"],
+                *(int(row[part]) for part in ("plus", "minus", "net", "unexplained")),
+            )
+            for row in totals
+        ],
+        after=f"{rows[-1]['key']} {rows[-1]['discrepancy_id']}" if more else None,
+    )
+
+
+def _statuses(status: str) -> list[str] | None:
+    if status == "all":
+        return None
+    return list(LIVE) if status == "live" else [status]
+
+
+def _place(after: str | None) -> tuple[Decimal | None, UUID | None]:
+    if after is None:
+        return None, None
+    key, _, last = after.partition(" ")
+    try:
+        return Decimal(key), UUID(last)
+    except (InvalidOperation, ValueError):
+        raise Invalid("the cursor is none of ours", code="invalid_cursor") from None
+
+
+def _row(row: asyncpg.Record) -> ListedDiscrepancy:
+    return ListedDiscrepancy(
+        discrepancy_id=row["discrepancy_id"],
+        user_id=row["user_id"],
+        currency=row["currency"],
+        status=Status(row["status"]),
+        severity=Severity(row["severity"]),
+        cause=Cause(row["cause"]),
+        ledger_available=int(row["ledger_available"]),
+        game_available=int(row["game_available"]),
+        difference=int(row["difference"]),
+        unexplained=int(row["unexplained"]),
+        assignee=row["assignee"],
+        first_seen_at=row["first_seen_at"],
+        last_seen_at=row["last_seen_at"],
+        occurrences=row["occurrences"],
+    )
+
+
+def _read(kind: type[Cause | UUID], name: str, text: str) -> Cause | UUID:
+    try:
+        return kind(text)
+    except ValueError:
+        raise Invalid(f"{name} cannot be {text[:64]!r}", code="invalid_filter") from None
+
+
+def _known(name: str, value: str | None, known: set[Any]) -> None:
+    if value not in known:
+        raise Invalid(f"{name} cannot be {value!r:.64}", code="invalid_filter")

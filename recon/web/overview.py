@@ -1,0 +1,230 @@
+"""What the overview shows, read in a few statements."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from recon.db import load
+from recon.reconciliation import Cause, RunState, read_run
+from recon.web.charts import Column, columns, permille
+from recon.web.discrepancy_list import DiscrepancyQuery, ListedDiscrepancy, list_page
+from recon.web.verdict import Position, Verdict, judge
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime, timedelta
+    from uuid import UUID
+
+    import asyncpg
+
+    from recon.web.auth.sessions import Session
+
+__all__ = ["Bar", "Drift", "Overview", "RunDrift", "read_overview", "read_verdict"]
+
+_RUNS_SHOWN: Final = 30
+_NEW_SHOWN: Final = 6
+_AGES: Final = {
+    "day": "Under a day",
+    "three_days": "1 to 3 days",
+    "week": "3 to 7 days",
+    "older": "Over 7 days",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """One row of a bar chart; ``part`` of ``rows`` are unexplained. Lengths in thousandths."""
+
+    name: str
+    label: str
+    rows: int
+    part: int
+    length: int
+    part_length: int
+
+
+@dataclass(frozen=True, slots=True)
+class RunDrift:
+    """What one run saw in one currency, in minor units, by what it explained then."""
+
+    run_id: UUID
+    started_at: datetime
+    state: RunState
+    rows: int
+    explained: int
+    unexplained: int
+    net: int
+
+
+@dataclass(frozen=True, slots=True)
+class Drift:
+    """The last runs in one currency, oldest first, with a column for each."""
+
+    currency: str
+    currencies: Sequence[str]
+    runs: Sequence[RunDrift]
+    columns: Sequence[Column]
+
+    @property
+    def tallest(self) -> int:
+        """The top of the scale, in minor units."""
+        return max((run.explained + run.unexplained for run in self.runs), default=0)
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """Everything on the page."""
+
+    verdict: Verdict
+    oldest: asyncpg.Record | None
+    assigned: int
+    proposed: int
+    ageing: Sequence[Bar]
+    causes: Sequence[Bar]
+    drift: Drift | None
+    fresh: Sequence[ListedDiscrepancy]
+    fresh_in_all: int
+
+    @property
+    def open_rows(self) -> int:
+        """Discrepancies that people still have to deal with."""
+        return sum(position.rows for position in self.verdict.positions)
+
+
+async def read_verdict(
+    connection: asyncpg.Connection[Any], *, every: timedelta | None, now: datetime
+) -> Verdict:
+    """How it stands."""
+    return await _judged(connection, await _live(connection, now), every=every, now=now)
+
+
+async def read_overview(
+    connection: asyncpg.Connection[Any],
+    session: Session,
+    *,
+    currency: str | None,
+    every: timedelta | None,
+    now: datetime,
+) -> Overview:
+    """Read the page.
+
+    Args:
+        connection: any; a snapshot over all of it is not needed.
+        session: for whom, because of what waits for them.
+        currency: of the drift; ``None``: the one with most open.
+        every: the schedule.
+        now: the time.
+    """
+    live = await _live(connection, now)
+    verdict = await _judged(connection, live, every=every, now=now)
+    waiting = await connection.fetchrow(load("recon.web", "waiting_for"), session.name)
+    if waiting is None:
+        raise LookupError("two counts without a row")
+    fresh: list[ListedDiscrepancy] = []
+    fresh_in_all = 0
+    if verdict.run is not None:
+        found = await list_page(
+            connection,
+            DiscrepancyQuery(new_in=verdict.run.run_id, sort="size"),
+            now=now,
+            limit=_NEW_SHOWN,
+        )
+        fresh, fresh_in_all = found.rows, sum(total.rows for total in found.totals)
+    return Overview(
+        verdict=verdict,
+        oldest=await connection.fetchrow(load("recon.web", "oldest")),
+        assigned=waiting["assigned"],
+        proposed=waiting["proposed"],
+        ageing=_bars(live, "age", _AGES),
+        causes=_bars(live, "cause", {cause: _words(cause) for cause in Cause}),
+        drift=await _drift(connection, currency, verdict.positions),
+        fresh=fresh,
+        fresh_in_all=fresh_in_all,
+    )
+
+
+async def _live(connection: asyncpg.Connection[Any], now: datetime) -> list[asyncpg.Record]:
+    rows: list[asyncpg.Record] = await connection.fetch(load("recon.web", "live"), now)
+    return rows
+
+
+async def _judged(
+    connection: asyncpg.Connection[Any],
+    live: Sequence[asyncpg.Record],
+    *,
+    every: timedelta | None,
+    now: datetime,
+) -> Verdict:
+    newest = await connection.fetchrow(load("recon.web", "newest_runs"))
+    if newest is None:
+        raise LookupError("two subqueries without a row")
+    ended, running = newest["ended"], newest["running"]
+    return judge(
+        None if ended is None else await read_run(connection, ended),
+        None if running is None else await read_run(connection, running),
+        _positions(live),
+        every=every,
+        now=now,
+    )
+
+
+def _positions(live: Sequence[asyncpg.Record]) -> list[Position]:
+    """The largest part first: by how many wallets, as amounts of two currencies do not compare."""
+    found = []
+    for currency in {row["currency"] for row in live}:
+        rows = [row for row in live if row["currency"] == currency]
+        found.append(
+            Position(
+                currency=currency,
+                rows=sum(row["rows"] for row in rows),
+                unexplained_rows=sum(row["unexplained_rows"] for row in rows),
+                net=int(sum(row["net"] for row in rows)),
+                gross=int(sum(row["gross"] for row in rows)),
+                unexplained=int(sum(row["unexplained"] for row in rows)),
+            )
+        )
+    return sorted(found, key=lambda position: (-position.rows, position.currency))
+
+
+def _bars(live: Sequence[asyncpg.Record], column: str, labels: dict[str, str]) -> list[Bar]:
+    counts = {
+        name: (
+            sum(row["rows"] for row in live if row[column] == name),
+            sum(row["unexplained_rows"] for row in live if row[column] == name),
+        )
+        for name in labels
+    }
+    longest = max((rows for rows, _ in counts.values()), default=0)
+    return [
+        Bar(name, labels[name], rows, part, permille(rows, longest), permille(part, longest))
+        for name, (rows, part) in counts.items()
+    ]
+
+
+async def _drift(
+    connection: asyncpg.Connection[Any], wanted: str | None, positions: Sequence[Position]
+) -> Drift | None:
+    seen = [row["currency"] for row in await connection.fetch(load("recon.web", "currencies_seen"))]
+    if not seen:
+        return None
+    if wanted is None or wanted not in seen:
+        wanted = positions[0].currency if positions else seen[0]
+    rows = await connection.fetch(load("recon.web", "drift"), wanted, _RUNS_SHOWN)
+    runs = [
+        RunDrift(
+            row["run_id"],
+            row["started_at"],
+            RunState(row["state"]),
+            row["rows"],
+            int(row["explained"]),
+            int(row["unexplained"]),
+            int(row["net"]),
+        )
+        for row in reversed(rows)
+    ]
+    return Drift(wanted, seen, runs, columns([(run.explained, run.unexplained) for run in runs]))
+
+
+def _words(cause: Cause) -> str:
+    return cause.replace("_", " ").capitalize()

@@ -1,0 +1,103 @@
+"""Errors as pages, for people: what happened, what to do next, and the id to name when asking."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import structlog
+from aiohttp import web
+
+from recon.errors import ReconError, TooManyRequests, Unavailable
+from recon.http.problems import status_of
+from recon.web.rendering import PAGES, render
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+__all__ = ["page_middlewares", "page_problem_middleware"]
+
+log = structlog.get_logger(__name__)
+
+_FOR_PROGRAMS: Final = ("/api/", "/webhooks/", "/healthz", "/readyz", "/metrics", "/openapi.json")
+_TITLES: Final = {
+    400: "That address does not make sense",
+    401: "You are not signed in",
+    403: "You may not do this",
+    404: "There is nothing here",
+    405: "That does not work here",
+    409: "That is no longer possible",
+    429: "Too many tries",
+    503: "Out of reach for the moment",
+}
+_NEXT: Final = {
+    400: "Go back and choose again, or start from the overview.",
+    401: "Sign in and try again.",
+    403: "Nothing was changed.",
+    404: "It may have another address by now. Search for its id, or start from the overview.",
+    409: "Somebody else may have been faster. Reload the page and look again.",
+    429: "Wait a little, then try again.",
+    503: "Nothing is lost. Try again in a few seconds.",
+}
+_INTERNAL: Final = 500
+
+
+@web.middleware
+async def page_problem_middleware(
+    request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+) -> web.StreamResponse:
+    """Answer people with a page; programs get what the JSON middleware around this one makes."""
+    if PAGES not in request.config_dict or not _is_for_people(request):
+        return await handler(request)
+    try:
+        return await handler(request)
+    except ReconError as error:
+        status = status_of(error)
+        if status >= _INTERNAL:
+            log.warning("page_failed", code=error.code, error=error.message)
+        headers = {}
+        if isinstance(error, TooManyRequests | Unavailable):
+            headers["Retry-After"] = str(error.retry_after_s)
+        return _problem(request, status, error.message, headers)
+    except web.HTTPException as error:
+        if error.status < web.HTTPBadRequest.status_code or "HX-Redirect" in error.headers:
+            raise
+        headers = {"Allow": error.headers["Allow"]} if "Allow" in error.headers else {}
+        return _problem(request, error.status, None, headers)
+    except Exception:
+        log.exception("page_crashed", method=request.method, route=_route(request))
+        return _problem(request, _INTERNAL, None, {})
+
+
+page_middlewares: Final = [page_problem_middleware]
+"""What the application puts inside its request ids and JSON problems, in this order."""
+
+
+def _problem(
+    request: web.Request, status: int, message: str | None, headers: dict[str, str]
+) -> web.Response:
+    return render(
+        request,
+        "problem.html",
+        status=status,
+        headers=headers,
+        status_code=status,
+        title=_TITLES.get(status, "Something broke on our side"),
+        message=message,
+        next_step=_NEXT.get(
+            status, "It is logged. Try again, and name the id below when you ask for help."
+        ),
+    )
+
+
+def _is_for_people(request: web.Request) -> bool:
+    if request.path.startswith(_FOR_PROGRAMS):
+        return False
+    kinds = request.headers.get("Accept", "")
+    html, json = kinds.find("text/html"), kinds.find("json")
+    return html >= 0 and (json < 0 or html < json)
+
+
+def _route(request: web.Request) -> str:
+    """The route's pattern: a path itself may hold a sign-in link."""
+    resource = request.match_info.route.resource
+    return "none" if resource is None else resource.canonical

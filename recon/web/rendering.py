@@ -1,0 +1,124 @@
+"""Pages from templates: autoescaped, strict about names, under a content policy without holes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC
+from typing import TYPE_CHECKING, Any, Final
+
+from aiohttp import web
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from recon.clock import format_time, now
+from recon.http.request_ids import request_id_of
+from recon.web import formatting
+from recon.web.auth.guard import session_or_none
+
+if TYPE_CHECKING:
+    from datetime import datetime, timedelta
+
+    from recon.web.assets import Assets
+
+__all__ = ["PAGES", "Pages", "render"]
+
+_POLICY: Final = (
+    "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; font-src 'self'; "
+    "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+_HEADERS: Final = {
+    "Content-Security-Policy": _POLICY,
+    "X-Content-Type-Options": "nosniff",
+    # With `no-referrer` a browser would say `Origin: null` of our own forms.
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+    "Cache-Control": "no-store",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Pages:
+    """What every page needs to know of the service.
+
+    Args:
+        templates: how pages look.
+        environment: ``sandbox`` or ``live``, shown on every page.
+        reconcile_every: the schedule; ``None`` when runs start on demand only.
+        grace: how long a difference must stand before it is a discrepancy.
+    """
+
+    templates: Environment
+    environment: str
+    reconcile_every: timedelta | None
+    grace: timedelta
+
+    @classmethod
+    def build(
+        cls,
+        assets: Assets,
+        *,
+        environment: str,
+        reconcile_every: timedelta | None,
+        grace: timedelta,
+    ) -> Pages:
+        """Read the templates of this package."""
+        templates = Environment(
+            loader=PackageLoader("recon.web"),
+            autoescape=True,
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        templates.globals["static"] = assets.url
+        templates.filters |= {
+            "amount": formatting.amount,
+            "signed": formatting.signed,
+            "sign_class": formatting.sign_class,
+            "count": formatting.count,
+            "instant": formatting.instant,
+            "iso": _iso,
+            "span": formatting.span,
+            "words": formatting.plain_words,
+        }
+        return cls(templates, environment, reconcile_every, grace)
+
+
+PAGES: web.AppKey[Pages] = web.AppKey("pages", Pages)
+
+
+def render(
+    request: web.Request,
+    template: str,
+    *,
+    status: int = 200,
+    headers: dict[str, str] | None = None,
+    **shown: Any,  # noqa: ANN401 - each template has names of its own
+) -> web.Response:
+    """A page.
+
+    Args:
+        request: what it answers.
+        template: a file under ``recon/web/templates``.
+        status: of the answer.
+        headers: besides those that every page carries.
+        shown: what the template names; a name it is not given is an error, not a gap.
+    """
+    pages = request.config_dict[PAGES]
+    body = pages.templates.get_template(template).render(
+        path=request.path,
+        session=session_or_none(request),
+        environment=pages.environment,
+        request_id=request_id_of(request),
+        now=now(),
+        clock=formatting.clock,
+        age=formatting.age,
+        **shown,
+    )
+    return web.Response(
+        text=body, status=status, content_type="text/html", headers=_HEADERS | (headers or {})
+    )
+
+
+def _iso(at: datetime) -> str:
+    return format_time(at.astimezone(UTC))

@@ -1,0 +1,36 @@
+"""Who of the staff may do what."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+__all__ = ["Right", "Role", "allows"]
+
+
+class Role(StrEnum):
+    """What a member of staff is."""
+
+    VIEWER = "viewer"
+    ANALYST = "analyst"
+    APPROVER = "approver"
+    ADMIN = "admin"
+
+
+class Right(StrEnum):
+    """What a page or an action asks of whoever wants it."""
+
+    READ = "read"
+    RECONCILE = "reconcile"
+
+
+_RIGHTS: dict[Role, frozenset[Right]] = {
+    Role.VIEWER: frozenset({Right.READ}),
+    Role.ANALYST: frozenset({Right.READ, Right.RECONCILE}),
+    Role.APPROVER: frozenset({Right.READ, Right.RECONCILE}),
+    Role.ADMIN: frozenset({Right.READ, Right.RECONCILE}),
+}
+
+
+def allows(role: Role, right: Right) -> bool:
+    """Whether a role has a right."""
+    return right in _RIGHTS[role]

@@ -1,0 +1,58 @@
+-- $1 statuses, $2 causes, $3 currency, $4 user, $5 run that saw them, $6 run that opened them,
+-- $7 assignee, $8 first seen from, $9 first seen before, $10 start of an id, or a fact's whole id
+-- (each null: any), $11 sort, $12 key and $13 id of the last row (null: from the start), $14 how
+-- many. Largest first; a sort that is none of these is by id, which is by age. Amounts are compared in
+-- whole units, so that a list of several currencies has an order.
+SELECT
+    d.discrepancy_id,
+    d.user_id,
+    d.currency,
+    d.status,
+    d.severity,
+    d.cause,
+    d.ledger_available,
+    d.game_available,
+    d.difference,
+    d.unexplained,
+    d.assignee,
+    d.first_seen_at,
+    d.last_seen_at,
+    d.occurrences,
+    k.key
+FROM discrepancies AS d
+INNER JOIN currencies AS c ON d.currency = c.code
+CROSS JOIN LATERAL (
+    SELECT
+        CASE $11
+            WHEN 'difference' THEN d.difference * power(10::numeric, -c.exponent)
+            WHEN 'size' THEN abs(d.difference) * power(10::numeric, -c.exponent)
+            WHEN 'unexplained' THEN abs(d.unexplained) * power(10::numeric, -c.exponent)
+            WHEN
+                'severity'
+                THEN array_position(ARRAY['low', 'medium', 'high', 'critical'], d.severity)::numeric
+            WHEN 'seen' THEN extract(EPOCH FROM d.last_seen_at)
+            ELSE 0::numeric
+        END AS key
+) AS k
+WHERE
+    ($1::text [] IS NULL OR d.status = any($1))
+    AND ($2::text [] IS NULL OR d.cause = any($2))
+    AND ($3::text IS NULL OR d.currency = $3)
+    AND ($4::text IS NULL OR d.user_id = $4)
+    AND (
+        $5::uuid IS NULL
+        OR d.discrepancy_id IN (SELECT r.discrepancy_id FROM run_discrepancies AS r WHERE r.run_id = $5)
+    )
+    AND ($6::uuid IS NULL OR d.first_run_id = $6)
+    AND ($7::text IS NULL OR d.assignee = $7)
+    AND ($8::timestamptz IS NULL OR d.first_seen_at >= $8)
+    AND ($9::timestamptz IS NULL OR d.first_seen_at < $9)
+    AND (
+        $10::text IS NULL
+        OR starts_with(d.user_id, $10)
+        OR starts_with(d.discrepancy_id::text, lower($10))
+        OR d.evidence @> jsonb_build_array(jsonb_build_object('id', $10))
+    )
+    AND ($13::uuid IS NULL OR (k.key, d.discrepancy_id) < ($12::numeric, $13))
+ORDER BY k.key DESC, d.discrepancy_id DESC
+LIMIT $14

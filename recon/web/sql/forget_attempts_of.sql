@@ -1,0 +1,3 @@
+-- $1 address, $2 hash of the name: they knew the password after all.
+DELETE FROM sign_in_attempts
+WHERE address = $1 AND name_hash = $2

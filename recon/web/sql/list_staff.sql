@@ -1,0 +1,11 @@
+-- Everybody with when they were last seen, by name.
+SELECT
+    s.name,
+    s.role,
+    s.created_at,
+    s.disabled_at,
+    max(v.last_seen_at) AS last_seen_at
+FROM staff AS s
+LEFT JOIN sessions AS v ON s.name = v.name
+GROUP BY s.name
+ORDER BY s.name

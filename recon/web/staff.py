@@ -1,0 +1,93 @@
+"""Finance staff: add, list and disable them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import asyncpg
+
+from recon.db import load
+from recon.errors import Conflict, Invalid, NotFound
+from recon.web.auth.audit import record_action
+from recon.web.auth.passwords import hash_password
+from recon.web.roles import Role
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from recon.db import Pool
+
+__all__ = ["StaffMember", "add_staff", "disable_staff", "list_staff"]
+
+_MAX_NAME = 128
+
+
+@dataclass(frozen=True, slots=True)
+class StaffMember:
+    """A member of staff as listed; the password's hash stays in the database."""
+
+    name: str
+    role: Role
+    created_at: datetime
+    disabled_at: datetime | None
+    last_seen_at: datetime | None
+
+
+async def add_staff(pool: Pool, *, name: str, role: Role, password: str | None, actor: str) -> None:
+    """Let somebody in.
+
+    Args:
+        pool: the database.
+        name: what they sign in with, 1 to 128 printable characters.
+        role: what they may do.
+        password: at least 12 characters; ``None``: they sign in by link only.
+        actor: who adds them, for the audit.
+
+    Raises:
+        Invalid: ``invalid_name`` or ``weak_password``.
+        Conflict: ``staff_exists``.
+    """
+    if not 1 <= len(name) <= _MAX_NAME or not name.isprintable() or name != name.strip():
+        raise Invalid(
+            f"a name has 1 to {_MAX_NAME} printable characters, and no space at its ends",
+            code="invalid_name",
+        )
+    hashed = None if password is None else await hash_password(password)
+    async with pool.acquire() as connection, connection.transaction():
+        try:
+            await connection.execute(load("recon.web", "insert_staff"), name, role, hashed)
+        except asyncpg.UniqueViolationError:
+            raise Conflict(f"{name} is on the staff already", code="staff_exists") from None
+        await record_action(
+            connection, actor=actor, action="staff_added", obj=f"staff:{name}", role=role
+        )
+
+
+async def list_staff(pool: Pool) -> list[StaffMember]:
+    """Everybody, by name, the disabled included."""
+    async with pool.acquire() as connection:
+        rows = await connection.fetch(load("recon.web", "list_staff"))
+    return [
+        StaffMember(
+            row["name"],
+            Role(row["role"]),
+            row["created_at"],
+            row["disabled_at"],
+            row["last_seen_at"],
+        )
+        for row in rows
+    ]
+
+
+async def disable_staff(pool: Pool, name: str, *, actor: str) -> None:
+    """Keep somebody out from now on; their sessions end at once.
+
+    Raises:
+        NotFound: ``staff_not_found``.
+    """
+    async with pool.acquire() as connection, connection.transaction():
+        if await connection.fetchval(load("recon.web", "disable_staff"), name) is None:
+            raise NotFound(f"there is nobody called {name} on the staff", code="staff_not_found")
+        await connection.execute(load("recon.web", "revoke_sessions_of"), name)
+        await record_action(connection, actor=actor, action="staff_disabled", obj=f"staff:{name}")

@@ -1,0 +1,13 @@
+"""What answers each address: read, call one verb, render."""
+
+from recon.web.views import discrepancies, overview, runs, sign_in, wallets
+
+__all__ = ["all_routes"]
+
+all_routes = [
+    sign_in.routes,
+    overview.routes,
+    discrepancies.routes,
+    runs.routes,
+    wallets.routes,
+]

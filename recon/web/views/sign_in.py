@@ -1,0 +1,107 @@
+"""Sign-in and sign-out."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Final
+
+from aiohttp import web
+
+from recon.db import POOL
+from recon.errors import Forbidden
+from recon.web.auth.cookies import clear_cookie, require_private_line, set_cookie, token_of
+from recon.web.auth.forgery import refuse_cross_site
+from recon.web.auth.guard import local_path, page
+from recon.web.auth.links import sign_in_by_link
+from recon.web.auth.sessions import end_session
+from recon.web.auth.sign_in import Refused, sign_in
+from recon.web.formatting import span
+from recon.web.rendering import render
+
+__all__ = ["routes"]
+
+routes = web.RouteTableDef()
+
+_MAX_FIELD: Final = 4096
+
+
+@routes.get("/sign-in")
+async def form(request: web.Request) -> web.Response:
+    """The form."""
+    return _form(request, name="", wanted=request.query.get("next", "/"), refused=None)
+
+
+@routes.post("/sign-in")
+async def submit(request: web.Request) -> web.StreamResponse:
+    """Check name and password, and lead on to the page that was wanted."""
+    require_private_line(request)
+    refuse_cross_site(request)
+    fields = {key: str(value)[:_MAX_FIELD] for key, value in (await request.post()).items()}
+    name, wanted = fields.get("name", "").strip(), fields.get("next", "/")
+    outcome = await sign_in(
+        request.config_dict[POOL],
+        name=name,
+        password=fields.get("password", ""),
+        address=_address(request),
+    )
+    if isinstance(outcome, Refused):
+        return _form(request, name=name, wanted=wanted, refused=outcome)
+    return await _signed_in(request, outcome.token, local_path(wanted))
+
+
+@routes.get("/sign-in/once/{token}")
+async def by_link(request: web.Request) -> web.StreamResponse:
+    """Use a one-time link up; a browser that only looks ahead does not."""
+    require_private_line(request)
+    if "prefetch" in request.headers.get("Sec-Purpose", request.headers.get("Purpose", "")):
+        raise Forbidden("this link is for a person to follow", code="prefetch_refused")
+    token = await sign_in_by_link(
+        request.config_dict[POOL], request.match_info["token"], address=_address(request)
+    )
+    return await _signed_in(request, token, "/")
+
+
+@routes.post("/sign-out")
+@page()
+async def sign_out(request: web.Request) -> web.StreamResponse:
+    """End the session."""
+    await end_session(request.config_dict[POOL], token_of(request) or "")
+    response = web.Response(status=web.HTTPSeeOther.status_code, headers={"Location": "/sign-in"})
+    clear_cookie(request, response)
+    return response
+
+
+async def _signed_in(request: web.Request, token: str, wanted: str) -> web.Response:
+    former = token_of(request)
+    if former is not None:
+        await end_session(request.config_dict[POOL], former)
+    response = web.Response(
+        status=web.HTTPSeeOther.status_code,
+        headers={"Location": wanted, "Cache-Control": "no-store"},
+    )
+    set_cookie(request, response, token)
+    return response
+
+
+def _form(request: web.Request, *, name: str, wanted: str, refused: Refused | None) -> web.Response:
+    status, headers, wait = 200, {}, None
+    if refused is not None:
+        status = web.HTTPUnauthorized.status_code
+        if refused.retry_after_s is not None:
+            status = web.HTTPTooManyRequests.status_code
+            headers["Retry-After"] = str(refused.retry_after_s)
+            wait = span(timedelta(seconds=refused.retry_after_s))
+    return render(
+        request,
+        "sign_in.html",
+        status=status,
+        headers=headers,
+        name=name,
+        wanted=local_path(wanted),
+        refused=refused is not None,
+        wait=wait,
+    )
+
+
+def _address(request: web.Request) -> str:
+    return request.remote or "unknown"

@@ -8,12 +8,14 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import pytest
 from aiohttp.test_utils import TestServer
 
 from recon import clock
 from recon.bets import BetWish, cash_out, observe_attempt, place_bet, read_bet, resolve_due
 from recon.game import (
+    Answer,
     AnswerLostError,
     GameClient,
     RequestNotSentError,
@@ -35,7 +37,7 @@ if TYPE_CHECKING:
 
     from recon.bets import Bet, Resolved
     from recon.db import Pool
-    from recon.game import Answer, Outgoing
+    from recon.game import Outgoing
     from recon.sandbox.engine import Round
     from recon.sandbox.parts import Sandbox
 
@@ -74,11 +76,16 @@ class Network:
     real: AiohttpTransport
     once: list[tuple[str, str]] = field(default_factory=list)
     always: list[tuple[str, str]] = field(default_factory=list)
+    said: list[tuple[str, int, str]] = field(default_factory=list)
     sent: list[Outgoing] = field(default_factory=list)
     on_answer: Callable[[Outgoing], None] = lambda _: None
 
     def lose(self, path: str, when: str) -> None:
         self.once.append((path, when))
+
+    def say(self, path: str, status: int, code: str) -> None:
+        """Somebody between us and the game answers for it, once."""
+        self.said.append((path, status, code))
 
     def calls(self, path: str) -> list[Outgoing]:
         """The POSTs so far whose path ends like this."""
@@ -91,6 +98,11 @@ class Network:
             raise RequestNotSentError("connection refused")
         if when == "before":
             raise AnswerLostError("lost on the way there")
+        for said in self.said:
+            if self._hits((said[0], ""), outgoing):
+                self.said.remove(said)
+                body = {"code": said[2], "message": "no", "request_id": "r"}
+                return Answer(said[1], {}, msgspec.json.encode(body))
         answer = await self.real.send(outgoing)
         self.on_answer(outgoing)
         if when == "after":
@@ -214,6 +226,7 @@ class World:
         """Faults stop and time passes: all is settled, the books are sound, both sides agree."""
         self.network.once.clear()
         self.network.always.clear()
+        self.network.said.clear()
         for _ in range(30):
             tick = await self.resolve(after_s=AFTER_THE_ROUND_S)
             if tick.due == 0 and tick.reachable:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -13,6 +14,7 @@ from aiohttp.test_utils import TestClient, TestServer
 from recon.bets import handlers as bets
 from recon.clock import new_id
 from recon.db import POOL
+from recon.game import Attempt
 from recon.game import handlers as game
 from recon.http import Scope
 from recon.http.keys import create_key
@@ -261,3 +263,72 @@ async def test_without_a_game_every_call_of_it_is_503(world: World) -> None:
         said = [(answer.status, (await answer.json())["code"]) for answer in (state, bet)]
 
     assert said == [(503, "game_not_configured")] * 2
+
+
+async def test_calls_that_outlast_the_shutdown_are_cut_off_and_finished_later(
+    world: World, api: Api
+) -> None:
+    await world.deposit("100.00")
+    real = world.network.real.send
+
+    async def stuck(outgoing: Any) -> Any:  # noqa: ANN401 - a transport's types
+        if outgoing.target.endswith("/confirm"):
+            await asyncio.sleep(60)
+        return await real(outgoing)
+
+    world.network.real.send = stuck  # type: ignore[method-assign]
+    with pytest.raises(TimeoutError):
+        await api.post(
+            "/api/v1/bets", json=body(world), headers=once(), timeout=ClientTimeout(total=0.2)
+        )
+    await bets.finish_calls(timeout_s=0.01)
+    world.network.real.send = real  # type: ignore[method-assign]
+
+    (bet,) = await world.bets()
+    assert bet.state == "placing"
+    await world.resolve(after_s=46)
+    assert (await world.bet(bet)).state == "rejected"
+    assert await world.ledger() == world.at_game() == ("100.00", "0.00")
+
+
+def attempt(status: int | None, error: str | None) -> Attempt:
+    return Attempt(
+        operation="GET /api/v1/game/state",
+        method="GET",
+        path="/api/v1/game/state",
+        number=1,
+        request_id="r_1",
+        idempotency_key=None,
+        started_at=datetime(2026, 1, 1, tzinfo=UTC),
+        latency_s=0.01,
+        status=status,
+        error=error,
+        replayed=False,
+        wait_s=None,
+    )
+
+
+@pytest.mark.parametrize(
+    ("status", "error", "down"),
+    [
+        (200, None, False),
+        (409, "round_closed", False),
+        (503, "game_unavailable", True),
+        (None, "connection_lost", True),
+        (429, "game_unavailable", True),
+    ],
+)
+def test_the_game_is_down_since_the_first_attempt_of_any_call_that_failed(
+    status: int | None,
+    error: str | None,
+    down: bool,  # noqa: FBT001 - a parameter of the test
+) -> None:
+    times = iter([datetime(2026, 1, 1, hour=h, tzinfo=UTC) for h in (1, 2)])
+    watch = game.GameWatch(lambda: next(times))
+    watch.observe(attempt(None, "connection_lost"))
+    assert watch.down_since == datetime(2026, 1, 1, hour=1, tzinfo=UTC)
+
+    watch.observe(attempt(status, error))
+
+    since = watch.down_since
+    assert since == (datetime(2026, 1, 1, hour=1, tzinfo=UTC) if down else None)

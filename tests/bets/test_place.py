@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,6 +16,7 @@ from recon.bets import (
     GameUnreachableError,
     RoundClosedError,
 )
+from recon.db import open_pool
 from recon.errors import Invalid
 from recon.ledger import InsufficientBalanceError
 
@@ -108,12 +110,17 @@ async def test_a_stake_that_is_not_available_writes_and_sends_nothing(world: Wor
     assert await world.ledger() == ("9.99", "0.00")
 
 
-async def test_50_bets_at_once_on_money_for_10_place_exactly_10(world: World) -> None:
+async def test_50_bets_at_once_on_money_for_10_place_exactly_10(
+    world: World, database_url: str
+) -> None:
     await world.deposit("100.00")
 
-    answers = await asyncio.gather(
-        *(world.place(world.wish("10.00")) for _ in range(50)), return_exceptions=True
-    )
+    async with open_pool(database_url, max_size=10) as second:
+        processes = [world, replace(world, pool=second)]
+        answers = await asyncio.gather(
+            *(processes[n % 2].place(world.wish("10.00")) for n in range(50)),
+            return_exceptions=True,
+        )
 
     placed = [a for a in answers if not isinstance(a, BaseException)]
     refused = [a for a in answers if isinstance(a, InsufficientBalanceError)]

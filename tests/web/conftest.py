@@ -1,0 +1,194 @@
+"""The pages on a real database behind a real socket, and Debian's chromium to look at them."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from aiohttp import CookieJar, web
+from aiohttp.test_utils import TestClient, TestServer
+from playwright.async_api import async_playwright
+
+from recon.db import POOL
+from recon.http.problems import problem_middleware
+from recon.http.request_ids import request_id_middleware
+from recon.web import Role, add_staff, install, page_middlewares
+from tests.web.seeding import Seeded, seed_week
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from playwright.async_api import Browser, BrowserContext, Page
+
+    from recon.db import Pool
+
+PASSWORD = "correct horse battery"
+
+_CHROMIUM_FLAGS = (
+    "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run "
+    "--disable-background-networking --disable-component-update --disable-sync"
+).split()
+
+
+@dataclass
+class Site:
+    """The pages, reached as a browser reaches them, without being one."""
+
+    client: TestClient[web.Request, web.Application]
+    pool: Pool
+    origin: str
+
+    async def get(self, path: str, **headers: str) -> tuple[int, str]:
+        """A page: status and text; redirects are not followed."""
+        async with self.client.get(
+            path, headers={"Accept": "text/html"} | headers, allow_redirects=False
+        ) as response:
+            return response.status, await response.text()
+
+    async def post(
+        self, path: str, fields: dict[str, str], **headers: str
+    ) -> tuple[int, str, dict[str, str]]:
+        """A form, sent as from our own page: status, text and headers of the answer."""
+        said = {"Accept": "text/html", "Sec-Fetch-Site": "same-origin"} | {
+            name.replace("_", "-"): text for name, text in headers.items()
+        }
+        async with self.client.post(
+            path, data=fields, headers=said, allow_redirects=False
+        ) as response:
+            return response.status, await response.text(), dict(response.headers)
+
+    async def sign_in(self, name: str, password: str = PASSWORD) -> int:
+        """The status of a sign-in."""
+        status, _, _ = await self.post("/sign-in", {"name": name, "password": password})
+        return status
+
+    async def csrf(self) -> str:
+        """The token that this session's forms carry."""
+        token: str = await self.pool.fetchval(
+            "SELECT csrf_token FROM sessions WHERE revoked_at IS NULL ORDER BY created_at DESC LIMIT 1"
+        )
+        return token
+
+    async def audited(self) -> list[tuple[str, str, str]]:
+        """(actor, action, object) of everything audited, oldest first."""
+        rows = await self.pool.fetch("SELECT actor, action, object FROM audit ORDER BY audit_id")
+        return [(row["actor"], row["action"], row["object"]) for row in rows]
+
+
+@pytest.fixture
+async def server_at(pool: Pool) -> AsyncIterator[TestServer]:
+    """The pages on loopback."""
+    app = web.Application(
+        middlewares=[request_id_middleware, problem_middleware, *page_middlewares]
+    )
+    app[POOL] = pool
+    install(
+        app,
+        reconcile_every=timedelta(minutes=5),
+        environment="sandbox",
+        grace=timedelta(minutes=2),
+    )
+    async with TestServer(app, host="127.0.0.1") as running:
+        yield running
+
+
+@pytest.fixture
+async def site(server_at: TestServer, pool: Pool) -> AsyncIterator[Site]:
+    """The pages, with one of each role on the staff."""
+    # No password but one: hashing takes its time, on purpose.
+    await add_staff(pool, name="maker", role=Role.ANALYST, password=PASSWORD, actor="cli")
+    for name, role in (("watcher", Role.VIEWER), ("checker", Role.APPROVER), ("root", Role.ADMIN)):
+        await add_staff(pool, name=name, role=role, password=None, actor="cli")
+        await pool.execute(
+            "UPDATE staff SET password_hash = (SELECT password_hash FROM staff"
+            " WHERE name = 'maker') WHERE name = $1",
+            name,
+        )
+    async with TestClient(server_at, cookie_jar=CookieJar(unsafe=True)) as client:
+        yield Site(client, pool, str(server_at.make_url("/")).rstrip("/"))
+
+
+@pytest.fixture
+async def week(pool: Pool) -> Seeded:
+    """A week of runs and discrepancies."""
+    return await seed_week(pool)
+
+
+@pytest.fixture(scope="session")
+async def chromium() -> AsyncIterator[Browser]:
+    """One browser for all tests; where there is none, they fail and say what to do."""
+    path = shutil.which("chromium")
+    if path is None:
+        pytest.fail("browser tests need chromium: apt-get install chromium", pytrace=False)
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=path, args=_CHROMIUM_FLAGS)
+        yield browser
+        await browser.close()
+
+
+@dataclass
+class Window:
+    """One browser window that writes down whatever goes wrong in it."""
+
+    page: Page
+    origin: str
+    faults: list[str] = field(default_factory=list)
+
+    def watch(self) -> None:
+        """Note errors of the console, of scripts, and requests to anybody else."""
+        self.page.on("console", lambda message: self._said(message.type, message.text))
+        self.page.on("pageerror", lambda error: self.faults.append(f"script: {error}"))
+        self.page.on("request", lambda request: self._asked(request.url))
+
+    async def open(self, path: str) -> int:
+        """Go to a page of ours; its status."""
+        response = await self.page.goto(f"{self.origin}{path}")
+        return 0 if response is None else response.status
+
+    async def sign_in(self, name: str = "maker") -> None:
+        """Sign in by the form."""
+        await self.open("/sign-in")
+        await self.page.get_by_label("Name").fill(name)
+        await self.page.get_by_label("Password").fill(PASSWORD)
+        await self.page.get_by_role("button", name="Sign in").click()
+        await self.page.wait_for_url(f"{self.origin}/")
+
+    def _said(self, kind: str, text: str) -> None:
+        if kind in {"error", "warning"}:
+            self.faults.append(f"{kind}: {text}")
+
+    def _asked(self, url: str) -> None:
+        if not url.startswith(self.origin):
+            self.faults.append(f"request to {url}")
+
+
+@dataclass
+class Windows:
+    """Opens windows on the pages."""
+
+    browser: Browser
+    origin: str
+    contexts: list[BrowserContext] = field(default_factory=list)
+
+    async def open(self, *, width: int = 1280, **options: Any) -> Window:
+        """A fresh window with nobody signed in."""
+        context = await self.browser.new_context(
+            viewport={"width": width, "height": 900}, **options
+        )
+        context.set_default_timeout(10_000)
+        self.contexts.append(context)
+        window = Window(await context.new_page(), self.origin)
+        window.watch()
+        return window
+
+
+@pytest.fixture
+async def windows(chromium: Browser, site: Site) -> AsyncIterator[Windows]:
+    """Browser windows, closed after the test."""
+    opened = Windows(chromium, site.origin)
+    yield opened
+    for context in opened.contexts:
+        await context.close()

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import datetime  # noqa: TC003 - msgspec reads the annotations
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
-from uuid import UUID  # noqa: TC003 - msgspec reads the annotations
+from uuid import UUID
 
 import msgspec
 
-from recon.webhooks.model import Kind, State  # noqa: TC001 - msgspec reads the annotations
+from recon.webhooks.model import Kind, State
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.webhooks.conftest import (
+    ADYEN_OLD,
     dispute,
     item,
     payment_intent,
     refund,
-    standard_headers,
 )
 
 if TYPE_CHECKING:
@@ -197,9 +197,7 @@ async def test_a_chargeback_may_overdraw_and_its_reversal_gives_it_back(door: Do
 
 async def test_a_reversal_that_overtakes_its_chargeback_waits_for_it(door: Door) -> None:
     await door.standard("deposit.succeeded")
-    assert (
-        await door.standard("deposit.chargeback_reversed", effect_id="dsp_1", at=9) == "waiting"
-    )
+    assert await door.standard("deposit.chargeback_reversed", effect_id="dsp_1", at=9) == "waiting"
     assert await door.available() == "20.00"
 
     await door.standard("deposit.charged_back", effect_id="dsp_1", at=5)
@@ -536,8 +534,6 @@ async def test_a_refund_before_its_deposit_in_one_notification_waits_for_it(door
 
 
 async def test_a_redelivery_signed_by_a_younger_key_is_a_repeat_not_an_alarm(door: Door) -> None:
-    from tests.webhooks.conftest import ADYEN_OLD  # noqa: PLC0415 - beside its one use
-
     await door.register("order-1", endpoint="adyen")
     await door.adyen(item(), key=ADYEN_OLD)
     await door.adyen(item())
@@ -546,5 +542,3 @@ async def test_a_redelivery_signed_by_a_younger_key_is_a_repeat_not_an_alarm(doo
     assert await door.cases() == []
     (kept,) = await door.inbox()
     assert kept.verified_by.startswith("key:1:")
-
-

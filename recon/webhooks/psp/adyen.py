@@ -97,7 +97,11 @@ def check_secret(secret: str) -> None:
 
 
 def signed_string(item: Mapping[str, Any]) -> str:
-    """The eight signed fields joined by colons; a missing one is empty, nothing is escaped."""
+    """The eight signed fields joined by colons; a missing one is empty, nothing is escaped.
+
+    Raises:
+        ValueError: one of them is no text, whole number or boolean.
+    """
     return ":".join(_signed_fields(item))
 
 
@@ -123,8 +127,8 @@ def verify(headers: Mapping[str, str], body: bytes, secrets: Sequence[str], now:
         given = _given(item)
         try:
             signed = signed_string(item).encode()
-        except UnicodeEncodeError:
-            raise SignatureMalformedError("a signed field is no text") from None
+        except ValueError:
+            raise SignatureMalformedError("a signed field is no text and no number") from None
         for index, secret in enumerate(secrets):
             mac = hmac.new(_key(secret), signed, hashlib.sha256).digest()
             if hmac.compare_digest(mac, given):
@@ -181,7 +185,11 @@ def _signed_fields(item: Mapping[str, Any]) -> list[str]:
 def _as_signed(value: object) -> str:
     if value is None:
         return ""
-    return str(value).lower() if isinstance(value, bool) else str(value)
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, str | int):
+        return str(value)
+    raise ValueError("a signed field is a text or a whole number")
 
 
 def _key(secret: str) -> bytes:

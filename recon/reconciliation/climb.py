@@ -12,7 +12,7 @@ import structlog
 
 from recon.clock import now
 from recon.db import load
-from recon.reconciliation.explain import explain
+from recon.reconciliation.explain import explain_look
 from recon.reconciliation.facts import gather
 from recon.reconciliation.ladder import gave_up, has_stood, next_look
 from recon.reconciliation.look import Look, LookState, look
@@ -132,7 +132,7 @@ async def _confirm(
     if seen.comparison is None:
         raise ValueError("only a look with a comparison can be confirmed")
     facts = await gather(reconciler, seen.comparison)
-    explanation = explain(seen.comparison.difference, facts.candidates)
+    meant, explanation = explain_look(seen.comparison, facts.candidates)
     async with reconciler.pool.acquire() as connection, connection.transaction():
         if not await _drop(connection, run_id, suspect.user_id, suspect.currency):
             return
@@ -140,7 +140,7 @@ async def _confirm(
             await record_discrepancy(
                 connection,
                 run_id,
-                seen.comparison,
+                meant,
                 explanation,
                 looked_at=facts.looked_at,
                 since=suspect.since,

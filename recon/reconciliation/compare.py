@@ -72,13 +72,19 @@ class GameSays:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """One look: game minus ledger, signed, in minor units; what is tolerated is zero."""
+    """One look: game minus ledger, signed, in minor units; what is tolerated is zero.
+
+    ``readings`` are the differences of the available balance that can be meant: the game may have
+    taken each accepted withdrawal already, or not. ``available_difference`` is the first of them,
+    which says that it has taken all.
+    """
 
     snapshot: Snapshot
     game: GameSays
     available_difference: int
     held_difference: int
     verdict: Verdict
+    readings: tuple[int, ...]
 
     @property
     def difference(self) -> int:
@@ -95,20 +101,22 @@ def compare(snapshot: Snapshot, game: GameSays, *, tolerance: int) -> Comparison
         tolerance: the largest difference, in minor units, that counts as none.
 
     Returns:
-        The look. Where withdrawals are accepted, the reading that leaves the smallest difference
-        counts: the game may have taken each of them already, or not.
+        The look. Where withdrawals are accepted, it agrees if it does by any reading.
     """
     raw = game.available - snapshot.expected_available
-    readings = (raw - taken for taken in _accepted_sums(snapshot.accepted))
-    available = _beyond(tolerance, min(readings, key=lambda reading: (abs(reading), reading)))
+    sums = _accepted_sums(snapshot.accepted)
+    readings = [_beyond(tolerance, raw - still_there) for still_there in sums]
+    if 0 in readings:
+        readings = [0]
     held = _beyond(tolerance, game.held - snapshot.held)
-    agrees = available == held == 0
+    agrees = readings[0] == held == 0
     return Comparison(
         snapshot=snapshot,
         game=game,
-        available_difference=available,
+        available_difference=readings[0],
         held_difference=held,
         verdict=Verdict.AGREES if agrees else Verdict.DIFFERS,
+        readings=tuple(dict.fromkeys(readings)),
     )
 
 
@@ -117,12 +125,14 @@ def _beyond(tolerance: int, difference: int) -> int:
     return difference if abs(difference) > tolerance else 0
 
 
-def _accepted_sums(accepted: tuple[int, ...]) -> set[int]:
-    """What accepted withdrawals may add at the game: it still shows any of them, or none."""
+def _accepted_sums(accepted: tuple[int, ...]) -> list[int]:
+    """What of accepted withdrawals the game may still show: none of it first, then ever more."""
     if len(accepted) > _MAX_ACCEPTED:
-        return {0, sum(accepted)}
-    return {
-        sum(chosen)
-        for count in range(len(accepted) + 1)
-        for chosen in combinations(accepted, count)
-    }
+        return [0, sum(accepted)]
+    return sorted(
+        {
+            sum(chosen)
+            for count in range(len(accepted) + 1)
+            for chosen in combinations(accepted, count)
+        }
+    )

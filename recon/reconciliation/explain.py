@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import TYPE_CHECKING
 
@@ -11,10 +11,13 @@ from recon.reconciliation.model import Cause, Evidence, Severity
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["Explanation", "explain", "severity_of"]
+    from recon.reconciliation.compare import Comparison
+
+__all__ = ["Explanation", "explain", "explain_look", "severity_of"]
 
 _PAIRS_AMONG = 400
 _TRIPLES_AMONG = 60
+_MAX_READINGS = 8
 
 # What our own records say is missing comes before what only the sums suggest.
 _RANK = {
@@ -61,6 +64,20 @@ def explain(difference: int, facts: Sequence[Evidence]) -> Explanation:
             largest = max(best, key=lambda fact: abs(fact.amount))
             return Explanation(difference, 0, largest.cause, list(best))
     return Explanation(0, difference, Cause.UNEXPLAINED, [])
+
+
+def explain_look(look: Comparison, facts: Sequence[Evidence]) -> tuple[Comparison, Explanation]:
+    """Explain a look by the one of its readings that the facts bear out with the fewest of them.
+
+    Returns:
+        The look with that reading as its difference, and the explanation of it. Where no reading
+        is explained, the first counts: the game has taken every accepted withdrawal.
+    """
+    if look.available_difference == 0:
+        return look, explain(look.difference, facts)
+    tried = [(reading, explain(reading, facts)) for reading in look.readings[:_MAX_READINGS]]
+    reading, best = min(tried, key=lambda one: (one[1].unexplained != 0, len(one[1].evidence)))
+    return replace(look, available_difference=reading), best
 
 
 def severity_of(difference: int, exponent: int, *, unexplained: bool) -> Severity:

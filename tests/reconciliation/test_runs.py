@@ -101,6 +101,27 @@ async def test_a_withdrawal_on_its_way_is_no_alarm_whether_or_not_the_game_was_t
     assert (run.wallets.agreed, await world.found()) == (2, [])
 
 
+async def test_an_accepted_withdrawal_never_distorts_what_else_is_missing(world: World) -> None:
+    for user, shown in (("u_1", "170.00"), ("u_2", "200.00")):
+        await world.deposit(user, "100.00")
+        await register(world, f"wd-{user}", "withdrawal", user, "30.00")
+        await register(world, f"dep-{user}", "deposit", user, "100.00")
+        world.game.set(user, shown)
+    async with world.pool.acquire() as connection:
+        await connection.execute(
+            "UPDATE payments SET state = 'accepted' WHERE direction = 'withdrawal'"
+        )
+
+    await world.run()
+
+    found = {one.user_id: (one.cause, one.difference) for one in await world.found()}
+    # The game has taken the withdrawal of one and not of the other; each lacks one webhook.
+    assert found == {
+        "u_1": (Cause.MISSING_WEBHOOK, 100_00),
+        "u_2": (Cause.MISSING_WEBHOOK, 100_00),
+    }
+
+
 async def test_a_withdrawal_that_only_the_game_knows_paid_is_a_missing_webhook(
     world: World,
 ) -> None:

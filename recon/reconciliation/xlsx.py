@@ -82,8 +82,9 @@ async def write_xlsx(
         try:
             async for page in export_rows(pool, wanted, base_url=base_url):
                 await loop.run_in_executor(thread, workbook.write, page)
+            await loop.run_in_executor(thread, workbook.conclude, wanted, asked_by)
         finally:
-            await loop.run_in_executor(thread, workbook.close, wanted, asked_by)
+            await loop.run_in_executor(thread, workbook.close)
     return workbook.count
 
 
@@ -131,10 +132,13 @@ class _Workbook:
                 self._line(self._evidence, self._evidence_count, cells)
             self._sum(row)
 
-    def close(self, wanted: DiscrepancyFilter, asked_by: str) -> None:
-        """Write the sums and the parameters, and the file."""
+    def conclude(self, wanted: DiscrepancyFilter, asked_by: str) -> None:
+        """Write the sums and the parameters."""
         self._write_summary()
         self._write_parameters(wanted, asked_by)
+
+    def close(self) -> None:
+        """Write the file, also after a fault: nothing else gives the temporary files back."""
         self._book.close()
 
     def _sum(self, row: ExportRow) -> None:

@@ -1,0 +1,382 @@
+"""The internal API's review: scopes, shapes, codes, idempotency and downloads."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import zipfile
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from aiohttp import ClientPayloadError, web
+from aiohttp.test_utils import TestClient, TestServer
+
+from recon.clock import new_id
+from recon.db import POOL
+from recon.http import Scope
+from recon.http.keys import create_key
+from recon.http.problems import problem_middleware
+from recon.http.rate_limits import LIMITER, RateLimiter
+from recon.http.request_ids import request_id_middleware
+from recon.reconciliation import Cause, send_export
+from recon.reconciliation.handlers import routes
+from recon.reconciliation.review_handlers import routes as review_routes
+from tests.reconciliation.cases import Cases
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from aiohttp import ClientResponse
+
+    from recon.db import Pool
+
+BOTH = (Scope.READ_DISCREPANCY, Scope.WRITE_DISCREPANCY)
+
+
+@dataclass
+class Api:
+    """The service's API with a key for whoever asks."""
+
+    client: TestClient[web.Request, web.Application]
+    pool: Pool
+
+    async def key(self, name: str, *scopes: Scope) -> tuple[str, str]:
+        made = await create_key(self.pool, name=name, scopes=scopes or BOTH, lifetime=None)
+        return made.key_id, made.key
+
+    async def post(
+        self, path: str, body: object, key: str, *, intent: str | None = None
+    ) -> tuple[int, Any]:
+        response = await self.client.post(
+            f"/api/v1{path}",
+            json=body,
+            headers={
+                "Authorization": f"Bearer {key}",
+                "Idempotency-Key": intent or str(new_id()),
+            },
+        )
+        return response.status, await response.json()
+
+    async def get(self, path: str, key: str) -> tuple[int, Any]:
+        response = await self.ask(path, key)
+        return response.status, await response.json()
+
+    async def ask(self, path: str, key: str) -> ClientResponse:
+        return await self.client.get(f"/api/v1{path}", headers={"Authorization": f"Bearer {key}"})
+
+
+@asynccontextmanager
+async def serving(pool: Pool) -> AsyncIterator[Api]:
+    app = web.Application(middlewares=[request_id_middleware, problem_middleware])
+    app[POOL] = pool
+    app[LIMITER] = RateLimiter(1000, 60)
+    app.add_routes([*review_routes, *routes])
+    async with TestClient(TestServer(app)) as client:
+        yield Api(client, pool)
+
+
+@pytest.fixture
+async def api(pool: Pool) -> AsyncIterator[Api]:
+    async with serving(pool) as running:
+        yield running
+
+
+@pytest.fixture
+def cases(pool: Pool) -> Cases:
+    return Cases(pool)
+
+
+async def test_a_case_is_assigned_spoken_of_and_ignored(api: Api, cases: Cases) -> None:
+    case = await cases.seen("u_1", "20.00")
+    key_id, key = await api.key("ops")
+
+    assigned = await api.post(f"/discrepancies/{case}/assign", {"assignee": "mia"}, key)
+    said = await api.post(f"/discrepancies/{case}/comment", {"text": "asked the PSP"}, key)
+    ignored = await api.post(
+        f"/discrepancies/{case}/ignore",
+        {"reason": "test account", "until": "2999-01-01T00:00:00Z"},
+        key,
+    )
+    status, events = await api.get(f"/discrepancies/{case}/events", key)
+
+    assert (assigned[0], assigned[1]["status"], assigned[1]["assignee"]) == (
+        200,
+        "investigating",
+        "mia",
+    )
+    assert (said[0], said[1]["action"], said[1]["actor"]) == (201, "commented", key_id)
+    assert (ignored[0], ignored[1]["status"], ignored[1]["ignored_until"]) == (
+        200,
+        "ignored",
+        "2999-01-01T00:00:00Z",
+    )
+    assert status == 200
+    assert [event["action"] for event in events["items"]] == [
+        "opened",
+        "assigned",
+        "commented",
+        "ignored",
+    ]
+    assert events["items"][2] == said[1]
+
+
+async def test_an_adjustment_takes_two_principals(api: Api, cases: Cases) -> None:
+    case = await cases.seen("u_1", "20.00")
+    analyst_id, analyst = await api.key("analyst")
+    approver_id, approver = await api.key("approver")
+
+    status, proposed = await api.post(
+        f"/discrepancies/{case}/adjustments", {"amount": "20.00", "reason": "report"}, analyst
+    )
+    waiting = await api.get("/adjustments?state=proposed", approver)
+    path = f"/adjustments/{proposed['adjustment_id']}"
+    own = await api.post(f"{path}/approve", {}, analyst)
+    booked = await api.post(f"{path}/approve", {"reason": "checked"}, approver)
+    again = await api.post(f"{path}/approve", {}, approver)
+
+    assert (status, proposed["state"], proposed["amount"], proposed["proposed_by"]) == (
+        201,
+        "proposed",
+        "20.00",
+        analyst_id,
+    )
+    assert [one["adjustment_id"] for one in waiting[1]["items"]] == [proposed["adjustment_id"]]
+    assert (own[0], own[1]["code"]) == (403, "self_approval")
+    assert (booked[0], booked[1]["state"], booked[1]["decided_by"]) == (200, "booked", approver_id)
+    assert (again[0], again[1]["code"]) == (409, "adjustment_decided")
+    assert await cases.balance("u_1") == "20.00"
+
+
+async def test_a_stale_proposal_answers_409_and_is_listed_as_stale(api: Api, cases: Cases) -> None:
+    case = await cases.seen("u_1", "20.00")
+    _, analyst = await api.key("analyst")
+    _, approver = await api.key("approver")
+    _, proposed = await api.post(
+        f"/discrepancies/{case}/adjustments", {"amount": "20.00", "reason": "report"}, analyst
+    )
+    await cases.deposit("u_1", "1.00")
+
+    intent = str(new_id())
+    path = f"/adjustments/{proposed['adjustment_id']}/approve"
+    first = await api.post(path, {}, approver, intent=intent)
+    repeated = await api.post(path, {}, approver, intent=intent)
+    _, stale = await api.get("/adjustments?state=stale", approver)
+
+    assert (first[0], first[1]["code"]) == (409, "stale_adjustment")
+    assert repeated == first
+    assert [one["adjustment_id"] for one in stale["items"]] == [proposed["adjustment_id"]]
+
+
+async def test_a_rejected_proposal_says_why(api: Api, cases: Cases) -> None:
+    case = await cases.seen("u_1", "20.00")
+    _, key = await api.key("analyst")
+    _, proposed = await api.post(
+        f"/discrepancies/{case}/adjustments", {"amount": "-3.00", "reason": "report"}, key
+    )
+
+    status, rejected = await api.post(
+        f"/adjustments/{proposed['adjustment_id']}/reject", {"reason": "a slip"}, key
+    )
+
+    assert (status, rejected["state"], rejected["decision_reason"]) == (200, "rejected", "a slip")
+
+
+async def test_a_recheck_starts_a_run_of_that_player_once(api: Api, cases: Cases) -> None:
+    await cases.deposit("u_1", "5.00")
+    case = await cases.seen("u_1", "20.00")
+    _, key = await api.key("ops")
+
+    intent = str(new_id())
+    status, run = await api.post(f"/discrepancies/{case}/recheck", {}, key, intent=intent)
+    _, repeated = await api.post(f"/discrepancies/{case}/recheck", {}, key, intent=intent)
+    _, runs = await api.get("/reconciliation/runs", key)
+
+    assert (status, run["state"], run["scope"], run["trigger"], run["wallets"]["total"]) == (
+        201,
+        "running",
+        "users",
+        f"recheck:{case}",
+        1,
+    )
+    assert repeated == run
+    assert [one["run_id"] for one in runs["items"]] == [run["run_id"]]
+
+
+async def test_a_process_that_died_before_its_answer_was_kept_acts_once(
+    api: Api, cases: Cases
+) -> None:
+    case = await cases.seen("u_1", "20.00")
+    _, key = await api.key("ops")
+    steps: list[tuple[str, object]] = [
+        (f"/discrepancies/{case}/comment", {"text": "asked the PSP"}),
+        (f"/discrepancies/{case}/recheck", {}),
+        (f"/discrepancies/{case}/assign", {"assignee": "mia"}),
+        (f"/discrepancies/{case}/adjustments", {"amount": "20.00", "reason": "report"}),
+    ]
+
+    for path, body in steps:
+        intent = str(new_id())
+        first = await api.post(path, body, key, intent=intent)
+        async with api.pool.acquire() as connection:
+            await connection.execute("DELETE FROM api_requests")
+        assert await api.post(path, body, key, intent=intent) == first
+
+    assert [action for _, action in await cases.history(case)] == [
+        "opened",
+        "commented",
+        "rechecked",
+        "assigned",
+        "proposed",
+    ]
+
+
+async def test_reading_does_not_let_write_nor_writing_read(api: Api, cases: Cases) -> None:
+    case = await cases.seen("u_1", "20.00")
+    _, reader = await api.key("reader", Scope.READ_DISCREPANCY)
+    _, writer = await api.key("writer", Scope.WRITE_DISCREPANCY)
+
+    answers = [
+        await api.post(f"/discrepancies/{case}/comment", {"text": "hello"}, reader),
+        await api.post(f"/discrepancies/{case}/adjustments", {}, reader),
+        await api.post(f"/adjustments/{case}/approve", {}, reader),
+        await api.get(f"/discrepancies/{case}/events", writer),
+        await api.get("/adjustments", writer),
+        await api.get("/discrepancies/export", writer),
+    ]
+
+    assert {(status, body["code"]) for status, body in answers} == {(403, "insufficient_scope")}
+
+
+@pytest.mark.parametrize(
+    ("step", "body", "status", "code"),
+    [
+        ("assign", {}, 400, "validation_failed"),
+        ("assign", {"assignee": ""}, 400, "validation_failed"),
+        ("comment", {"text": ""}, 400, "validation_failed"),
+        ("comment", {"text": "x", "more": 1}, 400, "validation_failed"),
+        ("ignore", {}, 400, "validation_failed"),
+        ("ignore", {"reason": "x", "until": "2999-01-01T00:00:00"}, 400, "validation_failed"),
+        ("ignore", {"reason": "x", "until": "2020-01-01T00:00:00Z"}, 400, "invalid_until"),
+        ("adjustments", {"amount": 20.0, "reason": "x"}, 400, "validation_failed"),
+        ("adjustments", {"amount": "20.001", "reason": "x"}, 400, "invalid_amount"),
+        ("adjustments", {"amount": "0", "reason": "x"}, 400, "invalid_amount"),
+        ("adjustments", {"amount": "1.00"}, 400, "validation_failed"),
+    ],
+)
+async def test_what_cannot_be_read_is_refused_with_its_code(
+    api: Api, cases: Cases, step: str, body: object, status: int, code: str
+) -> None:
+    case = await cases.seen("u_1", "20.00")
+    _, key = await api.key("ops")
+
+    answer = await api.post(f"/discrepancies/{case}/{step}", body, key)
+
+    assert (answer[0], answer[1]["code"]) == (status, code)
+    assert await cases.history(case) == [("run", "opened")]
+
+
+async def test_what_does_not_exist_is_404(api: Api) -> None:
+    _, key = await api.key("ops")
+
+    answers = [
+        await api.post(f"/discrepancies/{new_id()}/comment", {"text": "x"}, key),
+        await api.post("/discrepancies/nonsense/comment", {"text": "x"}, key),
+        await api.get(f"/discrepancies/{new_id()}/events", key),
+        await api.post(f"/adjustments/{new_id()}/reject", {"reason": "x"}, key),
+    ]
+
+    assert [(status, body["code"]) for status, body in answers] == [
+        (404, "discrepancy_not_found"),
+        (404, "discrepancy_not_found"),
+        (404, "discrepancy_not_found"),
+        (404, "adjustment_not_found"),
+    ]
+
+
+async def test_adjustments_page_by_cursor(api: Api, cases: Cases) -> None:
+    _, key = await api.key("ops")
+    for number in range(3):
+        case = await cases.seen(f"u_{number}", "20.00")
+        await api.post(
+            f"/discrepancies/{case}/adjustments", {"amount": "20.00", "reason": "x"}, key
+        )
+
+    _, first = await api.get("/adjustments?limit=2", key)
+    _, rest = await api.get(f"/adjustments?limit=2&cursor={first['next_cursor']}", key)
+    status, refused = await api.get("/adjustments?state=nonsense", key)
+
+    users = [one["user_id"] for one in first["items"] + rest["items"]]
+    assert (users, rest["next_cursor"]) == (["u_2", "u_1", "u_0"], None)
+    assert (status, refused["code"]) == (400, "invalid_filter")
+
+
+async def test_an_export_is_a_file_of_what_the_filters_choose(api: Api, cases: Cases) -> None:
+    await cases.seen("u_1", "20.00", evidence=[("p1", "20.00", Cause.MISSING_WEBHOOK)])
+    await cases.seen("u_2", "7.00")
+    _, key = await api.key("ops")
+
+    as_csv = await api.ask("/discrepancies/export?format=csv&cause=missing_webhook", key)
+    as_json = await api.ask("/discrepancies/export?format=json&user_id=u_2", key)
+    as_xlsx = await api.ask("/discrepancies/export?format=xlsx", key)
+
+    (line,) = csv.DictReader(io.StringIO(await as_csv.text(), newline=""))
+    (row,) = json.loads(await as_json.read())
+    with zipfile.ZipFile(io.BytesIO(await as_xlsx.read())) as book:
+        assert "xl/worksheets/sheet4.xml" in book.namelist()
+    assert (line["user_id"], line["difference"]) == ("u_1", "20.00")
+    assert (row["user_id"], row["difference"]) == ("u_2", "7.00")
+    origin = str(api.client.make_url("")).rstrip("/")
+    assert line["url"] == f"{origin}/discrepancies/{line['discrepancy_id']}"
+    assert [answer.content_type for answer in (as_csv, as_json, as_xlsx)] == [
+        "text/csv",
+        "application/json",
+        "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    ]
+    assert as_csv.headers["Content-Disposition"].endswith('.csv"')
+
+
+async def test_an_export_in_no_known_format_is_refused(api: Api) -> None:
+    _, key = await api.key("ops")
+
+    status, refused = await api.get("/discrepancies/export?format=pdf", key)
+    wrong, filtered = await api.get("/discrepancies/export?status=nonsense", key)
+
+    assert (status, refused["code"]) == (400, "invalid_format")
+    assert (wrong, filtered["code"]) == (400, "invalid_filter")
+
+
+async def test_a_database_that_fails_before_the_first_row_is_an_ordinary_problem(
+    api: Api, cases: Cases, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await cases.seen("u_1", "20.00")
+    _, key = await api.key("ops")
+
+    async def fails(*_: object, **__: object) -> AsyncIterator[bytes]:
+        if await api.pool.fetchval("SELECT true"):
+            raise ConnectionError("the database went away")
+        yield b""
+
+    monkeypatch.setattr(send_export, "csv_chunks", fails)
+    status, problem = await api.get("/discrepancies/export", key)
+
+    assert (status, problem["code"]) == (500, "internal_error")
+
+
+async def test_an_export_that_breaks_off_never_looks_whole(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, key = await api.key("ops")
+
+    async def breaks(*_: object, **__: object) -> AsyncIterator[bytes]:
+        yield b"discrepancy_id,run_id\r\n" * 10_000
+        raise ConnectionError("the database went away")
+
+    monkeypatch.setattr(send_export, "csv_chunks", breaks)
+    response = await api.ask("/discrepancies/export", key)
+
+    assert response.status == 200
+    with pytest.raises(ClientPayloadError):
+        await response.read()

@@ -1,0 +1,48 @@
+"""The statements that must stay cheap whatever the tables hold: their plans."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from recon.db import load
+
+if TYPE_CHECKING:
+    from recon.db import Pool
+
+
+async def planned(pool: Pool, name: str, *arguments: object) -> str:
+    """The plan on tables said to be large, where a scan of the whole would be the price."""
+    async with pool.acquire() as connection, connection.transaction():
+        await connection.execute("SET LOCAL enable_seqscan = off")
+        await connection.execute("SET LOCAL enable_sort = off")
+        rows = await connection.fetch(
+            f"EXPLAIN (COSTS OFF) {load('recon.reconciliation', name)}", *arguments
+        )
+    return "\n".join(row[0] for row in rows)
+
+
+async def test_a_page_of_discrepancies_is_read_off_an_index_in_its_order(pool: Pool) -> None:
+    nothing = (None,) * 6
+
+    for name in ("discrepancies", "export_page"):
+        plan = await planned(pool, name, *nothing, 50)
+        assert "Index Scan" in plan
+        assert "on discrepancies d" in plan
+        assert "Seq Scan on discrepancies" not in plan
+        assert "Sort Key: d.discrepancy_id" not in plan
+
+
+async def test_the_wallets_snapshot_looks_up_each_wallet_by_key(pool: Pool) -> None:
+    plan = await planned(pool, "snapshots", ["u_1"], ["GBP"])
+
+    assert "wallets_pkey" in plan
+    assert "Seq Scan on wallets" not in plan
+    assert "Seq Scan on payments" not in plan
+    assert "Seq Scan on bets" not in plan
+
+
+async def test_a_page_of_a_sweep_is_read_off_the_wallets_key(pool: Pool) -> None:
+    plan = await planned(pool, "page_all", "", "", "u_9", 500)
+
+    assert "wallets_pkey" in plan
+    assert "Seq Scan on wallets" not in plan

@@ -22,6 +22,7 @@ __all__ = ["Detail", "HistoryEvent", "Moment", "read_detail"]
 
 _AROUND: Final = timedelta(minutes=10)
 _OF_A_KIND: Final = 25
+_BEFORE: Final = 5
 _EVENTS: Final = 50
 
 
@@ -93,15 +94,23 @@ async def read_detail(connection: asyncpg.Connection[Any], discrepancy_id: UUID)
     rows = await connection.fetch(
         load("recon.web", "timeline"),
         *(found.user_id, found.currency),
-        *(begins - _AROUND, found.last_seen_at + _AROUND, _OF_A_KIND),
+        *(found.last_seen_at + _AROUND, _OF_A_KIND),
     )
     return Detail(
         discrepancy=found,
         agreed_at=agreed_at,
         history=[_event(row) for row in events],
-        timeline=_timeline(found, rows, agreed_at=agreed_at, diverged_at=diverged_at),
+        timeline=_timeline(
+            found, _from(rows, begins), agreed_at=agreed_at, diverged_at=diverged_at
+        ),
         diverged_at=diverged_at,
     )
+
+
+def _from(rows: Sequence[asyncpg.Record], begins: datetime) -> Sequence[asyncpg.Record]:
+    """What happened since, and a little before it, so that one sees what came just ahead."""
+    before = sum(row["at"] < begins for row in rows)
+    return rows[max(0, before - _BEFORE) :]
 
 
 def _event(row: asyncpg.Record) -> HistoryEvent:

@@ -49,10 +49,9 @@ def count(number: int) -> str:
 
 
 def instant(at: datetime) -> str:
-    """An instant in full, e.g. ``22 Nov 2025 09:00:12.304 UTC``."""
+    """An instant in full, e.g. ``22 Nov 2025 09:00:12 UTC``."""
     utc = at.astimezone(UTC)
-    millis = f".{utc.microsecond // 1000:03d}" if utc.microsecond else ""
-    return f"{utc.day} {utc:%b %Y %H:%M:%S}{millis} UTC"
+    return f"{utc.day} {utc:%b %Y %H:%M:%S} UTC"
 
 
 def clock(at: datetime, now: datetime) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Literal
 
 import pytest
 from aiohttp import CookieJar, web
@@ -27,10 +27,16 @@ if TYPE_CHECKING:
 
 PASSWORD = "correct horse battery"
 
-_CHROMIUM_FLAGS = (
-    "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run "
-    "--disable-background-networking --disable-component-update --disable-sync"
-).split()
+_CHROMIUM_FLAGS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
 
 
 @dataclass
@@ -68,7 +74,8 @@ class Site:
     async def csrf(self) -> str:
         """The token that this session's forms carry."""
         token: str = await self.pool.fetchval(
-            "SELECT csrf_token FROM sessions WHERE revoked_at IS NULL ORDER BY created_at DESC LIMIT 1"
+            "SELECT csrf_token FROM sessions WHERE revoked_at IS NULL"
+            " ORDER BY created_at DESC LIMIT 1"
         )
         return token
 
@@ -91,8 +98,9 @@ async def server_at(pool: Pool) -> AsyncIterator[TestServer]:
         environment="sandbox",
         grace=timedelta(minutes=2),
     )
-    async with TestServer(app, host="127.0.0.1") as running:
-        yield running
+    server = TestServer(app, host="127.0.0.1")
+    async with server:
+        yield server
 
 
 @pytest.fixture
@@ -173,10 +181,18 @@ class Windows:
     origin: str
     contexts: list[BrowserContext] = field(default_factory=list)
 
-    async def open(self, *, width: int = 1280, **options: Any) -> Window:
+    async def open(
+        self,
+        *,
+        width: int = 1280,
+        color_scheme: Literal["light", "dark"] = "light",
+        java_script_enabled: bool = True,
+    ) -> Window:
         """A fresh window with nobody signed in."""
         context = await self.browser.new_context(
-            viewport={"width": width, "height": 900}, **options
+            viewport={"width": width, "height": 900},
+            color_scheme=color_scheme,
+            java_script_enabled=java_script_enabled,
         )
         context.set_default_timeout(10_000)
         self.contexts.append(context)

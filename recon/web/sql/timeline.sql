@@ -1,5 +1,5 @@
--- $1 user, $2 currency, $3 from, $4 until, $5 how many of a kind at most. What postings, deliveries,
--- payments and bets say of a wallet in that time, oldest first. `amount` is what it means for the
+-- $1 user, $2 currency, $3 until, $4 how many of a kind at most. What postings, deliveries, payments
+-- and bets say of a wallet up to that time, the newest of each kind; oldest first. `amount` is what it means for the
 -- player's available money, null where it means nothing for it.
 SELECT
     t.at,
@@ -28,9 +28,9 @@ FROM (
         WHERE
             p.user_id = $1
             AND p.currency = $2
-            AND p.recorded_at BETWEEN $3 AND $4
+            AND p.recorded_at <= $3
         ORDER BY p.version DESC
-        LIMIT $5
+        LIMIT $4
     )
     UNION ALL
     (
@@ -45,7 +45,7 @@ FROM (
             NULL::numeric AS available_after
         FROM deliveries AS d
         WHERE
-            d.received_at BETWEEN $3 AND $4
+            d.received_at <= $3
             AND d.delivery_id IN (
                 SELECT x.delivery_id
                 FROM deliveries AS x
@@ -60,7 +60,7 @@ FROM (
                 WHERE q.user_id = $1 AND q.currency = $2
             )
         ORDER BY d.received_at DESC
-        LIMIT $5
+        LIMIT $4
     )
     UNION ALL
     (
@@ -74,9 +74,9 @@ FROM (
             NULL::bigint AS version,
             NULL::numeric AS available_after
         FROM payments AS q
-        WHERE q.user_id = $1 AND q.currency = $2 AND q.registered_at BETWEEN $3 AND $4
+        WHERE q.user_id = $1 AND q.currency = $2 AND q.registered_at <= $3
         ORDER BY q.registered_at DESC
-        LIMIT $5
+        LIMIT $4
     )
     UNION ALL
     (
@@ -90,9 +90,9 @@ FROM (
             NULL::bigint AS version,
             NULL::numeric AS available_after
         FROM bets AS b
-        WHERE b.user_id = $1 AND b.currency = $2 AND b.updated_at BETWEEN $3 AND $4
+        WHERE b.user_id = $1 AND b.currency = $2 AND b.updated_at <= $3
         ORDER BY b.updated_at DESC
-        LIMIT $5
+        LIMIT $4
     )
 ) AS t
 ORDER BY t.at, t.kind, t.version

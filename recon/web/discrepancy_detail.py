@@ -100,9 +100,7 @@ async def read_detail(connection: asyncpg.Connection[Any], discrepancy_id: UUID)
         discrepancy=found,
         agreed_at=agreed_at,
         history=[_event(row) for row in events],
-        timeline=_timeline(
-            found, _from(rows, begins), agreed_at=agreed_at, diverged_at=diverged_at
-        ),
+        timeline=_timeline(found, _from(rows, begins), agreed_at, diverged_at),
         diverged_at=diverged_at,
     )
 
@@ -124,7 +122,6 @@ def _event(row: asyncpg.Record) -> HistoryEvent:
 def _timeline(
     found: Discrepancy,
     rows: Sequence[asyncpg.Record],
-    *,
     agreed_at: datetime | None,
     diverged_at: datetime | None,
 ) -> list[Moment]:
@@ -137,9 +134,9 @@ def _timeline(
     ]
     moments.append(Moment(found.first_seen_at, "seen", "First seen by a run", ""))
     if agreed_at is not None:
-        moments.append(Moment(agreed_at, "agreed", "Ledger and game agreed", "last agreement"))
+        moments.append(Moment(agreed_at, "agreed", "Ledger and game agreed for the last time", ""))
     if diverged_at is not None:
-        moments.append(Moment(diverged_at, "diverged", "Here they part", ""))
+        moments.append(Moment(diverged_at, "diverged", "Here ledger and game part", ""))
     # At one instant the mark comes first, then what it marks.
     ours = {"agreed": 0, "diverged": 1, "seen": 3}
     return sorted(moments, key=lambda moment: (moment.at, ours.get(moment.kind, 2)))

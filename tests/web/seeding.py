@@ -203,7 +203,9 @@ async def _run(connection: asyncpg.Connection[Any], seeded: Seeded, at: datetime
     """One run as a worker leaves it: what it saw, its counts, its end."""
     run_id = new_id()
     seeded.runs.append(run_id)
-    seen = [case for case in _CASES if seeded.now - case.ago < at]
+    seen = sorted(
+        (case for case in _CASES if seeded.now - case.ago < at), key=lambda case: -case.ago
+    )
     past = _past(len(seeded.runs))
     await connection.execute(
         "INSERT INTO runs (run_id, scope, trigger, state, started_at, finished_at, total,"

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from rich.table import Table
 from rich.text import Text
 
 from recon.cli.context import console, progress_console
+from recon.cli.tables import print_table
 from recon.clock import format_time
 from recon.money import Money
 
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from recon.reconciliation.views import DiscrepancyView
 
 __all__ = ["ShownDiscrepancy", "say_list", "say_one"]
-
-_WIDE = 160
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,23 +34,22 @@ def say_list(found: list[Discrepancy]) -> None:
     if not found:
         progress_console.print("No discrepancy matches.")
         return
-    table = Table()
-    table.add_column("discrepancy", no_wrap=True)
-    table.add_column("player")
-    table.add_column("difference", justify="right", no_wrap=True)
-    table.add_column("unexplained", justify="right", no_wrap=True)
-    for heading in ("cause", "severity", "status", "assignee", "first seen"):
-        table.add_column(heading)
-    for one in found:
-        cells = (
-            *(str(one.discrepancy_id), one.user_id),
-            *(_signed(one.difference, one.currency), _signed(one.unexplained, one.currency)),
-            *(one.cause, one.severity, one.status, one.assignee or ""),
-            format_time(one.first_seen_at.replace(microsecond=0)),
-        )
-        table.add_row(*(Text(cell) for cell in cells))
-    # A pipe has no width: ids stay whole there.
-    console.print(table, width=None if console.is_terminal else _WIDE, crop=console.is_terminal)
+    print_table(
+        (
+            *("discrepancy", "player", "difference", "unexplained", "cause", "severity"),
+            *("status", "assignee", "first seen"),
+        ),
+        (
+            (
+                *(str(one.discrepancy_id), one.user_id),
+                *(_signed(one.difference, one.currency), _signed(one.unexplained, one.currency)),
+                *(one.cause, one.severity, one.status, one.assignee or ""),
+                format_time(one.first_seen_at.replace(microsecond=0)),
+            )
+            for one in found
+        ),
+        amounts=("difference", "unexplained"),
+    )
 
 
 def _signed(minor: int, currency: str) -> str:

@@ -5,17 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import click
-from rich.table import Table
-from rich.text import Text
 
 from recon.cli.context import (
-    console,
     open_database,
     print_json,
     progress_console,
     run_async,
     settings_of,
 )
+from recon.cli.tables import print_table
 from recon.clock import format_time, now, parse_duration
 from recon.http import Scope
 from recon.http.keys import create_key, list_keys, revoke_key
@@ -117,14 +115,16 @@ def list_(ctx: click.Context, *, as_json: bool) -> None:
     if as_json:
         print_json(found)
         return
-    table = Table("key", "name", "scopes", "state", "expires", "last used")
-    for key in found:
-        cells = (
-            *(key.key_id, key.name, " ".join(key.scopes), _state(key)),
-            *(_when(key.expires_at), _when(key.last_used_at)),
-        )
-        table.add_row(*(Text(cell) for cell in cells))
-    console.print(table)
+    print_table(
+        ("key", "name", "scopes", "state", "expires", "last used"),
+        (
+            (
+                *(key.key_id, key.name, " ".join(key.scopes), _state(key)),
+                *(_when(key.expires_at), _when(key.last_used_at)),
+            )
+            for key in found
+        ),
+    )
 
 
 @keys.command()

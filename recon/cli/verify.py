@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import click
-from rich.table import Table
-from rich.text import Text
 
 from recon.cli.context import console, open_database, print_json, run_async, settings_of
+from recon.cli.tables import print_table
 from recon.ledger import verify_books
 
 if TYPE_CHECKING:
@@ -52,9 +51,7 @@ def _say(found: Verification) -> None:
     sealed = "nothing is sealed yet" if found.sealed_until is None else f"{found.sealed_until}"
     console.print(f"Sealed until: {sealed}.")
     if found.faults:
-        table = Table("check", "player", "currency", "what does not add up")
-        for fault in found.faults:
-            table.add_row(
-                *(Text(cell) for cell in (fault.check, fault.user_id, fault.currency, fault.detail))
-            )
-        console.print(table)
+        print_table(
+            ("check", "player", "currency", "what does not add up"),
+            ((one.check, one.user_id, one.currency, one.detail) for one in found.faults),
+        )

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import click
 import msgspec
-from rich.table import Table
 from rich.text import Text
 
 from recon.cli.context import console, open_database, print_json, run_async, settings_of
+from recon.cli.tables import print_table
 from recon.clock import format_time, parse_time
 from recon.errors import Invalid
 from recon.ledger import read_currencies, read_entries, read_wallet_or_none
@@ -121,16 +121,19 @@ def _say(one: _Shown) -> None:
     )
     if not one.entries:
         return
-    table = Table("version", "recorded at", "kind", "from → to")
-    for heading in ("amount", "available", "held", "reserved"):
-        table.add_column(heading, justify="right", no_wrap=True)
-    table.add_column("cause")
-    for entry in one.entries:
-        cells = (
-            *(str(entry.version), format_time(entry.recorded_at), entry.kind),
-            *(f"{entry.debit} → {entry.credit}", entry.amount),
-            *(entry.available_after, entry.held_after, entry.reserved_after),
-            f"{entry.source} {entry.key}",
-        )
-        table.add_row(*(Text(cell) for cell in cells))
-    console.print(table)
+    print_table(
+        (
+            *("version", "recorded at", "kind", "from → to"),
+            *("amount", "available", "held", "reserved", "cause"),
+        ),
+        (
+            (
+                *(str(entry.version), format_time(entry.recorded_at), entry.kind),
+                *(f"{entry.debit} → {entry.credit}", entry.amount),
+                *(entry.available_after, entry.held_after, entry.reserved_after),
+                f"{entry.source} {entry.key}",
+            )
+            for entry in one.entries
+        ),
+        amounts=("amount", "available", "held", "reserved"),
+    )

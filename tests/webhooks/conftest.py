@@ -23,7 +23,7 @@ from recon.http.request_ids import request_id_middleware
 from recon.ledger import Account, Wallet, read_entries, read_wallet_or_none, verify_books
 from recon.money import Money
 from recon.payments import Direction, ExpectedPayment, register_payment
-from recon.webhooks import INTAKE, Endpoint, Intake, StoredDelivery, list_deliveries
+from recon.webhooks import INTAKE, Endpoint, Intake, StoredDelivery, list_deliveries, read_delivery
 from recon.webhooks.handlers import routes
 from recon.webhooks.inbox import CaseRow, list_cases
 from recon.webhooks.psp import adyen, standard_webhooks, stripe
@@ -172,6 +172,11 @@ class Door:
 
     async def last(self) -> StoredDelivery:
         return (await self.inbox())[0]
+
+    async def stored(self, listed: StoredDelivery) -> StoredDelivery:
+        """A listed delivery with its body."""
+        async with self.pool.acquire() as connection:
+            return await read_delivery(connection, listed.delivery_id)
 
     async def cases(self, state: str | None = "open") -> list[CaseRow]:
         async with self.pool.acquire() as connection:

@@ -74,28 +74,26 @@ async def test_a_type_that_moves_no_money_is_kept_and_ignored(door: Door, event_
     assert await door.stripe(event_type, {"id": "x", "object": "y"}) == "ignored"
 
 
-@pytest.mark.parametrize(
-    ("endpoint", "headers"),
-    [
-        ("stripe", {}),
-        ("stripe", {"Stripe-Signature": "nonsense"}),
-        ("stripe", {"Stripe-Signature": "t=1,t=2,v1=aa"}),
-        ("stripe", {"Stripe-Signature": "t=soon,v1=aa"}),
-        ("stripe", {"Stripe-Signature": "t=1767225600,v0=aa"}),
-        ("standard", {}),
-        (
-            "standard",
-            {"webhook-id": "m", "webhook-timestamp": "1767225600", "webhook-signature": "v1,!"},
-        ),
-        ("adyen", {}),
-    ],
-)
-async def test_a_signature_that_is_missing_or_malformed_is_400(
-    door: Door, endpoint: str, headers: dict[str, str]
-) -> None:
-    response = await door.post(endpoint, EVENT, headers)
+MALFORMED: list[tuple[str, dict[str, str]]] = [
+    ("stripe", {}),
+    ("stripe", {"Stripe-Signature": "nonsense"}),
+    ("stripe", {"Stripe-Signature": "t=1,t=2,v1=aa"}),
+    ("stripe", {"Stripe-Signature": "t=soon,v1=aa"}),
+    ("stripe", {"Stripe-Signature": "t=1767225600,v0=aa"}),
+    ("standard", {}),
+    (
+        "standard",
+        {"webhook-id": "m", "webhook-timestamp": "1767225600", "webhook-signature": "v1,!"},
+    ),
+    ("adyen", {}),
+]
 
-    assert await problem(response) == (400, "signature_malformed")
+
+async def test_a_signature_that_is_missing_or_malformed_is_400(door: Door) -> None:
+    for endpoint, headers in MALFORMED:
+        response = await door.post(endpoint, EVENT, headers)
+        assert await problem(response) == (400, "signature_malformed"), headers
+
     assert await door.inbox() == []
 
 
@@ -209,115 +207,108 @@ HOSTILE = {
     "NUL in a text": b'{"id":"evt_\\u0000","type":"x"}',
     "no id": b'{"type":"payment_intent.succeeded"}',
     "an id of 300": json.dumps({"id": "e" * 300, "type": "x"}).encode(),
-    "no data": b'{"id":"evt_1","type":"payment_intent.succeeded","created":1}',
+    "no data": b'{"id":"evt_9","type":"payment_intent.succeeded","created":1}',
 }
 
 
-@pytest.mark.parametrize("body", HOSTILE.values(), ids=HOSTILE.keys())
-async def test_authentic_and_unusable_is_kept_quarantined_and_200(door: Door, body: bytes) -> None:
-    for _ in range(2):
-        response = await door.post("stripe", body, stripe_headers(body))
-        assert response.status == 200, await response.text()
+async def test_authentic_and_unusable_is_kept_quarantined_and_200(door: Door) -> None:
+    for number, (name, body) in enumerate(HOSTILE.items(), start=1):
+        for state in ("quarantined", "repeated"):
+            response = await door.post("stripe", body, stripe_headers(body))
+            assert response.status == 200, name
+            assert (await response.json())["state"] == state, name
+        kept = await door.inbox()
+        assert len(kept) == number, name
+        assert kept[0].state == "quarantined", name
+        assert (await door.stored(kept[0])).body == body, name
 
-    (kept,) = await door.inbox()
-    assert kept.state == "quarantined"
-    assert await door.pool.fetchval("SELECT body FROM deliveries") == body
-    assert [case.kind for case in await door.cases()] == ["quarantined"]
+    assert {case.kind for case in await door.cases()} == {"quarantined"}
 
 
-@pytest.mark.parametrize(
-    "changed",
-    [
-        {"amount_received": True},
-        {"amount_received": "2000"},
-        {"amount_received": 20.5},
-        {"amount_received": 0},
-        {"amount_received": -5},
-        {"amount_received": 10**40},
-        {"amount_received": None},
-        {"currency": "xxx"},
-        {"currency": 826},
-        {"id": None},
-        {"id": "p" * 129},
-        {"metadata": {"reference": 5}},
-    ],
-)
-async def test_a_stripe_object_that_cannot_be_booked_is_quarantined(
-    door: Door, changed: dict[str, object]
-) -> None:
-    shown = payment_intent(user_id="u_7") | changed
-    assert await door.stripe("payment_intent.succeeded", shown) == "quarantined"
+UNBOOKABLE_OBJECTS: list[dict[str, object]] = [
+    {"amount_received": True},
+    {"amount_received": "2000"},
+    {"amount_received": 20.5},
+    {"amount_received": 0},
+    {"amount_received": -5},
+    {"amount_received": 10**40},
+    {"amount_received": None},
+    {"currency": "xxx"},
+    {"currency": 826},
+    {"id": None},
+    {"id": "p" * 129},
+    {"metadata": {"reference": 5}},
+]
+
+
+async def test_a_stripe_object_that_cannot_be_booked_is_quarantined(door: Door) -> None:
+    for changed in UNBOOKABLE_OBJECTS:
+        shown = payment_intent(user_id="u_7") | changed
+        assert await door.stripe("payment_intent.succeeded", shown) == "quarantined", changed
 
     assert await door.wallet() is None
 
 
-@pytest.mark.parametrize(
-    "changed",
-    [
-        {"amount": 20},
-        {"amount": 20.0},
-        {"amount": "20.001"},
-        {"amount": "-20.00"},
-        {"amount": "0.00"},
-        {"amount": "1e3"},
-        {"amount": "9" * 39},
-        {"amount": "٢٠"},
-        {"currency": "gbp"},
-        {"payment_id": ""},
-        {"payment_id": 5},
-        {"payment_id": "a\nb"},
-        {"effect_id": "e" * 129},
-        {"reference": ["r"]},
-    ],
-)
-async def test_a_standard_event_that_cannot_be_booked_is_quarantined(
-    door: Door, changed: dict[str, object]
-) -> None:
-    data = {"payment_id": "pay_1", "user_id": "u_7", "amount": "20.00", "currency": "GBP"}
-    document = {
-        "type": "deposit.succeeded",
-        "timestamp": "2026-01-01T00:00:00Z",
-        "data": data | changed,
-    }
-    body = json.dumps(document).encode()
-    response = await door.post("standard", body, standard_headers(body))
+UNBOOKABLE_DATA: list[dict[str, object]] = [
+    {"amount": 20},
+    {"amount": 20.0},
+    {"amount": "20.001"},
+    {"amount": "-20.00"},
+    {"amount": "0.00"},
+    {"amount": "1e3"},
+    {"amount": "9" * 39},
+    {"amount": "٢٠"},
+    {"currency": "gbp"},
+    {"payment_id": ""},
+    {"payment_id": 5},
+    {"payment_id": "a\nb"},
+    {"effect_id": "e" * 129},
+    {"reference": ["r"]},
+]
 
-    assert response.status == 200
-    assert (await response.json())["state"] == "quarantined"
+
+async def test_a_standard_event_that_cannot_be_booked_is_quarantined(door: Door) -> None:
+    data = {"payment_id": "pay_1", "user_id": "u_7", "amount": "20.00", "currency": "GBP"}
+    for changed in UNBOOKABLE_DATA:
+        document = {
+            "type": "deposit.succeeded",
+            "timestamp": "2026-01-01T00:00:00Z",
+            "data": data | changed,
+        }
+        body = json.dumps(document).encode()
+        response = await door.post("standard", body, standard_headers(body))
+        assert response.status == 200, changed
+        assert (await response.json())["state"] == "quarantined", changed
+
     assert await door.wallet() is None
 
 
-@pytest.mark.parametrize(
-    "at", ["2026-01-01T00:00:00", "soon", 5, None, "0001-01-01T00:00:00+14:00"]
-)
-async def test_a_time_without_its_zone_is_quarantined(door: Door, at: object) -> None:
+async def test_a_time_without_its_zone_is_quarantined(door: Door) -> None:
     data = {"payment_id": "pay_1", "user_id": "u_7", "amount": "20.00", "currency": "GBP"}
-    body = json.dumps({"type": "deposit.succeeded", "timestamp": at, "data": data}).encode()
-    response = await door.post("standard", body, standard_headers(body))
+    for at in ("2026-01-01T00:00:00", "soon", 5, None, "0001-01-01T00:00:00+14:00"):
+        body = json.dumps({"type": "deposit.succeeded", "timestamp": at, "data": data}).encode()
+        response = await door.post("standard", body, standard_headers(body))
+        assert (response.status, (await response.json())["state"]) == (200, "quarantined"), at
 
-    assert (response.status, (await response.json())["state"]) == (200, "quarantined")
+
+UNBOOKABLE_ITEMS = [
+    item(account="AnotherMerchant"),
+    item(reference="or:der"),
+    item(success="maybe"),
+    item(value="2000"),
+    item(value=True),
+    item(currency="XXX"),
+    item(psp_reference="P" * 400),
+    item() | {"eventDate": "yesterday"},
+]
 
 
-@pytest.mark.parametrize(
-    "strange",
-    [
-        item(account="AnotherMerchant"),
-        item(reference="or:der"),
-        item(success="maybe"),
-        item(value="2000"),
-        item(value=True),
-        item(currency="XXX"),
-        item(psp_reference="P" * 400),
-        item() | {"eventDate": "yesterday"},
-    ],
-)
-async def test_an_authentic_adyen_item_that_cannot_be_booked_is_quarantined(
-    door: Door, strange: dict[str, Any]
-) -> None:
+async def test_an_authentic_adyen_item_that_cannot_be_booked_is_quarantined(door: Door) -> None:
     await door.register("order-1", endpoint="adyen")
-    await door.adyen(strange)
+    for number, strange in enumerate(UNBOOKABLE_ITEMS):
+        await door.adyen(strange | {"pspReference": f"{strange['pspReference']}{number}"})
+        assert (await door.last()).state == "quarantined", strange
 
-    assert (await door.last()).state == "quarantined"
     assert await door.available() == "0.00"
 
 

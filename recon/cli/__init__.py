@@ -3,24 +3,13 @@
 from __future__ import annotations
 
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import click
 
 from recon import __version__
-from recon.cli.config import config, doctor
-from recon.cli.context import configure_logging, progress_console
-from recon.cli.demo import demo
-from recon.cli.discrepancies import discrepancies
-from recon.cli.keys import keys
-from recon.cli.migrate import migrate
-from recon.cli.reconcile import reconcile
-from recon.cli.sandbox import sandbox
-from recon.cli.serve import healthcheck, serve, worker
-from recon.cli.users import users
-from recon.cli.verify import verify
-from recon.cli.wallet import wallet
-from recon.cli.webhooks import webhooks
+from recon.cli.console import configure_logging, progress_console
 from recon.errors import ReconError
 from recon.settings import ConfigurationError
 
@@ -31,7 +20,45 @@ _EXIT_USAGE = 2
 _EXIT_INTERRUPTED = 130
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+# Each command is imported when it is asked for: a short one should not wait for the whole house.
+_COMMANDS = {
+    "config": "config",
+    "demo": "demo",
+    "discrepancies": "discrepancies",
+    "doctor": "config",
+    "healthcheck": "healthcheck",
+    "keys": "keys",
+    "migrate": "migrate",
+    "reconcile": "reconcile",
+    "sandbox": "sandbox",
+    "serve": "serve",
+    "users": "users",
+    "verify": "verify",
+    "wallet": "wallet",
+    "webhooks": "webhooks",
+    "worker": "serve",
+}
+
+
+class _Commands(click.Group):
+    """The table above as a group."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Their names, sorted."""
+        del ctx
+        return sorted(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """One of them, imported now."""
+        del ctx
+        if cmd_name not in _COMMANDS:
+            return None
+        module = import_module(f"recon.cli.{_COMMANDS[cmd_name]}")
+        command: click.Command = getattr(module, cmd_name)
+        return command
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="recon")
 @click.option("--database-url", metavar="URL", help="PostgreSQL 15 or newer; default: embedded.")
 @click.option(
@@ -50,26 +77,6 @@ def recon(database_url: str | None, data_dir: Path | None, log_level: str) -> No
     configure_logging(log_level)
 
 
-for command in (
-    demo,
-    serve,
-    worker,
-    sandbox,
-    migrate,
-    reconcile,
-    discrepancies,
-    wallet,
-    webhooks,
-    keys,
-    users,
-    verify,
-    doctor,
-    config,
-    healthcheck,
-):
-    recon.add_command(command)
-
-
 def main() -> None:
     """Run the command line; the exit codes are those of the service's contract."""
     try:
@@ -78,7 +85,7 @@ def main() -> None:
         code = ended.exit_code
     except click.ClickException as error:
         error.show()
-        code = _EXIT_USAGE
+        code = error.exit_code
     except ConfigurationError as error:
         progress_console.print("[bold red]The settings cannot be used:[/]")
         for fault in error.message.splitlines():

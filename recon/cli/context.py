@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import logging
-import sys
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 import msgspec
-import structlog
-from rich.console import Console
 
 from recon.app import open_database_url
+from recon.cli.console import console, progress_console
 from recon.db import Pool, open_pool
 from recon.settings import Settings, load_settings
 
@@ -21,7 +18,6 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Coroutine
 
 __all__ = [
-    "configure_logging",
     "console",
     "open_database",
     "print_json",
@@ -31,12 +27,6 @@ __all__ = [
 ]
 
 T = TypeVar("T")
-
-console = Console(soft_wrap=False)
-"""For data: stdout."""
-
-progress_console = Console(stderr=True)
-"""For progress and words to people: stderr."""
 
 
 def settings_of(ctx: click.Context) -> Settings:
@@ -61,27 +51,3 @@ def print_json(value: object) -> None:
     """Data on stdout: one JSON document and a newline."""
     text = msgspec.json.format(msgspec.json.encode(value), indent=2).decode()
     click.echo(text)
-
-
-def configure_logging(level: str) -> None:
-    """Logs on stderr: JSON, or lines for people where a person looks."""
-    shared: list[structlog.typing.Processor] = [
-        structlog.contextvars.merge_contextvars,
-        structlog.processors.add_log_level,
-        structlog.processors.TimeStamper(fmt="iso", utc=True, key="at"),
-    ]
-    people = sys.stderr.isatty()
-    renderer: list[structlog.typing.Processor] = (
-        [structlog.dev.ConsoleRenderer()]
-        if people
-        else [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
-    )
-    structlog.configure(
-        processors=[*shared, *renderer],
-        wrapper_class=structlog.make_filtering_bound_logger(
-            logging.getLevelNamesMapping()[level.upper()]
-        ),
-        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
-        cache_logger_on_first_use=True,
-    )
-    logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(name)s: %(message)s")

@@ -1,4 +1,4 @@
-"""``serve``, ``worker`` and ``healthcheck``: the service's processes."""
+"""``serve`` and ``worker``: the service's processes."""
 
 from __future__ import annotations
 
@@ -7,8 +7,6 @@ import os
 import signal
 import socket
 import sys
-import urllib.error
-import urllib.request
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -21,17 +19,19 @@ from aiohttp import web
 from recon.app import build_app, open_database_url, open_game, run_worker
 from recon.cli.context import progress_console, settings_of
 from recon.db import open_pool
+from recon.db.embedded.child import die_with_parent
 from recon.http.health import READINESS
 
 if TYPE_CHECKING:
     from recon.settings import Settings
 
-__all__ = ["healthcheck", "serve", "worker"]
+__all__ = ["serve", "worker"]
 
 log = structlog.get_logger(__name__)
 
 _DRAIN_S = 20.0
 _NOTICED_AFTER_S = 0.2
+_SHARED_PORT = "_RECON_SHARED_PORT"
 
 
 @click.command()
@@ -49,7 +49,7 @@ def serve(
     if processes == 1:
         uvloop.run(_serve(settings, host, port, jobs=not no_jobs, as_json=as_json))
         return
-    asyncio.run(_serve_many(settings, host, port, processes, jobs=not no_jobs))
+    asyncio.run(_serve_many(settings, host, port, processes, jobs=not no_jobs, as_json=as_json))
 
 
 @click.command()
@@ -57,21 +57,6 @@ def serve(
 def worker(ctx: click.Context) -> None:
     """Run the jobs alone."""
     uvloop.run(_work(settings_of(ctx)))
-
-
-@click.command()
-@click.option("--url", default="http://127.0.0.1:8080/healthz", show_default=True)
-def healthcheck(url: str) -> None:
-    """Exit 0 when a service answers here; for a container's HEALTHCHECK."""
-    if not url.startswith(("http://", "https://")):
-        raise click.BadParameter("give an http(s) URL")
-    try:
-        with urllib.request.urlopen(url, timeout=3) as answer:  # noqa: S310 - checked above
-            healthy = answer.status == web.HTTPOk.status_code
-    except (OSError, urllib.error.URLError) as error:
-        raise click.ClickException(f"{url} does not answer: {error}") from None
-    if not healthy:
-        raise click.ClickException(f"{url} answers {answer.status}")
 
 
 async def _serve(settings: Settings, host: str, port: int, *, jobs: bool, as_json: bool) -> None:
@@ -89,14 +74,7 @@ async def _serve(settings: Settings, host: str, port: int, *, jobs: bool, as_jso
         try:
             site = web.TCPSite(runner, host, port, reuse_port=bool(os.environ.get(_SHARED_PORT)))
             await site.start()
-            bound = runner.addresses[0][1]
-            url_here = f"http://{f'[{host}]' if ':' in host else host}:{bound}"
-            log.info("serving", url=url_here, jobs=jobs)
-            if as_json:
-                click.echo(msgspec.json.encode({"url": url_here}))
-                sys.stdout.flush()
-            else:
-                progress_console.print(f"recon serves {url_here}")
+            _announce(host, runner.addresses[0][1], as_json=as_json)
             await stop.wait()
             # Unready first, so that who asks sends no more; then what is under way is finished.
             app[READINESS].draining = True
@@ -107,11 +85,8 @@ async def _serve(settings: Settings, host: str, port: int, *, jobs: bool, as_jso
     log.info("stopped")
 
 
-_SHARED_PORT = "_RECON_SHARED_PORT"
-
-
 async def _serve_many(
-    settings: Settings, host: str, port: int, processes: int, *, jobs: bool
+    settings: Settings, host: str, port: int, processes: int, *, jobs: bool, as_json: bool
 ) -> None:
     """Run N processes behind one port; the kernel spreads the connections."""
     stop = _on_signals()
@@ -121,16 +96,27 @@ async def _serve_many(
             keeper.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
             keeper.bind((host, port))
             taken = keeper.getsockname()[1]
-            command = [sys.executable, "-m", "recon", "serve"]
+            command = [sys.executable, "-m", "recon", "serve", "--json"]
             command += ["--host", host, "--port", str(taken)] + ([] if jobs else ["--no-jobs"])
             environment = {**os.environ, "RECON_DATABASE_URL": url, _SHARED_PORT: "1"}
             children = [
-                await asyncio.create_subprocess_exec(*command, env=environment)
+                await asyncio.create_subprocess_exec(
+                    *command,
+                    env=environment,
+                    stdout=asyncio.subprocess.PIPE,
+                    start_new_session=True,  # Ctrl-C is ours to pass on
+                    preexec_fn=die_with_parent(),
+                )
                 for _ in range(processes)
             ]
             waiting = [asyncio.create_task(child.wait()) for child in children]
             stopping = asyncio.create_task(stop.wait())
-            await asyncio.wait([*waiting, stopping], return_when=asyncio.FIRST_COMPLETED)
+            lines = await asyncio.gather(
+                *(child.stdout.readline() for child in children if child.stdout is not None)
+            )
+            if all(lines):
+                _announce(host, taken, as_json=as_json)
+                await asyncio.wait([*waiting, stopping], return_when=asyncio.FIRST_COMPLETED)
             died = not stopping.done()
             for child in children:
                 with suppress(ProcessLookupError):
@@ -139,6 +125,15 @@ async def _serve_many(
             stopping.cancel()
     if died:
         raise click.ClickException("a process ended by itself; all were stopped")
+
+
+def _announce(host: str, port: int, *, as_json: bool) -> None:
+    url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+    if as_json:
+        click.echo(msgspec.json.encode({"url": url}))
+        sys.stdout.flush()
+    else:
+        progress_console.print(f"recon serves {url}")
 
 
 async def _work(settings: Settings) -> None:

@@ -1,0 +1,41 @@
+"""Consoles and logs: data on stdout, words to people and logs on stderr."""
+
+from __future__ import annotations
+
+import logging
+import sys
+
+import structlog
+from rich.console import Console
+
+__all__ = ["configure_logging", "console", "progress_console"]
+
+console = Console(soft_wrap=False)
+"""For data: stdout."""
+
+progress_console = Console(stderr=True)
+"""For progress and words to people: stderr."""
+
+
+def configure_logging(level: str) -> None:
+    """Logs on stderr: JSON, or lines for people where a person looks."""
+    shared: list[structlog.typing.Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True, key="at"),
+    ]
+    people = sys.stderr.isatty()
+    renderer: list[structlog.typing.Processor] = (
+        [structlog.dev.ConsoleRenderer()]
+        if people
+        else [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
+    )
+    structlog.configure(
+        processors=[*shared, *renderer],
+        wrapper_class=structlog.make_filtering_bound_logger(
+            logging.getLevelNamesMapping()[level.upper()]
+        ),
+        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+    logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(name)s: %(message)s")

@@ -1,0 +1,67 @@
+"""``recon demo``: every planted fault found, nothing falsely reported, nothing left behind."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from pathlib import Path
+
+import pytest
+
+DEMO = (sys.executable, "-m", "recon", "demo", "--users", "24", "--duration", "8")
+
+
+async def start(home: Path, *more: str) -> asyncio.subprocess.Process:
+    home.chmod(0o755)
+    return await asyncio.create_subprocess_exec(
+        *DEMO,
+        *more,
+        cwd=home,
+        env={"PATH": os.environ["PATH"], "HOME": str(home)},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+
+
+@pytest.mark.timeout(180)
+async def test_the_demo_finds_what_it_planted_and_reports_nothing_else(tmp_path: Path) -> None:
+    demo = await start(tmp_path, "--seed", "11", "--exit", "--json")
+    out, said = await demo.communicate()
+
+    assert demo.returncode == 0, said.decode() + out.decode()
+    report = json.loads(out)
+    assert (report["missed"], report["false"]) == ([], [])
+    assert report["verify"]["ok"]
+    causes = {fault["must_lead_to"] for fault in report["planted"]} - {None}
+    assert causes >= {"missing_webhook", "missing_game_update", "duplicate", "amount_mismatch"}
+    assert report["absorbed"] > 0
+    assert report["bets"] > 0
+    assert running_under(tmp_path) == []
+
+
+@pytest.mark.timeout(120)
+async def test_an_interrupt_leaves_no_process_behind(tmp_path: Path) -> None:
+    demo = await start(tmp_path)
+    await asyncio.sleep(6)
+    demo.send_signal(signal.SIGINT)
+
+    assert await asyncio.wait_for(demo.wait(), 40) == 130
+    await asyncio.sleep(1)
+    assert running_under(tmp_path) == []
+
+
+def running_under(home: Path) -> list[str]:
+    """Processes that work in, or speak of, a directory."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        try:
+            command = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+            where = str((entry / "cwd").readlink())
+        except OSError:
+            continue
+        if str(home) in command or where.startswith(str(home)):
+            found.append(command)
+    return found

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from recon.money import Money
     from recon.webhooks.model import Endpoint
 
-__all__ = ["Sample", "SampleCall", "build_sample", "sign_sample"]
+__all__ = ["Sample", "SampleCall", "build_sample", "kind_named", "sign_sample"]
 
 _STRIPE: Final = {
     Kind.DEPOSIT_PENDING: ("payment_intent", "payment_intent.processing", "processing"),
@@ -85,6 +85,23 @@ class SampleCall:
 
     body: bytes
     headers: dict[str, str]
+
+
+def kind_named(endpoint: Endpoint, word: str) -> Kind:
+    """The kind of event that our word or the provider's own stands for.
+
+    Raises:
+        Unprocessable: ``no_such_event``; the message lists what there is.
+    """
+    words = {str(kind): kind for kind in Kind}
+    if endpoint.provider == "stripe":
+        words |= {event_type: kind for kind, (_, event_type, _) in reversed(_STRIPE.items())}
+    elif endpoint.provider == "adyen":
+        words |= {code: kind for kind, (code, success) in _ADYEN.items() if success == "true"}
+    try:
+        return words[word]
+    except KeyError:
+        raise Unprocessable(f"{word} is none of {', '.join(words)}", code="no_such_event") from None
 
 
 def build_sample(endpoint: Endpoint, sample: Sample) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from aiohttp import web
 
 from recon import web as pages
 from recon.bets import observe_attempt
+from recon.bets.handlers import finish_calls
 from recon.bets.handlers import routes as bet_routes
 from recon.db import POOL, Pool, open_pool
 from recon.db.embedded import embedded_postgres
@@ -87,6 +88,7 @@ def build_app(settings: Settings, database_url: str, *, jobs: bool) -> web.Appli
             try:
                 yield
             finally:
+                await finish_calls()
                 if working is not None:
                     working.cancel()
                     with suppress(asyncio.CancelledError, Exception):

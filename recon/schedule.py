@@ -32,6 +32,7 @@ _HOURLY = "17 * * * *"
 _KEEP_ANSWERS = timedelta(days=7)
 _KEEP_JOB_LOGS = timedelta(days=3)
 _RANGES_AT_ONCE = 1
+_BETS_AT_ONCE = 500
 
 
 def build_worker(
@@ -56,7 +57,10 @@ def build_worker(
         return worker
 
     async def settle() -> None:
-        await resolve_due(pool, reconciler.game)
+        while True:
+            done = await resolve_due(pool, reconciler.game, limit=_BETS_AT_ONCE)
+            if not done.reachable or not done.claimed or done.due < _BETS_AT_ONCE:
+                return
 
     async def climb() -> None:
         await climb_all(reconciler)

@@ -40,8 +40,7 @@ class Snapshot:
         version: the wallet's; 0 when no posting has opened it.
         unreported: reserved for withdrawals that no PSP has spoken of.
         accepted: amounts of withdrawals that a PSP has accepted and not yet paid.
-        calls_in_flight: bets whose call to the game is under way or of unknown outcome.
-        unsettled: placed bets whose outcome is not booked yet.
+        unsettled: bets whose outcome is not booked yet.
     """
 
     user_id: str
@@ -52,7 +51,6 @@ class Snapshot:
     version: int
     unreported: int
     accepted: tuple[int, ...]
-    calls_in_flight: int
     unsettled: int
 
     @property

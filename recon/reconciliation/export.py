@@ -40,7 +40,7 @@ class ExportFormat(StrEnum):
     def content_type(self) -> str:
         """Its media type."""
         return {
-            ExportFormat.CSV: "text/csv",
+            ExportFormat.CSV: "text/csv; charset=utf-8",
             ExportFormat.XLSX: "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
             ExportFormat.JSON: "application/json",
         }[self]

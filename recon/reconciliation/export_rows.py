@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -24,6 +24,14 @@ __all__ = ["EXPORT_COLUMNS", "Cell", "EvidenceRow", "ExportRow", "export_rows"]
 
 _PAGE = 500
 
+EXPORT_COLUMNS = (
+    *("discrepancy_id", "run_id", "as_of_ledger", "as_of_game", "user_id", "currency"),
+    *("ledger_balance", "game_balance", "difference", "in_flight", "explained", "unexplained"),
+    *("cause", "severity", "status", "first_seen_at", "age_hours", "occurrences", "assignee"),
+    *("resolution", "adjustment_id", "proposed_by", "approved_by", "last_comment", "url"),
+)
+"""In the order in which they stand; others rely on them."""
+
 Cell: TypeAlias = "str | int | Money | datetime | UUID | None"
 
 
@@ -44,7 +52,7 @@ class EvidenceRow:
 
 @dataclass(frozen=True, slots=True)
 class ExportRow:
-    """The columns in their order; ``evidence`` is no column.
+    """A discrepancy's cells by column, and what is summed over rows.
 
     ``game_balance = ledger_balance + in_flight + difference``: ``in_flight`` is what rightly
     differs, withdrawals that the PSP has not told both sides of. The balances are the available
@@ -52,39 +60,19 @@ class ExportRow:
     read for it; ``age_hours`` counts whole hours, until now or until it was closed.
     """
 
-    discrepancy_id: UUID
-    run_id: UUID
-    as_of_ledger: datetime
-    as_of_game: datetime | None
-    user_id: str
     currency: str
-    ledger_balance: Money
-    game_balance: Money
     difference: Money
-    in_flight: Money
     explained: Money
     unexplained: Money
+    status: str
     cause: str
     severity: str
-    status: str
-    first_seen_at: datetime
-    age_hours: int
-    occurrences: int
-    assignee: str | None
-    resolution: str | None
-    adjustment_id: UUID | None
-    proposed_by: str | None
-    approved_by: str | None
-    last_comment: str | None
-    url: str
+    columns: dict[str, Cell]
     evidence: tuple[EvidenceRow, ...]
 
     def cells(self) -> list[Cell]:
         """The row's values, in the order of `EXPORT_COLUMNS`."""
-        return [getattr(self, name) for name in EXPORT_COLUMNS]
-
-
-EXPORT_COLUMNS = tuple(field.name for field in fields(ExportRow) if field.name != "evidence")
+        return [self.columns[name] for name in EXPORT_COLUMNS]
 
 
 async def export_rows(
@@ -124,32 +112,45 @@ def _row(row: asyncpg.Record, at: datetime, base_url: str) -> ExportRow:
     ledger, game = _sides(row)
     age = (row["closed_at"] or at) - row["first_seen_at"]
     booked = row["adjustment_state"] == "booked"
+    difference, explained, unexplained = (
+        money(row[name]) for name in ("difference", "explained", "unexplained")
+    )
+    columns: dict[str, Cell] = {
+        "discrepancy_id": row["discrepancy_id"],
+        "run_id": row["last_run_id"],
+        "as_of_ledger": row["last_seen_at"],
+        "as_of_game": row["game_as_of"],
+        "user_id": row["user_id"],
+        "currency": row["currency"],
+        "ledger_balance": money(ledger),
+        "game_balance": money(game),
+        "difference": difference,
+        "in_flight": money(game - ledger - difference.minor),
+        "explained": explained,
+        "unexplained": unexplained,
+        "cause": row["cause"],
+        "severity": row["severity"],
+        "status": row["status"],
+        "first_seen_at": row["first_seen_at"],
+        "age_hours": age // timedelta(hours=1),
+        "occurrences": row["occurrences"],
+        "assignee": row["assignee"],
+        "resolution": _resolution(row),
+        "adjustment_id": row["adjustment_id"],
+        "proposed_by": row["proposed_by"],
+        "approved_by": row["decided_by"] if booked else None,
+        "last_comment": row["last_comment"],
+        "url": f"{base_url}/discrepancies/{row['discrepancy_id']}",
+    }
     return ExportRow(
-        discrepancy_id=row["discrepancy_id"],
-        run_id=row["last_run_id"],
-        as_of_ledger=row["last_seen_at"],
-        as_of_game=row["game_as_of"],
-        user_id=row["user_id"],
         currency=row["currency"],
-        ledger_balance=money(ledger),
-        game_balance=money(game),
-        difference=money(row["difference"]),
-        in_flight=money(game - ledger - row["difference"]),
-        explained=money(row["explained"]),
-        unexplained=money(row["unexplained"]),
+        difference=difference,
+        explained=explained,
+        unexplained=unexplained,
+        status=row["status"],
         cause=row["cause"],
         severity=row["severity"],
-        status=row["status"],
-        first_seen_at=row["first_seen_at"],
-        age_hours=age // timedelta(hours=1),
-        occurrences=row["occurrences"],
-        assignee=row["assignee"],
-        resolution=_resolution(row),
-        adjustment_id=row["adjustment_id"],
-        proposed_by=row["proposed_by"],
-        approved_by=row["decided_by"] if booked else None,
-        last_comment=row["last_comment"],
-        url=f"{base_url}/discrepancies/{row['discrepancy_id']}",
+        columns=columns,
         evidence=tuple(
             EvidenceRow(
                 discrepancy_id=row["discrepancy_id"],

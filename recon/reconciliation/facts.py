@@ -174,7 +174,9 @@ async def _of_bet(reconciler: Reconciler, user_id: str, bet: UnsettledBet) -> li
     """A bet whose outcome is not booked here; the game is asked what it knows."""
     stake = bet.amount.minor
     if bet.ticket_id is None:
-        told = f"bet {bet.bet_id} of {bet.amount} is {bet.state}: its outcome is not known"
+        told = f"bet {bet.bet_id} of {bet.amount} is {bet.state}: its outcome is not known" + (
+            "" if bet.calls_in_flight else ", and people must decide"
+        )
         return [
             Evidence("bet", str(bet.bet_id), sign * stake, bet.updated_at, told, cause)
             for sign, cause in ((1, Cause.UNRESOLVED_BET), (-1, Cause.UNRESOLVED_BET))

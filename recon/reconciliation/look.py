@@ -126,6 +126,5 @@ def _snapshot(row: asyncpg.Record) -> Snapshot:
         version=row["version"],
         unreported=int(row["unreported"]),
         accepted=tuple(sorted(int(amount) for amount in row["accepted"])),
-        calls_in_flight=row["calls_in_flight"],
         unsettled=row["unsettled"],
     )

@@ -6,8 +6,6 @@ These routes stand before those of `recon.reconciliation.handlers`, whose
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Annotated
 from uuid import UUID, uuid5
 
 import msgspec
@@ -38,6 +36,15 @@ from recon.reconciliation.propose import propose
 from recon.reconciliation.read import read_discrepancy, read_run
 from recon.reconciliation.recheck import recheck
 from recon.reconciliation.review import Step
+from recon.reconciliation.review_requests import (
+    AdjustmentRequest,
+    ApproveRequest,
+    AssignRequest,
+    CommentRequest,
+    IgnoreRequest,
+    RecheckRequest,
+    RejectRequest,
+)
 from recon.reconciliation.review_views import (
     AdjustmentView,
     EventView,
@@ -47,66 +54,12 @@ from recon.reconciliation.review_views import (
 from recon.reconciliation.send_export import send_export
 from recon.reconciliation.views import DiscrepancyView, RunView, discrepancy_view, run_view
 
-__all__ = [
-    "AdjustmentRequest",
-    "ApproveRequest",
-    "AssignRequest",
-    "CommentRequest",
-    "IgnoreRequest",
-    "RejectRequest",
-    "routes",
-]
+__all__ = ["routes"]
 
 routes = web.RouteTableDef()
 
 # Fixed for ever: an intent's id follows from its caller and key alone.
 _INTENTS = UUID("0e1d7c0a-5b0e-4f3c-9a52-3f6c8d1be7a4")
-
-Words = Annotated[str, msgspec.Meta(min_length=1, max_length=4000)]
-Name = Annotated[str, msgspec.Meta(min_length=1, max_length=128)]
-Instant = Annotated[datetime, msgspec.Meta(tz=True)]
-
-
-class AssignRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Who looks into it; null for nobody."""
-
-    assignee: Name | None
-
-
-class CommentRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What to say."""
-
-    text: Words
-
-
-class IgnoreRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Why it may be left alone, and until when; without: as long as the difference is the same."""
-
-    reason: Words
-    until: Instant | None = None
-
-
-class RecheckRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Nothing to say."""
-
-
-class AdjustmentRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What to add to the player's available balance in the ledger: a signed decimal string."""
-
-    amount: str
-    reason: Words
-
-
-class ApproveRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What the approver has to say."""
-
-    reason: Words | None = None
-
-
-class RejectRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Why not."""
-
-    reason: Words
 
 
 class EventPage(msgspec.Struct, frozen=True):

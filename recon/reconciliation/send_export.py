@@ -68,6 +68,7 @@ async def _stream(
     first = await anext(chunks, b"")
     response = web.StreamResponse(
         headers={
+            "Content-Type": kind.content_type,
             "Content-Disposition": (
                 f'attachment; filename="discrepancies-{now():%Y%m%dT%H%M%SZ}.{kind}"'
             ),
@@ -75,9 +76,6 @@ async def _stream(
             "X-Content-Type-Options": "nosniff",
         }
     )
-    response.content_type = kind.content_type
-    if kind is ExportFormat.CSV:
-        response.charset = "utf-8"
     await response.prepare(request)
     try:
         await response.write(first)

@@ -10,12 +10,12 @@ import msgspec
 
 from recon.money import format_minor
 from recon.reconciliation.model import (
-        Cause,
-        RunScope,
-        RunState,
-        Severity,
-        Status,
-    )
+    Cause,
+    RunScope,
+    RunState,
+    Severity,
+    Status,
+)
 
 if TYPE_CHECKING:
     from recon.reconciliation.model import (

@@ -132,6 +132,5 @@ class Cases:
             version=0 if wallet is None else wallet.version,
             unreported=0,
             accepted=(),
-            calls_in_flight=0,
             unsettled=0,
         )

@@ -25,7 +25,6 @@ def ledger(
         version=3,
         unreported=unreported,
         accepted=accepted,
-        calls_in_flight=0,
         unsettled=0,
     )
 

@@ -9,7 +9,6 @@ SELECT
     coalesce(w.version, 0) AS version,
     coalesce(p.unreported, 0) AS unreported,
     coalesce(p.accepted, '{}') AS accepted,
-    coalesce(b.calls_in_flight, 0) AS calls_in_flight,
     coalesce(b.unsettled, 0) AS unsettled
 FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS k (user_id, currency, place)
 LEFT JOIN wallets AS w ON k.user_id = w.user_id AND k.currency = w.currency
@@ -25,13 +24,11 @@ LEFT JOIN LATERAL (
         AND o.state IN ('registered', 'pending', 'accepted')
 ) AS p ON true
 LEFT JOIN LATERAL (
-    SELECT
-        count(*) FILTER (WHERE o.state <> 'placed') AS calls_in_flight,
-        count(*) AS unsettled
+    SELECT count(*) AS unsettled
     FROM bets AS o
     WHERE
         o.user_id = k.user_id
         AND o.currency = k.currency
-        AND o.state IN ('placing', 'placed', 'cashing_out')
+        AND o.settled_at IS NULL
 ) AS b ON true
 ORDER BY k.place

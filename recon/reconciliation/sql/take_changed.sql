@@ -22,7 +22,7 @@ FROM (
         user_id,
         currency
     FROM bets
-    WHERE state IN ('placing', 'placed', 'cashing_out')
+    WHERE settled_at IS NULL
     UNION
     SELECT
         user_id,

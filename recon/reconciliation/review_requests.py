@@ -1,0 +1,64 @@
+"""What callers may ask of a review, as their bodies say it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated
+
+import msgspec
+
+__all__ = [
+    "AdjustmentRequest",
+    "ApproveRequest",
+    "AssignRequest",
+    "CommentRequest",
+    "IgnoreRequest",
+    "RecheckRequest",
+    "RejectRequest",
+]
+
+Words = Annotated[str, msgspec.Meta(min_length=1, max_length=4000)]
+Name = Annotated[str, msgspec.Meta(min_length=1, max_length=128)]
+Instant = Annotated[datetime, msgspec.Meta(tz=True)]
+
+
+class AssignRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Who looks into it; null for nobody."""
+
+    assignee: Name | None
+
+
+class CommentRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What to say."""
+
+    text: Words
+
+
+class IgnoreRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Why it may be left alone, and until when; without: as long as the difference is the same."""
+
+    reason: Words
+    until: Instant | None = None
+
+
+class RecheckRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Nothing to say."""
+
+
+class AdjustmentRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What to add to the player's available balance in the ledger: a signed decimal string."""
+
+    amount: str
+    reason: Words
+
+
+class ApproveRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What the approver has to say."""
+
+    reason: Words | None = None
+
+
+class RejectRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Why not."""
+
+    reason: Words

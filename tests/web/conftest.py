@@ -16,6 +16,7 @@ from recon.db import POOL
 from recon.http.problems import problem_middleware
 from recon.http.request_ids import request_id_middleware
 from recon.web import Role, add_staff, install, page_middlewares
+from recon.web.auth.passwords import hash_password
 from tests.web.seeding import Seeded, seed_week
 
 if TYPE_CHECKING:
@@ -103,18 +104,23 @@ async def server_at(pool: Pool) -> AsyncIterator[TestServer]:
         yield server
 
 
+@pytest.fixture(scope="session")
+async def hashed() -> str:
+    """The hash of `PASSWORD`, made once: hashing takes its time, on purpose."""
+    return await hash_password(PASSWORD)
+
+
 @pytest.fixture
-async def site(server_at: TestServer, pool: Pool) -> AsyncIterator[Site]:
+async def site(server_at: TestServer, pool: Pool, hashed: str) -> AsyncIterator[Site]:
     """The pages, with one of each role on the staff."""
-    # No password but one: hashing takes its time, on purpose.
-    await add_staff(pool, name="maker", role=Role.ANALYST, password=PASSWORD, actor="cli")
-    for name, role in (("watcher", Role.VIEWER), ("checker", Role.APPROVER), ("root", Role.ADMIN)):
+    for name, role in (
+        ("watcher", Role.VIEWER),
+        ("maker", Role.ANALYST),
+        ("checker", Role.APPROVER),
+        ("root", Role.ADMIN),
+    ):
         await add_staff(pool, name=name, role=role, password=None, actor="cli")
-        await pool.execute(
-            "UPDATE staff SET password_hash = (SELECT password_hash FROM staff"
-            " WHERE name = 'maker') WHERE name = $1",
-            name,
-        )
+    await pool.execute("UPDATE staff SET password_hash = $1", hashed)
     async with TestClient(server_at, cookie_jar=CookieJar(unsafe=True)) as client:
         yield Site(client, pool, str(server_at.make_url("/")).rstrip("/"))
 

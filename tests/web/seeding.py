@@ -254,7 +254,6 @@ async def _see(
         version=1 if wallet is None else wallet["version"],
         unreported=reserved,
         accepted=(),
-        calls_in_flight=0,
         unsettled=0,
     )
     difference = Money.parse(case.difference, case.currency).minor

@@ -20,6 +20,7 @@ from recon.reconciliation import (
 
 if TYPE_CHECKING:
     from recon.db import Pool
+    from recon.game import GameClient
     from recon.reconciliation import Reconciler
 
 __all__ = ["build_worker"]
@@ -57,10 +58,7 @@ def build_worker(
         return worker
 
     async def settle() -> None:
-        while True:
-            done = await resolve_due(pool, reconciler.game, limit=_BETS_AT_ONCE)
-            if not done.reachable or not done.claimed or done.due < _BETS_AT_ONCE:
-                return
+        await _settle_bets(pool, reconciler.game)
 
     async def climb() -> None:
         await climb_all(reconciler)
@@ -82,3 +80,11 @@ def build_worker(
     worker.tick("resume_ranges", _EVERY_TEN_SECONDS, resume)
     worker.handle(SWEEP_JOB, sweep, concurrency=_RANGES_AT_ONCE)
     return worker
+
+
+async def _settle_bets(pool: Pool, game: GameClient) -> None:
+    """Look after every bet that is due, some at a time."""
+    while True:
+        done = await resolve_due(pool, game, limit=_BETS_AT_ONCE)
+        if not done.reachable or not done.claimed or done.due < _BETS_AT_ONCE:
+            return

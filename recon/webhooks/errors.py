@@ -9,6 +9,7 @@ __all__ = [
     "DeliveryNotFoundError",
     "EndpointNotFoundError",
     "IntakeUnavailableError",
+    "MisconfiguredError",
     "NotJsonError",
     "ReplayRefusedError",
     "SignatureMalformedError",
@@ -45,6 +46,12 @@ class NotJsonError(UnsupportedContent):
     """Compressed, or no JSON."""
 
     code = "not_json"
+
+
+class MisconfiguredError(Invalid):
+    """The settings have secrets that their provider could not have issued; names all of them."""
+
+    code = "invalid_configuration"
 
 
 class EndpointNotFoundError(NotFound):

@@ -3,23 +3,43 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from aiohttp import web
 
 from recon.errors import Invalid
-from recon.settings import ConfigurationError
-from recon.webhooks.errors import EndpointNotFoundError
+from recon.webhooks.errors import EndpointNotFoundError, MisconfiguredError
 from recon.webhooks.flood import FloodGate
 from recon.webhooks.model import Endpoint
 from recon.webhooks.psp import PROVIDERS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from recon.settings import Psp
+    from collections.abc import Mapping, Sequence
 
 __all__ = ["INTAKE", "Intake", "build_endpoints", "build_intake"]
+
+
+class _Secret(Protocol):
+    """A secret that does not show itself, such as pydantic's."""
+
+    def get_secret_value(self) -> str:
+        """What it is."""
+
+
+class Account(Protocol):
+    """One PSP account as the settings have it (``recon.settings.Psp``)."""
+
+    @property
+    def provider(self) -> str:
+        """A name in `recon.webhooks.psp.PROVIDERS`."""
+
+    @property
+    def secrets(self) -> Sequence[_Secret]:
+        """Newest first."""
+
+    @property
+    def merchant_account(self) -> str | None:
+        """Adyen's, to be pinned."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +64,11 @@ class Intake:
 INTAKE: web.AppKey[Intake] = web.AppKey("intake", Intake)
 
 
-def build_endpoints(psp: Mapping[str, Psp]) -> dict[str, Endpoint]:
+def build_endpoints(psp: Mapping[str, Account]) -> dict[str, Endpoint]:
     """The endpoints by name, from the settings.
 
     Raises:
-        ConfigurationError: secrets that their provider could not have issued; all are named, none
+        MisconfiguredError: secrets that their provider could not have issued; all are named, none
             is shown.
     """
     faults = []
@@ -67,10 +87,10 @@ def build_endpoints(psp: Mapping[str, Psp]) -> dict[str, Endpoint]:
             merchant_account=account.merchant_account,
         )
     if faults:
-        raise ConfigurationError("\n".join(faults))
+        raise MisconfiguredError("\n".join(faults))
     return endpoints
 
 
-def build_intake(psp: Mapping[str, Psp]) -> Intake:
+def build_intake(psp: Mapping[str, Account]) -> Intake:
     """What the application puts under `INTAKE`; errors as in `build_endpoints`."""
     return Intake(build_endpoints(psp))

@@ -10,10 +10,11 @@ import structlog
 
 from recon.clock import new_id
 from recon.db import with_retries
-from recon.webhooks.book import BookingRefusedError, book
+from recon.webhooks.book import book
 from recon.webhooks.errors import IntakeUnavailableError
 from recon.webhooks.model import Delivery, Endpoint, Outcome
 from recon.webhooks.psp import PROVIDERS
+from recon.webhooks.write_down import BookingRefusedError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

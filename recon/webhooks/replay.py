@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from recon.db import with_retries
-from recon.webhooks import queries
+from recon.webhooks import queries, writes
 from recon.webhooks.batch import lock_names
-from recon.webhooks.book import BookingRefusedError, prepare, take_locks, write_down
 from recon.webhooks.errors import DeliveryNotFoundError, ReplayRefusedError
+from recon.webhooks.look_up import prepare, take_locks
 from recon.webhooks.model import Endpoint, Event, State, StoredDelivery
 from recon.webhooks.rereading import event_of
+from recon.webhooks.write_down import BookingRefusedError, write_down
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -75,5 +76,5 @@ async def replay_delivery(
         except BookingRefusedError as error:
             raise ReplayRefusedError("the books refuse it; see its case") from error
         if stored.kind is None:
-            await queries.describe_delivery(connection, delivery_id, event)
+            await writes.describe_delivery(connection, delivery_id, event)
         return await read_delivery(connection, delivery_id)

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import base64
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from itertools import count
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -63,7 +62,6 @@ class Door:
 
     client: TestClient[web.Request, web.Application]
     pool: Pool
-    numbers: count[int] = field(default_factory=lambda: count(1))
 
     async def post(
         self, endpoint: str, body: bytes, headers: dict[str, str] | None = None

@@ -14,8 +14,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from recon.errors import Invalid, Unauthentic, UnsupportedContent
-from recon.settings import ConfigurationError, Psp
+from recon.settings import Psp
 from recon.webhooks import Endpoint, build_endpoints
+from recon.webhooks.errors import MisconfiguredError
 from recon.webhooks.psp import PROVIDERS, adyen, standard_webhooks, stripe
 from tests.webhooks.conftest import (
     ADYEN_KEY,
@@ -254,7 +255,7 @@ def test_a_secret_that_cannot_be_one_is_a_fault_of_the_settings_and_not_shown(
     provider: str, secret: str
 ) -> None:
     account = Psp.model_validate({"provider": provider, "secrets": [secret]})
-    with pytest.raises(ConfigurationError) as fault:
+    with pytest.raises(MisconfiguredError) as fault:
         build_endpoints({"one": account, "two": account})
 
     assert "psp.one.secrets[0]" in fault.value.message

@@ -23,13 +23,12 @@ import msgspec
 from recon.errors import Invalid
 from recon.webhooks.errors import SignatureMalformedError, SignatureWrongError
 from recon.webhooks.model import MAX_EVENT_ID, Endpoint, Event, Kind, Reading, Unusable
-from recon.webhooks.psp.documents import (
-    UnusableError,
+from recon.webhooks.psp.documents import UnusableError, read_document
+from recon.webhooks.psp.fields import (
     iso_time,
     mapping,
     minor_amount,
     optional_text,
-    read_document,
     text_of,
 )
 from recon.webhooks.psp.signatures import decode_base64, key_id

@@ -18,14 +18,13 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from recon.errors import Invalid
 from recon.webhooks.errors import SignatureMalformedError, SignatureWrongError
 from recon.webhooks.model import MAX_EVENT_ID, Endpoint, Event, Kind, Reading, Unusable
-from recon.webhooks.psp.documents import (
-    UnusableError,
+from recon.webhooks.psp.documents import UnusableError, read_document
+from recon.webhooks.psp.fields import (
     decimal_amount,
     iso_time,
     mapping,
     optional_text,
     optional_user,
-    read_document,
     text_of,
 )
 from recon.webhooks.psp.signatures import check_time, decode_base64, key_id

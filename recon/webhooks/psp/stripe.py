@@ -14,13 +14,12 @@ from typing import TYPE_CHECKING, Any, Final
 from recon.errors import Invalid
 from recon.webhooks.errors import SignatureMalformedError, SignatureWrongError
 from recon.webhooks.model import MAX_EVENT_ID, Endpoint, Event, Kind, Reading, Unusable
-from recon.webhooks.psp.documents import (
-    UnusableError,
+from recon.webhooks.psp.documents import UnusableError, read_document
+from recon.webhooks.psp.fields import (
     mapping,
     minor_amount,
     optional_text,
     optional_user,
-    read_document,
     text_of,
     unix_time,
 )

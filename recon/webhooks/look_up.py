@@ -1,0 +1,74 @@
+"""Lock and read everything that events speak of, before anything is decided.
+
+Advisory locks come first, in ascending order; registered payments and wallets are locked after
+them, in key order too.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING, Any
+
+from recon.payments import find_payments
+from recon.webhooks import queries
+from recon.webhooks.batch import Batch, Sleeper
+from recon.webhooks.model import Event
+from recon.webhooks.rereading import event_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from uuid import UUID
+
+    import asyncpg
+
+__all__ = ["prepare", "take_locks"]
+
+
+async def take_locks(
+    connection: asyncpg.Connection[Any], *names: Iterable[tuple[str, str]]
+) -> None:
+    """Wait until nobody else decides about any of these (endpoint, id)."""
+    keys = [
+        int.from_bytes(
+            hashlib.sha256(f"{endpoint}\n{name}".encode()).digest()[:8], "big", signed=True
+        )
+        for group in names
+        for endpoint, name in group
+    ]
+    await queries.take_locks(connection, keys)
+
+
+async def prepare(
+    connection: asyncpg.Connection[Any], events: Sequence[Event], *, refused: Mapping[UUID, str]
+) -> Batch:
+    """Read what events speak of; their locks are held already."""
+    about = [event for event in events if event.payment_id is not None]
+    if not about:
+        return Batch([], [], {}, refused)
+    payments = await find_payments(
+        connection,
+        endpoints=[event.endpoint for event in about],
+        references=[event.reference for event in about],
+        payment_ids=[event.payment_id for event in about],
+    )
+    named = [(event.endpoint, event.payment_id, event.effect_id) for event in about]
+    named += [
+        (event.endpoint, event.also_known_as, None)
+        for event in about
+        if event.also_known_as is not None
+    ]
+    movements = await queries.find_movements(connection, named)
+    payment_names = {(endpoint, name) for endpoint, name, _ in named if name is not None}
+    payment_names |= {(movement.endpoint, movement.payment_id) for movement in movements}
+    payment_names |= {
+        (movement.endpoint, movement.also_known_as)
+        for movement in movements
+        if movement.also_known_as is not None
+    }
+    sleepers = await queries.find_sleepers(connection, sorted(payment_names))
+    asleep = {
+        stored.delivery_id: Sleeper(stored.delivery_id, event, stored.state)
+        for stored in sleepers
+        if isinstance(event := event_of(stored), Event)
+    }
+    return Batch(payments, movements, asleep, refused)

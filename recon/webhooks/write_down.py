@@ -1,0 +1,134 @@
+"""Write down what a batch has decided, and what came again."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import structlog
+
+from recon.clock import new_id
+from recon.ledger import Outcome as Posting
+from recon.ledger import post
+from recon.payments import record_reports
+from recon.webhooks import writes
+from recon.webhooks.model import Case, CaseKind, Delivery, Event, State, Unusable
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from uuid import UUID
+
+    import asyncpg
+
+    from recon.webhooks.batch import Batch
+
+__all__ = ["BookingRefusedError", "keep_repeats", "write_down"]
+
+log = structlog.get_logger(__name__)
+
+_DONE = frozenset({Posting.POSTED, Posting.REPEATED})
+_UNSETTLED = frozenset({State.WAITING, State.SUSPENDED, State.QUARANTINED})
+
+
+class BookingRefusedError(Exception):
+    """Members that cannot be booked, with the reason of each: the transaction must be undone.
+
+    Decided under locks, this cannot happen; if it does, they are to be quarantined by themselves.
+    """
+
+    def __init__(self, reasons: dict[UUID, str]) -> None:
+        super().__init__(f"{len(reasons)} deliveries cannot be booked")
+        self.reasons = reasons
+
+
+async def write_down(
+    connection: asyncpg.Connection[Any], batch: Batch, *, new: Sequence[Delivery]
+) -> None:
+    """Post what a batch has decided and write what became of everything that it touched.
+
+    Raises:
+        BookingRefusedError: the ledger or the movements say no to a member.
+    """
+    posted = await post(connection, [entry for _, entry in batch.entries])
+    refused = {
+        delivery_id: f"the ledger says {outcome.outcome}"
+        for (delivery_id, _), outcome in zip(batch.entries, posted, strict=True)
+        if outcome.outcome not in _DONE
+    }
+    if refused:
+        raise BookingRefusedError(refused)
+    if batch.moved:
+        written = await writes.insert_movements(connection, batch.moved)
+        taken = {
+            movement.delivery_id: "its movement is taken"
+            for movement in batch.moved
+            if (movement.endpoint, movement.object_id, movement.effect) not in written
+        }
+        if taken:
+            raise BookingRefusedError(taken)
+    await record_reports(connection, list(batch.reports.values()))
+    by_id = {delivery.delivery_id: delivery for delivery in new}
+    changed = [(key, made) for key, made in batch.decisions.items() if key not in by_id]
+    if changed:
+        await writes.update_deliveries(connection, changed)
+        settled = [key for key, made in changed if made.state not in _UNSETTLED]
+        await writes.close_cases(connection, settled)
+    cases = [
+        _case(delivery.delivery_id, delivery.endpoint, delivery.event, batch)
+        for delivery in new
+        if batch.decisions[delivery.delivery_id].case is not None
+    ]
+    cases += [
+        _case(key, batch.events[key].endpoint, batch.events[key], batch)
+        for key, made in changed
+        if made.case is not None
+    ]
+    if cases:
+        await writes.insert_cases(connection, cases)
+
+
+def _case(delivery_id: UUID, endpoint: str, event: Event | Unusable, batch: Batch) -> Case:
+    decision = batch.decisions[delivery_id]
+    usable = event if isinstance(event, Event) else None
+    return Case(
+        case_id=new_id(),
+        kind=decision.case or CaseKind.QUARANTINED,
+        endpoint=endpoint,
+        delivery_id=delivery_id,
+        reference=usable.reference if usable is not None else None,
+        user_id=decision.user_id,
+        amount=usable.amount if usable is not None else None,
+        reason=decision.reason or decision.state,
+    )
+
+
+async def keep_repeats(
+    connection: asyncpg.Connection[Any], repeats: Sequence[tuple[Delivery, UUID, bool]]
+) -> None:
+    """Remember what came again: (delivery, the first one, same content); the rest is an alarm."""
+    await writes.insert_repeats(connection, [(delivery, same) for delivery, _, same in repeats])
+    cases = []
+    for delivery, first, same in repeats:
+        if same:
+            continue
+        log.warning(
+            "event_id_reused",
+            endpoint=delivery.endpoint,
+            event_id=delivery.event.event_id,
+            delivery_id=str(first),
+            verified_by=delivery.verified_by,
+        )
+        event = delivery.event if isinstance(delivery.event, Event) else None
+        cases.append(
+            Case(
+                case_id=new_id(),
+                kind=CaseKind.EVENT_ID_REUSED,
+                endpoint=delivery.endpoint,
+                delivery_id=first,
+                reference=event.reference if event is not None else None,
+                user_id=event.user_id if event is not None else None,
+                amount=event.amount if event is not None else None,
+                reason="the event id came again with other bytes, which were not booked",
+            )
+        )
+    if cases:
+        await writes.insert_cases(connection, cases)

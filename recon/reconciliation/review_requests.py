@@ -46,7 +46,11 @@ class RecheckRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class AdjustmentRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What to add to the player's available balance in the ledger: a signed decimal string."""
+    """What to add to the player's available balance in the ledger: a signed decimal string.
+
+    It corrects the ledger only, e.g. by a deposit that really happened; the game's own balance
+    cannot be changed from here.
+    """
 
     amount: str
     reason: Words

@@ -78,6 +78,7 @@ class Psp(BaseModel):
     provider: Literal["stripe", "adyen", "standard-webhooks"]
     secrets: tuple[SecretStr, ...] = Field(min_length=1)
     merchant_account: str | None = None
+    capture: Literal["auto", "manual"] = "auto"
     api_url: str | None = None
     api_key: SecretStr | None = None
 

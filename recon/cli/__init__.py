@@ -93,7 +93,7 @@ def main() -> None:
         code = _EXIT_USAGE
     except ReconError as error:
         progress_console.print(f"{error.code}: {error.message}", style="red", markup=False)
-        code = _EXIT_FAILED
+        code = _EXIT_USAGE if error.code == ConfigurationError.code else _EXIT_FAILED
     except (KeyboardInterrupt, click.Abort):
         code = _EXIT_INTERRUPTED
     sys.exit(code if isinstance(code, int) else 0)

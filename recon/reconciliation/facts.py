@@ -26,8 +26,13 @@ __all__ = ["Facts", "gather"]
 
 _MAX_POSTINGS = 1000
 
-_IN = {"deposit.succeeded", "deposit.refund_failed", "deposit.chargeback_reversed"}
-_OUT = {"deposit.refunded", "deposit.charged_back", "withdrawal.paid"}
+_IN = {
+    "deposit.succeeded",
+    "deposit.refund_failed",
+    "deposit.chargeback_reversed",
+    "withdrawal.returned",
+}
+_OUT = {"deposit.refunded", "deposit.charged_back", "deposit.failed", "withdrawal.paid"}
 
 
 @dataclass(frozen=True, slots=True)

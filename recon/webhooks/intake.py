@@ -41,6 +41,10 @@ class Account(Protocol):
     def merchant_account(self) -> str | None:
         """Adyen's, to be pinned."""
 
+    @property
+    def capture(self) -> str:
+        """``auto`` or ``manual``: whether an authorisation or its capture moves money (Adyen)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Intake:
@@ -85,6 +89,7 @@ def build_endpoints(psp: Mapping[str, Account]) -> dict[str, Endpoint]:
             provider=account.provider,
             secrets=secrets,
             merchant_account=account.merchant_account,
+            manual_capture=account.capture == "manual",
         )
     if faults:
         raise MisconfiguredError("\n".join(faults))

@@ -107,12 +107,14 @@ class Endpoint:
         provider: ``stripe``, ``adyen`` or ``standard-webhooks``.
         secrets: newest first; every one is tried.
         merchant_account: the only one whose items are booked (Adyen); ``None`` for any.
+        manual_capture: money comes with ``CAPTURE``; ``AUTHORISATION`` only announces it (Adyen).
     """
 
     name: str
     provider: str
     secrets: tuple[str, ...] = field(repr=False)
     merchant_account: str | None = None
+    manual_capture: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

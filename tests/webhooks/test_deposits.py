@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.webhooks.conftest import (
     ADYEN_OLD,
+    ENDPOINTS,
     dispute,
     item,
     payment_intent,
@@ -426,6 +428,19 @@ async def test_a_capture_is_the_payment_that_its_authorisation_was(door: Door) -
 
 async def test_a_capture_alone_books_too(door: Door) -> None:
     await door.register("order-1", endpoint="adyen")
+    await door.adyen(item("CAPTURE", "PSP2", original="PSP1"))
+
+    assert await door.available() == "20.00"
+
+
+async def test_with_manual_capture_the_authorisation_only_announces_the_money(
+    door: Door, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(ENDPOINTS, "adyen", replace(ENDPOINTS["adyen"], manual_capture=True))
+    await door.register("order-1", endpoint="adyen")
+
+    await door.adyen(item(psp_reference="PSP1"))
+    assert (await door.last()).state == "ignored"
     await door.adyen(item("CAPTURE", "PSP2", original="PSP1"))
 
     assert await door.available() == "20.00"

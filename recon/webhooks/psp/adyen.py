@@ -274,6 +274,8 @@ def _event(endpoint: Endpoint, event_id: str, event_type: str, item: dict[str, A
     amount = mapping(item.get("amount"), "amount") if kind is not None else {}
     if event_type == "AUTHORISATION" and amount.get("value") == 0:
         kind = None  # a card was verified, and nothing is paid
+    elif event_type == "AUTHORISATION" and success and endpoint.manual_capture:
+        kind = Kind.DEPOSIT_PENDING  # the money comes with its CAPTURE
     return Event(
         endpoint=endpoint.name,
         provider="adyen",

@@ -34,7 +34,7 @@ class HistoryEvent:
     actor: str
     action: str
     difference: int | None
-    detail: dict[str, str]
+    detail: dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,14 +5,16 @@ from __future__ import annotations
 import shutil
 from dataclasses import dataclass, field
 from datetime import timedelta
+from itertools import count
 from typing import TYPE_CHECKING, Literal
 
+import asyncpg
 import pytest
 from aiohttp import CookieJar, web
 from aiohttp.test_utils import TestClient, TestServer
 from playwright.async_api import async_playwright
 
-from recon.db import POOL
+from recon.db import POOL, open_pool
 from recon.http.problems import problem_middleware
 from recon.http.request_ids import request_id_middleware
 from recon.web import Role, add_staff, install, page_middlewares
@@ -25,8 +27,12 @@ if TYPE_CHECKING:
     from playwright.async_api import Browser, BrowserContext, Page
 
     from recon.db import Pool
+    from recon.db.embedded import EmbeddedPostgres
 
 PASSWORD = "correct horse battery"
+
+_WEEK = "template_week"
+_numbers = count(1)
 
 _CHROMIUM_FLAGS = [
     "--headless",
@@ -125,10 +131,45 @@ async def site(server_at: TestServer, pool: Pool, hashed: str) -> AsyncIterator[
         yield Site(client, pool, str(server_at.make_url("/")).rstrip("/"))
 
 
+@pytest.fixture(scope="session")
+async def week_before(server: EmbeddedPostgres, template: str) -> Seeded:
+    """The week, written once into a database to clone."""
+    await _execute(server, f"CREATE DATABASE {_WEEK} TEMPLATE {template}")
+    async with open_pool(server.dsn_for(_WEEK), max_size=2) as pool:
+        return await seed_week(pool)
+
+
 @pytest.fixture
-async def week(pool: Pool) -> Seeded:
-    """A week of runs and discrepancies."""
-    return await seed_week(pool)
+async def database_url(
+    request: pytest.FixtureRequest, server: EmbeddedPostgres, template: str
+) -> AsyncIterator[str]:
+    """A database of the test's own: with the week in it where the test asks for the week."""
+    source = template
+    if "week" in request.fixturenames:
+        request.getfixturevalue("week_before")
+        source = _WEEK
+    name = f"web_{next(_numbers)}"
+    await _execute(server, f"CREATE DATABASE {name} TEMPLATE {source} STRATEGY file_copy")
+    yield server.dsn_for(name)
+    await _execute(server, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+async def week(pool: Pool, week_before: Seeded) -> Seeded:
+    """A week of runs and discrepancies, of which the last run is two minutes old."""
+    await pool.execute(
+        "UPDATE runs SET finished_at = clock_timestamp() - interval '2 minutes' WHERE run_id = $1",
+        week_before.runs[-1],
+    )
+    return week_before
+
+
+async def _execute(server: EmbeddedPostgres, statement: str) -> None:
+    connection = await asyncpg.connect(server.dsn_for("postgres"))
+    try:
+        await connection.execute(statement)
+    finally:
+        await connection.close()
 
 
 @pytest.fixture(scope="session")
@@ -185,6 +226,7 @@ class Windows:
 
     browser: Browser
     origin: str
+    pool: Pool
     contexts: list[BrowserContext] = field(default_factory=list)
 
     async def open(
@@ -210,7 +252,7 @@ class Windows:
 @pytest.fixture
 async def windows(chromium: Browser, site: Site) -> AsyncIterator[Windows]:
     """Browser windows, closed after the test."""
-    opened = Windows(chromium, site.origin)
+    opened = Windows(chromium, site.origin, site.pool)
     yield opened
     for context in opened.contexts:
         await context.close()

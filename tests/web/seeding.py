@@ -245,16 +245,11 @@ async def _see(
     reserved = 0
     if wallet is not None:
         available, reserved = int(wallet["available"]), int(wallet["reserved"])
-    snapshot = Snapshot(
-        user_id=case.user_id,
-        currency=case.currency,
+    snapshot = _snapshot(
+        case,
         available=available,
-        held=0,
         reserved=reserved,
         version=1 if wallet is None else wallet["version"],
-        unreported=reserved,
-        accepted=(),
-        unsettled=0,
     )
     difference = Money.parse(case.difference, case.currency).minor
     look = compare(snapshot, GameSays(available + reserved + difference, 0, now), tolerance=0)
@@ -285,10 +280,25 @@ async def _see(
 
 
 async def _agree(connection: asyncpg.Connection[Any], case: _Case) -> None:
-    snapshot = Snapshot(case.user_id, case.currency, 10_000, 0, 0, 1, 0, (), 0, 0)
+    snapshot = _snapshot(case, available=10_000, reserved=0, version=1)
     agreed = compare(snapshot, GameSays(10_000, 0, None), tolerance=0)
     look = Look(case.user_id, case.currency, LookState.AGREES, agreed)
     await record_agreements(connection, [look], actor="run:later")
+
+
+def _snapshot(case: _Case, *, available: int, reserved: int, version: int) -> Snapshot:
+    """The ledger's side; what is reserved is for withdrawals that no PSP has spoken of."""
+    return Snapshot(
+        user_id=case.user_id,
+        currency=case.currency,
+        available=available,
+        held=0,
+        reserved=reserved,
+        version=version,
+        unreported=reserved,
+        accepted=(),
+        unsettled=0,
+    )
 
 
 async def _put_times_right(connection: asyncpg.Connection[Any], seeded: Seeded) -> None:

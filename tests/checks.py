@@ -38,24 +38,13 @@ class Result:
 
 
 CHECKS = (
+    Check("sqlfluff", ("sqlfluff", "lint", "--disable-progress-bar", "recon", "alembic/versions")),
+    Check("mypy", ("mypy", "--no-error-summary")),
     Check("ruff", ("ruff", "check", "--quiet", ".")),
     Check("ruff format", ("ruff", "format", "--check", "--quiet", ".")),
-    Check("mypy", ("mypy", "--no-error-summary")),
     Check("import-linter", ("lint-imports", "--no-logo")),
     Check("deptry", ("deptry", ".")),
     Check("vulture", ("vulture",)),
-    Check(
-        "sqlfluff",
-        (
-            "sqlfluff",
-            "lint",
-            "--disable-progress-bar",
-            "--processes",
-            "0",
-            "recon",
-            "alembic/versions",
-        ),
-    ),
     Check("squawk", ("squawk", "alembic/versions/*.up.sql")),
 )
 

@@ -135,11 +135,6 @@ class Posting:
         """What it did to ``available``, signed."""
         return self._change(Account.AVAILABLE)
 
-    @property
-    def held_change(self) -> int:
-        """What it did to ``held``, signed."""
-        return self._change(Account.HELD)
-
     def _change(self, account: Account) -> int:
         if self.credit == account:
             return self.amount

@@ -43,7 +43,6 @@ class Stage:
     Args:
         run: names this run; in references, so that no two runs share a payment.
         service_url: the service's address.
-        sandbox_url: the sandbox's.
         pool: the service's database.
         service: a session with a key of every scope.
         sandbox: a session for the sandbox's control surface.
@@ -51,7 +50,6 @@ class Stage:
 
     run: str
     service_url: str
-    sandbox_url: str
     pool: Pool
     service: aiohttp.ClientSession
     sandbox: aiohttp.ClientSession
@@ -92,7 +90,7 @@ async def raise_stage(
             aiohttp.ClientSession(service["url"], headers={"Authorization": f"Bearer {key.key}"})
         )
         control = await stack.enter_async_context(aiohttp.ClientSession(sandbox["url"]))
-        stage = Stage(run, service["url"], sandbox["url"], pool, calls, control)
+        stage = Stage(run, service["url"], pool, calls, control)
         await _connect_psps(stage)
         yield stage
 

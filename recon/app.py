@@ -33,6 +33,7 @@ from recon.payments.handlers import routes as payment_routes
 from recon.reconciliation import Reconciler
 from recon.reconciliation.handlers import routes as reconciliation_routes
 from recon.reconciliation.review_handlers import routes as review_routes
+from recon.reconciliation.send_export import PUBLIC_URL
 from recon.schedule import build_worker
 from recon.webhooks import INTAKE, build_intake
 from recon.webhooks.handlers import routes as webhook_routes
@@ -72,6 +73,8 @@ def build_app(settings: Settings, database_url: str, *, jobs: bool) -> web.Appli
     app[ENDPOINTS] = frozenset(settings.psp)
     app[INTAKE] = build_intake(settings.psp)
     app[LIMITER] = RateLimiter(_API_QUOTA, _API_WINDOW_S)
+    if settings.public_url is not None:
+        app[PUBLIC_URL] = settings.public_url.rstrip("/")
     app[READINESS] = Readiness(schema_head())
     watch = app[GAME_WATCH] = GameWatch()
 

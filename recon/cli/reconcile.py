@@ -62,7 +62,7 @@ def reconcile(
         ctx.exit(_EXIT_INCOMPLETE)
     if run.state is RunState.FAILED:
         ctx.exit(_EXIT_FAILED)
-    if still_open or run.wallets.discrepant:
+    if still_open or (dry_run and run.wallets.discrepant):
         ctx.exit(_EXIT_OPEN)
 
 

@@ -46,7 +46,7 @@ def openapi_document(app: web.Application) -> dict[str, Any]:
         kind
         for _, _, operation, _ in found
         for kind in (*operation.answers.values(), *_COMMON.values(), operation.body)
-        if kind is not None
+        if kind not in {None, bytes}
     }
     ordered = sorted(types, key=lambda kind: str(kind.__name__))
     _, components = msgspec.json.schema_components(ordered, ref_template=_REF)
@@ -108,6 +108,9 @@ def _operation(path: str, method: str, operation: Operation, handler: object) ->
 
 
 def _answer(status: int, kind: type) -> dict[str, Any]:
+    if kind is bytes:
+        file = {"schema": {"type": "string", "format": "binary"}}
+        return {"description": "a file", "content": {"*/*": file}}
     media = "application/problem+json" if kind is Problem else "application/json"
     description = (inspect.getdoc(kind) or "").splitlines()
     return {

@@ -253,7 +253,10 @@ def payout(user_id: str, amount: Money, *, bet_id: UUID, event_at: datetime) -> 
 
 
 def adjustment(user_id: str, change: Money, *, adjustment_id: UUID, event_at: datetime) -> Entry:
-    """A correction that two people agreed on; ``change`` is signed, never zero."""
+    """A correction that two people agreed on; ``change`` is signed, never zero.
+
+    Two people's judgement is no PSP's fact: it may not overdraw.
+    """
     debit, credit = Account.ADJUSTMENT, Account.AVAILABLE
     if change.minor < 0:
         debit, credit = credit, debit
@@ -267,4 +270,5 @@ def adjustment(user_id: str, change: Money, *, adjustment_id: UUID, event_at: da
         source="adjustments",
         key=str(adjustment_id),
         event_at=event_at,
+        guarded=change.minor < 0,
     )

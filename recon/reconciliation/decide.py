@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import asyncpg
 
 from recon.clock import now
 from recon.db import load, with_retries
-from recon.ledger import Account, post_one, rules
+from recon.ledger import post_one, rules
 from recon.money import Money
 from recon.reconciliation.adjustments import AdjustmentState, read_adjustment
 from recon.reconciliation.errors import (
@@ -150,7 +149,6 @@ async def _post(connection: asyncpg.Connection[Any], adjustment: Adjustment) -> 
         adjustment_id=adjustment.adjustment_id,
         event_at=now(),
     )
-    # Two people's judgement is no PSP's fact: it may not overdraw.
-    posted = await post_one(connection, replace(entry, guarded=entry.debit is Account.AVAILABLE))
+    posted = await post_one(connection, entry)
     if posted.version != adjustment.ledger_version + 1:
         raise _MovedError

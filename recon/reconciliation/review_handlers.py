@@ -82,8 +82,7 @@ _REFUSALS = {400: Problem, 404: Problem, 409: Problem, 422: Problem}
 @routes.get("/api/v1/discrepancies/export")
 @operation(
     scope=Scope.READ_DISCREPANCY,
-    # 200 is a file in one of three formats, for which an operation has no words.
-    answers={400: Problem, 422: Problem},
+    answers={200: bytes, 400: Problem, 422: Problem},
     query={
         "format": f"one of {', '.join(ExportFormat)}; the default is csv",
         "status": "one or more, separated by commas",

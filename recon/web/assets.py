@@ -21,6 +21,7 @@ __all__ = ["ASSETS", "Assets", "serve_asset"]
 
 _TYPES: Final = frozenset({".css", ".js", ".svg"})
 _IMPORT: Final = re.compile(r'^@import "([\w./-]+)" layer\(([\w-]+)\);$', re.MULTILINE)
+_PICTURE: Final = re.compile(r'url\("([\w-]+\.svg)"\)')
 # A year, and no question asked: other content has another address.
 _FOR_EVER: Final = "public, max-age=31536000, immutable"
 
@@ -93,14 +94,23 @@ def _read(root: Traversable, folder: Traversable, prefix: str) -> list[tuple[str
 
 def _asset(root: Traversable, name: str, body: bytes) -> _Asset:
     if name.endswith(".css"):
-        body = _IMPORT.sub(lambda m: _layer(root, m.group(1), m.group(2)), body.decode()).encode()
+        text = _PICTURE.sub(lambda m: f'url("{_url(root, m.group(1))}")', body.decode())
+        body = _IMPORT.sub(lambda m: _layer(root, m.group(1), m.group(2)), text).encode()
     content_type, _ = mimetypes.guess_type(name)
     return _Asset(
         body=body,
         compressed=gzip.compress(body, 9, mtime=0),
         content_type=content_type or "application/octet-stream",
-        digest=hashlib.sha256(body).hexdigest()[:16],
+        digest=_digest(body),
     )
+
+
+def _digest(body: bytes) -> str:
+    return hashlib.sha256(body).hexdigest()[:16]
+
+
+def _url(root: Traversable, name: str) -> str:
+    return f"/static/{_digest(root.joinpath(name).read_bytes())}/{name}"
 
 
 def _layer(root: Traversable, name: str, layer: str) -> str:

@@ -129,7 +129,6 @@ class ListedDiscrepancy:
     assignee: str | None
     first_seen_at: datetime
     last_seen_at: datetime
-    occurrences: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +199,7 @@ async def list_page(
             Total(
                 row["currency"],
                 row["rows"],
-                *(int(row[part]) for part in ("plus", "minus", "net", "unexplained")),
+                *(int(row[part]) for part in ("above", "below", "net", "unexplained")),
             )
             for row in totals
         ],
@@ -239,7 +238,6 @@ def _row(row: asyncpg.Record) -> ListedDiscrepancy:
         assignee=row["assignee"],
         first_seen_at=row["first_seen_at"],
         last_seen_at=row["last_seen_at"],
-        occurrences=row["occurrences"],
     )
 
 

@@ -109,6 +109,7 @@ def render(
         path=request.path,
         session=session_or_none(request),
         environment=pages.environment,
+        grace=pages.grace,
         request_id=request_id_of(request),
         now=now(),
         clock=formatting.clock,

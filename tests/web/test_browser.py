@@ -22,7 +22,6 @@ def paths(week: Seeded) -> list[str]:
     """Every kind of page, empty ones included."""
     return [
         "/",
-        "/?currency=USD",
         "/discrepancies",
         "/discrepancies?status=all&limit=5",
         "/discrepancies?q=zzz",

@@ -172,7 +172,8 @@ async def test_amounts_are_ordered_by_their_worth_in_whole_units(site: Site, wee
 async def test_an_empty_list_says_which_kind_of_empty_it_is(site: Site) -> None:
     await site.sign_in("watcher")
 
-    assert "Nothing to review" in (await site.get("/discrepancies"))[1]
+    said = words((await site.get("/discrepancies"))[1])
+    assert "Nothing to review No difference has stood for the grace period of 2 min" in said
     assert "Nothing matches this filter" in (await site.get("/discrepancies?currency=CHF"))[1]
 
 

@@ -1,8 +1,8 @@
 -- $1 statuses, $2 causes, $3 currency, $4 user, $5 run that saw them, $6 run that opened them,
 -- $7 assignee, $8 first seen from, $9 first seen before, $10 start of an id, or a fact's whole id
 -- (each null: any), $11 sort, $12 key and $13 id of the last row (null: from the start), $14 how
--- many. Largest first; a sort that is none of these is by id, which is by age. Amounts are compared in
--- whole units, so that a list of several currencies has an order.
+-- many. Largest first; a sort that is none of these is by id, which is by age. Amounts are
+-- compared in whole units, so that a list of several currencies has an order.
 SELECT
     d.discrepancy_id,
     d.user_id,
@@ -17,31 +17,36 @@ SELECT
     d.assignee,
     d.first_seen_at,
     d.last_seen_at,
-    d.occurrences,
     k.key
 FROM discrepancies AS d
 INNER JOIN currencies AS c ON d.currency = c.code
-CROSS JOIN LATERAL (
-    SELECT
-        CASE $11
-            WHEN 'difference' THEN d.difference * power(10::numeric, -c.exponent)
-            WHEN 'size' THEN abs(d.difference) * power(10::numeric, -c.exponent)
-            WHEN 'unexplained' THEN abs(d.unexplained) * power(10::numeric, -c.exponent)
-            WHEN
-                'severity'
-                THEN array_position(ARRAY['low', 'medium', 'high', 'critical'], d.severity)::numeric
-            WHEN 'seen' THEN extract(EPOCH FROM d.last_seen_at)
-            ELSE 0::numeric
-        END AS key
-) AS k
+CROSS JOIN
+    LATERAL (
+        SELECT
+            CASE $11
+                WHEN 'difference' THEN d.difference * power(10::numeric, -c.exponent)
+                WHEN 'size' THEN abs(d.difference) * power(10::numeric, -c.exponent)
+                WHEN 'unexplained' THEN abs(d.unexplained) * power(10::numeric, -c.exponent)
+                WHEN
+                    'severity'
+                    THEN
+                        array_position(
+                            ARRAY['low', 'medium', 'high', 'critical'], d.severity
+                        )::numeric
+                WHEN 'seen' THEN extract(EPOCH FROM d.last_seen_at)
+                ELSE 0::numeric
+            END AS key
+    ) AS k
 WHERE
-    ($1::text [] IS NULL OR d.status = any($1))
-    AND ($2::text [] IS NULL OR d.cause = any($2))
+    ($1::text[] IS NULL OR d.status = any($1))
+    AND ($2::text[] IS NULL OR d.cause = any($2))
     AND ($3::text IS NULL OR d.currency = $3)
     AND ($4::text IS NULL OR d.user_id = $4)
     AND (
         $5::uuid IS NULL
-        OR d.discrepancy_id IN (SELECT r.discrepancy_id FROM run_discrepancies AS r WHERE r.run_id = $5)
+        OR d.discrepancy_id IN (
+            SELECT r.discrepancy_id FROM run_discrepancies AS r WHERE r.run_id = $5
+        )
     )
     AND ($6::uuid IS NULL OR d.first_run_id = $6)
     AND ($7::text IS NULL OR d.assignee = $7)

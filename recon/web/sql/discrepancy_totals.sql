@@ -4,19 +4,21 @@
 SELECT
     d.currency,
     count(*) AS rows,
-    coalesce(sum(d.difference) FILTER (WHERE d.difference > 0), 0) AS plus,
-    coalesce(sum(d.difference) FILTER (WHERE d.difference < 0), 0) AS minus,
+    coalesce(sum(d.difference) FILTER (WHERE d.difference > 0), 0) AS above,
+    coalesce(sum(d.difference) FILTER (WHERE d.difference < 0), 0) AS below,
     sum(d.difference) AS net,
     sum(abs(d.unexplained)) AS unexplained
 FROM discrepancies AS d
 WHERE
-    ($1::text [] IS NULL OR d.status = any($1))
-    AND ($2::text [] IS NULL OR d.cause = any($2))
+    ($1::text[] IS NULL OR d.status = any($1))
+    AND ($2::text[] IS NULL OR d.cause = any($2))
     AND ($3::text IS NULL OR d.currency = $3)
     AND ($4::text IS NULL OR d.user_id = $4)
     AND (
         $5::uuid IS NULL
-        OR d.discrepancy_id IN (SELECT r.discrepancy_id FROM run_discrepancies AS r WHERE r.run_id = $5)
+        OR d.discrepancy_id IN (
+            SELECT r.discrepancy_id FROM run_discrepancies AS r WHERE r.run_id = $5
+        )
     )
     AND ($6::uuid IS NULL OR d.first_run_id = $6)
     AND ($7::text IS NULL OR d.assignee = $7)

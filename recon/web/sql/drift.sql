@@ -26,10 +26,11 @@ FROM (
     ORDER BY run_id DESC
     LIMIT $2
 ) AS r
-LEFT JOIN run_discrepancies AS s
+LEFT JOIN (
+    run_discrepancies AS s
     INNER JOIN discrepancies AS d
         ON s.user_id = d.user_id AND s.discrepancy_id = d.discrepancy_id AND d.currency = $1
-    ON r.run_id = s.run_id
+) ON r.run_id = s.run_id
 LEFT JOIN discrepancy_events AS e
     ON
         d.user_id = e.user_id

@@ -1,6 +1,6 @@
--- $1 user, $2 currency, $3 until, $4 how many of a kind at most. What postings, deliveries, payments
--- and bets say of a wallet up to that time, the newest of each kind; oldest first. `amount` is what it means for the
--- player's available money, null where it means nothing for it.
+-- $1 user, $2 currency, $3 until, $4 how many of a kind at most. What postings, deliveries,
+-- payments and bets say of a wallet up to that time, the newest of each kind; oldest first.
+-- `amount` is what it means for the player's available money, null where it means nothing for it.
 SELECT
     t.at,
     t.kind,

@@ -13,7 +13,7 @@ from recon.http import Cursor
 from recon.reconciliation import Cause, Status, count_open
 from recon.web.auth.guard import page
 from recon.web.discrepancy_detail import read_detail
-from recon.web.discrepancy_list import AGES, DiscrepancyQuery, list_page
+from recon.web.discrepancy_list import DiscrepancyQuery, list_page
 from recon.web.rendering import render
 
 __all__ = ["routes"]
@@ -43,7 +43,6 @@ async def discrepancies(request: web.Request) -> web.Response:
         currencies=[row["currency"] for row in currencies],
         causes=list(Cause),
         statuses=list(Status),
-        ages=list(AGES),
         open_rows=open_rows,
     )
 

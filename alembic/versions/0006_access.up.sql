@@ -48,8 +48,8 @@ CREATE TABLE sessions (
 
 CREATE INDEX sessions_name_idx ON sessions (name);
 
--- Tries to sign in that have not succeeded, to slow down guessing. A name that somebody types may be
--- a password in the wrong field, so only its hash is kept.
+-- Tries to sign in that have not succeeded, to slow down guessing. A name that somebody types may
+-- be a password in the wrong field, so only its hash is kept.
 CREATE TABLE sign_in_attempts (
     attempt_id uuid PRIMARY KEY,
     at timestamptz NOT NULL DEFAULT clock_timestamp(),

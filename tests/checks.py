@@ -40,8 +40,10 @@ class Result:
 CHECKS = (
     Check("sqlfluff", ("sqlfluff", "lint", "--disable-progress-bar", "recon", "alembic/versions")),
     Check("mypy", ("mypy", "--no-error-summary")),
-    Check("ruff", ("ruff", "check", "--quiet", ".")),
-    Check("ruff format", ("ruff", "format", "--check", "--quiet", ".")),
+    Check("ruff", ("ruff", "check", "--quiet", "--output-format", "concise", ".")),
+    Check(
+        "ruff format", ("ruff", "format", "--check", "--quiet", "--output-format", "concise", ".")
+    ),
     Check("import-linter", ("lint-imports", "--no-logo")),
     Check("deptry", ("deptry", ".")),
     Check("vulture", ("vulture",)),

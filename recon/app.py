@@ -35,7 +35,7 @@ from recon.reconciliation.handlers import routes as reconciliation_routes
 from recon.reconciliation.review_handlers import routes as review_routes
 from recon.reconciliation.send_export import PUBLIC_URL
 from recon.schedule import build_worker
-from recon.webhooks import INTAKE, build_intake
+from recon.webhooks import DRAIN, INTAKE, Drain, build_intake
 from recon.webhooks.handlers import routes as webhook_routes
 
 if TYPE_CHECKING:
@@ -85,12 +85,14 @@ def build_app(settings: Settings, database_url: str, *, jobs: bool) -> web.Appli
         ):
             app[POOL] = pool
             app[GAME] = game
+            drain = app[DRAIN] = Drain(pool)
             working = asyncio.create_task(run_worker(settings, pool, game)) if jobs else None
             if working is not None:
                 working.add_done_callback(_report)
             try:
                 yield
             finally:
+                await drain.finish()
                 await finish_calls()
                 if working is not None:
                     working.cancel()

@@ -1,13 +1,14 @@
 """PSP deliveries: verify, read, and keep and book them in one commit.
 
 ``POST /webhooks/<endpoint>`` proves the raw bytes (``psp/``, one file per provider), makes our
-`Event` of them, and `receive` keeps the delivery and books what it says: once for ever by
-(endpoint, object, effect), to the registered player or to suspense with a case. ``rules`` decides
-and is pure; ``book`` carries out any number of decisions in a constant number of statements. The
-inbox keeps every authentic delivery; `replay_delivery` decides again. `unbooked_deliveries_of` is
-what ``reconciliation`` reads as evidence.
+`Event` of them, and a `Drain` commits together what arrives together. `receive` keeps each delivery
+and books what it says: once for ever by (endpoint, object, effect), to the registered player or to
+suspense with a case. ``rules`` decides and is pure; ``book`` carries out any number of decisions in
+a constant number of statements. The inbox keeps every authentic delivery; `replay_delivery` decides
+again. `unbooked_deliveries_of` is what ``reconciliation`` reads as evidence.
 """
 
+from recon.webhooks.drain import DRAIN, Drain
 from recon.webhooks.inbox import UnbookedDelivery, list_deliveries, unbooked_deliveries_of
 from recon.webhooks.intake import INTAKE, Intake, build_endpoints, build_intake
 from recon.webhooks.model import (
@@ -24,8 +25,10 @@ from recon.webhooks.receive import receive, verify_call
 from recon.webhooks.replay import read_delivery, replay_delivery
 
 __all__ = [
+    "DRAIN",
     "INTAKE",
     "Delivery",
+    "Drain",
     "Endpoint",
     "Event",
     "Intake",

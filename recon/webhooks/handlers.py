@@ -12,11 +12,12 @@ from recon.clock import now
 from recon.db import POOL
 from recon.errors import Invalid, ReconError
 from recon.http import Cursor, Problem, Scope, json_response, operation, page_response
+from recon.webhooks.drain import DRAIN
 from recon.webhooks.inbox import list_cases, list_deliveries, repeats_of
 from recon.webhooks.intake import INTAKE
 from recon.webhooks.model import State
 from recon.webhooks.reading import read_call
-from recon.webhooks.receive import receive, verify_call
+from recon.webhooks.receive import verify_call
 from recon.webhooks.replay import read_delivery, replay_delivery
 from recon.webhooks.views import (
     CasePage,
@@ -42,7 +43,7 @@ log = structlog.get_logger(__name__)
 async def take(request: web.Request) -> web.Response:
     """A PSP's call; 2xx once everything in it is durable."""
     deliveries = await _verified(request)
-    outcomes = await receive(request.config_dict[POOL], deliveries)
+    outcomes = await request.config_dict[DRAIN].take(deliveries)
     endpoint = request.config_dict[INTAKE].endpoint(request.match_info["endpoint"])
     for delivery, outcome in zip(deliveries, outcomes, strict=True):
         log.info(

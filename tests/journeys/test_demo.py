@@ -14,8 +14,14 @@ import pytest
 DEMO = (sys.executable, "-m", "recon", "demo", "--users", "24", "--duration", "8")
 
 
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """A directory that the embedded server's user may pass, so that it keeps its data there."""
+    tmp_path.chmod(0o755)
+    return tmp_path
+
+
 async def start(home: Path, *more: str) -> asyncio.subprocess.Process:
-    home.chmod(0o755)
     return await asyncio.create_subprocess_exec(
         *DEMO,
         *more,
@@ -27,8 +33,8 @@ async def start(home: Path, *more: str) -> asyncio.subprocess.Process:
 
 
 @pytest.mark.timeout(180)
-async def test_the_demo_finds_what_it_planted_and_reports_nothing_else(tmp_path: Path) -> None:
-    demo = await start(tmp_path, "--seed", "11", "--exit", "--json")
+async def test_the_demo_finds_what_it_planted_and_reports_nothing_else(home: Path) -> None:
+    demo = await start(home, "--seed", "11", "--exit", "--json")
     out, said = await demo.communicate()
 
     assert demo.returncode == 0, said.decode() + out.decode()
@@ -39,18 +45,18 @@ async def test_the_demo_finds_what_it_planted_and_reports_nothing_else(tmp_path:
     assert causes >= {"missing_webhook", "missing_game_update", "duplicate", "amount_mismatch"}
     assert report["absorbed"] > 0
     assert report["bets"] > 0
-    assert running_under(tmp_path) == []
+    assert running_under(home) == []
 
 
 @pytest.mark.timeout(120)
-async def test_an_interrupt_leaves_no_process_behind(tmp_path: Path) -> None:
-    demo = await start(tmp_path)
+async def test_an_interrupt_leaves_no_process_behind(home: Path) -> None:
+    demo = await start(home)
     await asyncio.sleep(6)
     demo.send_signal(signal.SIGINT)
 
     assert await asyncio.wait_for(demo.wait(), 40) == 130
     await asyncio.sleep(1)
-    assert running_under(tmp_path) == []
+    assert running_under(home) == []
 
 
 def running_under(home: Path) -> list[str]:

@@ -22,7 +22,16 @@ from recon.http.request_ids import request_id_middleware
 from recon.ledger import Account, Wallet, read_entries, read_wallet_or_none, verify_books
 from recon.money import Money
 from recon.payments import Direction, ExpectedPayment, register_payment
-from recon.webhooks import INTAKE, Endpoint, Intake, StoredDelivery, list_deliveries, read_delivery
+from recon.webhooks import (
+    DRAIN,
+    INTAKE,
+    Drain,
+    Endpoint,
+    Intake,
+    StoredDelivery,
+    list_deliveries,
+    read_delivery,
+)
 from recon.webhooks.handlers import routes
 from recon.webhooks.inbox import CaseRow, list_cases
 from recon.webhooks.psp import adyen, standard_webhooks, stripe
@@ -62,6 +71,7 @@ class Door:
 
     client: TestClient[web.Request, web.Application]
     pool: Pool
+    app: web.Application
 
     async def post(
         self, endpoint: str, body: bytes, headers: dict[str, str] | None = None
@@ -336,10 +346,11 @@ async def door(pool: Pool) -> AsyncIterator[Door]:
     app[POOL] = pool
     app[INTAKE] = Intake(ENDPOINTS)
     app[LIMITER] = RateLimiter(10_000, 60)
+    app[DRAIN] = Drain(pool)
     app.add_routes(routes)
     server = TestServer(app, auto_decompress=False)
     async with TestClient(server) as client:
-        yield Door(client, pool)
+        yield Door(client, pool, app)
     verified = await verify_books(pool)
     assert verified.ok, verified.faults
 

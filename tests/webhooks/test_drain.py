@@ -1,0 +1,100 @@
+"""Shared commits: many deliveries in few commits, none slower for it, none lost, memory bounded."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+from unittest.mock import AsyncMock
+
+import pytest
+
+from recon.webhooks.drain import DRAIN, Drain
+from recon.webhooks.errors import IntakeUnavailableError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from recon.db import Pool
+    from tests.webhooks.conftest import Door
+
+
+async def test_what_arrives_during_a_commit_shares_the_next_one(door: Door) -> None:
+    commits: list[int] = []
+    drain = door.app[DRAIN]
+    real = drain._take_in  # noqa: SLF001 - to count the commits
+
+    async def counted(pool: Pool, deliveries: Sequence[Any]) -> Any:  # noqa: ANN401
+        commits.append(len(deliveries))
+        return await real(pool, deliveries)
+
+    drain._take_in = counted  # noqa: SLF001
+    users = [f"u_{number}" for number in range(100)]
+
+    await asyncio.gather(
+        *(door.standard("deposit.succeeded", payment_id=f"p-{u}", user=u) for u in users)
+    )
+
+    print(f"100 deliveries in {len(commits)} commits: {commits}")  # noqa: T201 - shown with -s
+    assert sum(commits) == 100
+    assert len(commits) <= 50
+    assert {await door.available(user) for user in users} == {"20.00"}
+
+
+async def test_a_single_delivery_commits_at_once() -> None:
+    take_in = AsyncMock(return_value=["done"])
+    drain = Drain(AsyncMock(), take_in=take_in)
+
+    assert len(await drain.take([_delivery()])) == 1
+    assert take_in.await_count == 1
+
+
+async def test_past_the_limit_of_waiting_deliveries_the_next_is_refused() -> None:
+    gate = asyncio.Event()
+
+    async def slow(_: object, deliveries: Sequence[Any]) -> list[Any]:
+        await gate.wait()
+        return list(deliveries)
+
+    drain = Drain(AsyncMock(), most_waiting=10, take_in=slow)
+    waiting = [asyncio.create_task(drain.take([_delivery()])) for _ in range(10)]
+    await asyncio.sleep(0)
+
+    with pytest.raises(IntakeUnavailableError) as refused:
+        await drain.take([_delivery()])
+    gate.set()
+
+    assert refused.value.retry_after_s > 0
+    assert len(await asyncio.gather(*waiting)) == 10
+    assert len(await drain.take([_delivery()])) == 1
+
+
+async def test_a_commit_that_fails_is_told_to_its_callers_and_to_no_other() -> None:
+    outcomes: list[Any] = [IntakeUnavailableError("down"), ["done"]]
+    drain = Drain(AsyncMock(), take_in=AsyncMock(side_effect=outcomes))
+
+    with pytest.raises(IntakeUnavailableError):
+        await drain.take([_delivery()])
+    assert len(await drain.take([_delivery()])) == 1
+
+
+async def test_a_caller_that_goes_away_leaves_its_neighbours_and_its_delivery_alone() -> None:
+    gate = asyncio.Event()
+    taken: list[object] = []
+
+    async def slow(_: object, deliveries: Sequence[Any]) -> list[Any]:
+        await gate.wait()
+        taken.extend(deliveries)
+        return list(deliveries)
+
+    drain = Drain(AsyncMock(), take_in=slow)
+    gone, stays = (asyncio.create_task(drain.take([_delivery()])) for _ in range(2))
+    await asyncio.sleep(0)
+    gone.cancel()
+    gate.set()
+    await drain.finish()
+
+    assert (len(await stays), len(taken)) == (1, 2)
+
+
+def _delivery() -> Any:  # noqa: ANN401 - the drain does not look inside
+    return object()

@@ -30,7 +30,7 @@ from recon.jobs import run_until_cancelled
 from recon.ledger.handlers import routes as ledger_routes
 from recon.payments.handlers import ENDPOINTS
 from recon.payments.handlers import routes as payment_routes
-from recon.reconciliation import Reconciler
+from recon.reconciliation import Reconciler, RunScope
 from recon.reconciliation.handlers import routes as reconciliation_routes
 from recon.reconciliation.review_handlers import routes as review_routes
 from recon.reconciliation.send_export import PUBLIC_URL
@@ -40,6 +40,7 @@ from recon.webhooks.handlers import routes as webhook_routes
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+    from datetime import timedelta
 
     from recon.settings import Settings
 
@@ -49,6 +50,7 @@ log = structlog.get_logger(__name__)
 
 _API_QUOTA = 6000
 _API_WINDOW_S = 60
+_LAST_CALLS_S = 5.0
 
 
 def build_app(settings: Settings, database_url: str, *, jobs: bool) -> web.Application:
@@ -87,13 +89,11 @@ def build_app(settings: Settings, database_url: str, *, jobs: bool) -> web.Appli
             app[GAME] = game
             drain = app[DRAIN] = Drain(pool)
             working = asyncio.create_task(run_worker(settings, pool, game)) if jobs else None
-            if working is not None:
-                working.add_done_callback(_report)
             try:
                 yield
             finally:
                 await drain.finish()
-                await finish_calls()
+                await finish_calls(_LAST_CALLS_S)
                 if working is not None:
                     working.cancel()
                     with suppress(asyncio.CancelledError, Exception):
@@ -194,10 +194,14 @@ def reconciler_of(settings: Settings, pool: Pool, game: GameClient) -> Reconcile
 async def run_worker(settings: Settings, pool: Pool, game: GameClient | None) -> None:
     """Run the jobs until cancelled."""
     reconciler = None if game is None else reconciler_of(settings, pool, game)
-    worker = build_worker(pool, reconciler, reconcile_every=settings.reconcile_every)
-    await run_until_cancelled(worker)
+    await run_until_cancelled(lambda: build_worker(pool, reconciler, lanes=_lanes(settings)))
 
 
-def _report(working: asyncio.Task[None]) -> None:
-    if not working.cancelled() and (error := working.exception()) is not None:
-        log.error("jobs_stopped", error=repr(error))
+def _lanes(settings: Settings) -> dict[RunScope, timedelta]:
+    """What is compared by itself; `off` for what changed turns everything off."""
+    if settings.reconcile_every is None:
+        return {}
+    lanes = {RunScope.CHANGED: settings.reconcile_every}
+    if settings.reconcile_all_every is not None:
+        lanes[RunScope.ALL] = settings.reconcile_all_every
+    return lanes

@@ -12,13 +12,18 @@ from recon.db import load
 from recon.jobs import Worker
 from recon.reconciliation import (
     SWEEP_JOB,
+    RunScope,
     climb_all,
+    fail_run,
+    forget_ranges,
     resume_stale_ranges,
     start_due_run,
     sweep_range,
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from recon.db import Pool
     from recon.game import GameClient
     from recon.reconciliation import Reconciler
@@ -32,19 +37,22 @@ _HOURLY = "17 * * * *"
 
 _KEEP_ANSWERS = timedelta(days=7)
 _KEEP_JOB_LOGS = timedelta(days=3)
-_RANGES_AT_ONCE = 1
+_KEEP_RANGES = timedelta(days=7)
+# Among all workers; each range asks for as many balances at once as `sweep_concurrency` says.
+_RANGES_AT_ONCE = 4
 _BETS_AT_ONCE = 500
 
 
 def build_worker(
-    pool: Pool, reconciler: Reconciler | None, *, reconcile_every: timedelta | None
+    pool: Pool, reconciler: Reconciler | None, *, lanes: Mapping[RunScope, timedelta]
 ) -> Worker:
     """A worker for everything that the service does by itself.
 
     Args:
         pool: the database.
         reconciler: ``None`` when no game API is configured: then nothing is compared or settled.
-        reconcile_every: the schedule of runs; ``None`` turns it off, runs on demand still work.
+        lanes: what runs by itself and how often: what changed, and everything. Without one, runs
+            on demand still work.
     """
     worker = Worker(pool)
 
@@ -52,6 +60,7 @@ def build_worker(
         async with pool.acquire() as connection:
             await connection.execute(load("recon.jobs", "clean"), now() - _KEEP_JOB_LOGS)
             await connection.execute(load("recon.http", "forget_answers"), now() - _KEEP_ANSWERS)
+        await forget_ranges(pool, now() - _KEEP_RANGES)
 
     worker.tick("clean", _HOURLY, clean)
     if reconciler is None:
@@ -64,8 +73,8 @@ def build_worker(
         await climb_all(reconciler)
 
     async def start() -> None:
-        if reconcile_every is not None:
-            await start_due_run(pool, reconcile_every)
+        for scope, every in lanes.items():
+            await start_due_run(pool, scope, every)
 
     async def resume() -> None:
         await resume_stale_ranges(reconciler)
@@ -74,11 +83,15 @@ def build_worker(
         await sweep_range(reconciler, UUID(payload["run_id"]), payload["first_user"])
         await climb_all(reconciler)
 
+    async def give_up(payload: dict[str, str]) -> None:
+        reason = "a range of it failed again and again; see the log"
+        await fail_run(pool, UUID(payload["run_id"]), reason)
+
     worker.tick("settle_bets", _EVERY_SECOND, settle)
     worker.tick("climb", _EVERY_SECOND, climb)
     worker.tick("start_runs", _EVERY_SECOND, start)
     worker.tick("resume_ranges", _EVERY_TEN_SECONDS, resume)
-    worker.handle(SWEEP_JOB, sweep, concurrency=_RANGES_AT_ONCE)
+    worker.handle(SWEEP_JOB, sweep, concurrency=_RANGES_AT_ONCE, parked=give_up)
     return worker
 
 

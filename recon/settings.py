@@ -98,6 +98,7 @@ class Settings(BaseSettings):
     game_signing_secret: SecretStr | None = None
     psp: dict[str, Psp] = Field(default_factory=dict)
     reconcile_every: Schedule = timedelta(minutes=5)
+    reconcile_all_every: Schedule = timedelta(days=1)
     grace_period: Duration = timedelta(minutes=2)
     tolerance: dict[str, str] = Field(default_factory=dict)
     public_url: str | None = None

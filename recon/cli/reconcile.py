@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 import click
@@ -16,7 +17,16 @@ from recon.cli.context import (
     run_async,
     settings_of,
 )
-from recon.reconciliation import Run, RunScope, RunState, count_open, run_here, start_run
+from recon.errors import NotFound
+from recon.reconciliation import (
+    Run,
+    RunScope,
+    RunState,
+    abandon_run,
+    count_open,
+    run_here,
+    start_run,
+)
 from recon.reconciliation.views import run_view
 from recon.settings import ConfigurationError
 
@@ -91,7 +101,13 @@ async def _run(
                 decided = counts.compared + counts.not_compared
                 bar.update(task, total=counts.total, completed=decided)
 
-            run = await run_here(reconciler_of(settings, pool, game), run_id, progress=progress)
+            try:
+                run = await run_here(reconciler_of(settings, pool, game), run_id, progress=progress)
+            except asyncio.CancelledError:
+                await abandon_run(pool, run_id, "interrupted")
+                raise
+        if users and run.wallets.total == 0:
+            raise NotFound("none of these players has a wallet", code="wallet_not_found")
         async with pool.acquire() as connection:
             return run, await count_open(connection)
 

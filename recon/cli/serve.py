@@ -29,7 +29,7 @@ __all__ = ["serve", "worker"]
 
 log = structlog.get_logger(__name__)
 
-_DRAIN_S = 20.0
+_DRAIN_S = 12.0
 _NOTICED_AFTER_S = 0.2
 _SHARED_PORT = "_RECON_SHARED_PORT"
 

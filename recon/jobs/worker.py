@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import msgspec
 import structlog
 from pgqueuer import PgQueuer
+from prometheus_client import Counter
 
 from recon.db import load
 
@@ -23,6 +24,8 @@ __all__ = ["Handler", "Tick", "Worker", "run_until_cancelled"]
 
 log = structlog.get_logger(__name__)
 
+_restarts = Counter("recon_jobs_restarts", "Times that the jobs ended by themselves.")
+
 Handler = Callable[[dict[str, str]], Awaitable[None]]
 Tick = Callable[[], Awaitable[None]]
 
@@ -30,6 +33,10 @@ Tick = Callable[[], Awaitable[None]]
 _HEARTBEAT_TIMEOUT = timedelta(seconds=8)
 _DEQUEUE_TIMEOUT = timedelta(seconds=5)
 _PARK_AFTER_STARTS = 5
+
+_DRAIN_S = 5.0
+_STABLE_S = 60.0
+_LONGEST_DELAY_S = 15.0
 
 
 class Worker:
@@ -43,11 +50,18 @@ class Worker:
         self._pool = pool
         self._queue = PgQueuer.from_asyncpg_pool(pool)
 
-    def handle(self, name: str, handler: Handler, *, concurrency: int) -> None:
-        """Let ``handler`` run the jobs of a name, at least once each."""
+    def handle(self, name: str, handler: Handler, *, concurrency: int, parked: Handler) -> None:
+        """Let ``handler`` run the jobs of a name, at least once each.
+
+        Args:
+            name: as queued.
+            handler: idempotent; given the payload.
+            concurrency: how many at once, among all workers.
+            parked: told of a payload that was started several times and never ended well.
+        """
 
         async def run(job: Job) -> None:
-            await self._run(name, handler, job)
+            await self._run(name, handler, parked, job)
 
         self._queue.entrypoint(name, concurrency_limit=concurrency, accepts_context=False)(run)
 
@@ -75,31 +89,51 @@ class Worker:
         """Take no further job."""
         self._queue.shutdown.set()
 
-    async def _run(self, name: str, handler: Handler, job: Job) -> None:
-        key = f"{name}:{job.id}"
+    async def _run(self, name: str, handler: Handler, parked: Handler, job: Job) -> None:
+        payload = msgspec.json.decode(job.payload or b"{}", type=dict[str, str])
+        # By what it is about, not by its id: it may be queued anew after each failure.
+        key = f"{name}:{msgspec.json.encode(dict(sorted(payload.items()))).decode()}"
         async with self._pool.acquire() as connection:
             starts = await connection.fetchval(load("recon.jobs", "start"), key)
-            if starts > _PARK_AFTER_STARTS:
+        if starts > _PARK_AFTER_STARTS:
+            log.error("job_parked", job=name, job_id=job.id, starts=starts, **payload)
+            await parked(payload)
+            async with self._pool.acquire() as connection:
                 await connection.execute(load("recon.jobs", "park"), key)
-                log.error("job_parked", job=name, job_id=job.id, starts=starts)
-                return
-        payload = msgspec.json.decode(job.payload or b"{}", type=dict[str, str])
+            return
         try:
             await handler(payload)
         except Exception:
+            # Counted as started and not as ended: a few more tries, then it is parked.
             log.exception("job_failed", job=name, job_id=job.id, **payload)
+            return
         async with self._pool.acquire() as connection:
             await connection.execute(load("recon.jobs", "finish"), key)
 
 
-async def run_until_cancelled(worker: Worker) -> None:
-    """Run a worker as a task of a service: on cancellation it stops taking jobs and drains."""
-    running = asyncio.ensure_future(worker.run())
-    try:
-        await asyncio.shield(running)
-    except asyncio.CancelledError:
-        worker.stop()
-        with suppress(asyncio.CancelledError):
-            await asyncio.wait({running}, timeout=10)
-        running.cancel()
-        raise
+async def run_until_cancelled(build: Callable[[], Worker]) -> None:
+    """Keep a worker running: one that ends by itself, as when Postgres is gone, is built anew.
+
+    On cancellation it takes no further job, finishes what it can within a few seconds, and ends.
+    """
+    failures = 0
+    while True:
+        worker = build()
+        started = asyncio.get_running_loop().time()
+        running = asyncio.ensure_future(worker.run())
+        try:
+            await asyncio.wait({running})
+        except asyncio.CancelledError:
+            worker.stop()
+            await asyncio.wait({running}, timeout=_DRAIN_S)
+            running.cancel()
+            await asyncio.gather(running, return_exceptions=True)
+            raise
+        if asyncio.get_running_loop().time() - started > _STABLE_S:
+            failures = 0
+        error = running.exception()
+        log.error("jobs_stopped", error=repr(error), failures=failures)
+        _restarts.inc()
+        delay_s = min(_LONGEST_DELAY_S, 2.0**failures) * random.uniform(0.5, 1)  # noqa: S311 - spreads retries
+        failures += 1
+        await asyncio.sleep(delay_s)

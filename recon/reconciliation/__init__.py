@@ -8,7 +8,14 @@ wallet and life of a difference. `run_here` drives a whole run inside the callin
 
 from recon.reconciliation.climb import climb
 from recon.reconciliation.compare import Comparison
-from recon.reconciliation.drive import climb_all, resume_stale_ranges, run_here
+from recon.reconciliation.drive import (
+    abandon_run,
+    climb_all,
+    fail_run,
+    forget_ranges,
+    resume_stale_ranges,
+    run_here,
+)
 from recon.reconciliation.model import (
     Cause,
     Discrepancy,
@@ -44,9 +51,12 @@ __all__ = [
     "RunState",
     "Severity",
     "Status",
+    "abandon_run",
     "climb",
     "climb_all",
     "count_open",
+    "fail_run",
+    "forget_ranges",
     "list_discrepancies",
     "list_runs",
     "read_discrepancy",

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
-from recon.clock import now
-from recon.db import load
+from recon.db import load, with_retries
 from recon.reconciliation.explain import explain_look
 from recon.reconciliation.facts import gather
 from recon.reconciliation.ladder import gave_up, has_stood, next_look
@@ -34,7 +33,6 @@ __all__ = ["climb"]
 
 log = structlog.get_logger(__name__)
 
-_AT_ONCE = 200
 _LEASE = timedelta(seconds=60)
 
 
@@ -46,51 +44,63 @@ class _Suspect:
     held_difference: int
     since: datetime
     first_seen_at: datetime
+    # Which look this is; whoever comes later has a higher one, and then we say nothing.
+    looks: int
 
 
-async def climb(reconciler: Reconciler, run_id: UUID, *, dry_run: bool = False) -> datetime | None:
+async def climb(reconciler: Reconciler, run_id: UUID, *, dry_run: bool = False) -> float | None:
     """Look again at every suspect of a run that is due, and end the run when none is left.
 
     Returns:
-        When the next suspect is due; ``None`` when the run has none.
+        Seconds until the next suspect is due; ``None`` when the run has none.
     """
     while True:
         async with reconciler.pool.acquire() as connection:
-            at = now()
             rows = await connection.fetch(
                 load("recon.reconciliation", "claim_suspects"),
-                *(run_id, at, at + _LEASE, _AT_ONCE),
+                *(run_id, _LEASE, reconciler.concurrency),
             )
         if not rows:
             break
-        asking = asyncio.Semaphore(reconciler.concurrency)
-
-        async def one(row: asyncpg.Record, asking: asyncio.Semaphore = asking) -> None:
-            async with asking:
-                await _look_again(reconciler, run_id, _suspect(row), dry_run=dry_run)
-
-        await asyncio.gather(*(one(row) for row in rows))
+        claimed_at = asyncio.get_running_loop().time()
+        looks = [
+            _look_again(reconciler, run_id, _suspect(row), row["at"], claimed_at, dry_run=dry_run)
+            for row in rows
+        ]
+        for failed in await asyncio.gather(*looks, return_exceptions=True):
+            if isinstance(failed, Exception):
+                # Its lease ends and it is looked at again; the others go on.
+                log.error("look_failed", run_id=str(run_id), error=repr(failed))
+            elif isinstance(failed, BaseException):
+                raise failed
     async with reconciler.pool.acquire() as connection:
         ended = await connection.fetchval(load("recon.reconciliation", "finish_run"), run_id)
         if ended is not None:
             log.info("run_ended", run_id=str(run_id), state=ended)
-        due: datetime | None = await connection.fetchval(
+        due_in_s: float | None = await connection.fetchval(
             load("recon.reconciliation", "next_due"), run_id
         )
-    return due
+    return due_in_s
 
 
 async def _look_again(
-    reconciler: Reconciler, run_id: UUID, suspect: _Suspect, *, dry_run: bool
+    reconciler: Reconciler,
+    run_id: UUID,
+    suspect: _Suspect,
+    claimed: datetime,
+    claimed_at: float,
+    *,
+    dry_run: bool,
 ) -> None:
     seen = await look(reconciler, suspect.user_id, suspect.currency)
-    at = now()
+    # By the database's clock, which all processes share.
+    at = claimed + timedelta(seconds=asyncio.get_running_loop().time() - claimed_at)
     grace = reconciler.grace
     if seen.state is LookState.AGREES:
-        await _decide(reconciler, run_id, seen, agreed=1, dry_run=dry_run)
+        await _decide(reconciler, run_id, suspect, seen, agreed=1, dry_run=dry_run)
     elif seen.state is LookState.UNANSWERED:
         if has_stood(at, suspect.first_seen_at, grace):
-            await _decide(reconciler, run_id, seen, not_compared=1, dry_run=dry_run)
+            await _decide(reconciler, run_id, suspect, seen, not_compared=1, dry_run=dry_run)
         else:
             await _keep(reconciler, run_id, suspect, "unanswered", at, seen.reason)
     else:
@@ -99,7 +109,7 @@ async def _look_again(
         if at_rest and seen.state is not LookState.MOVING and has_stood(at, suspect.since, grace):
             await _confirm(reconciler, run_id, suspect, seen, dry_run=dry_run)
         elif gave_up(at, suspect.first_seen_at, grace):
-            await _decide(reconciler, run_id, seen, in_flight=1, dry_run=dry_run)
+            await _decide(reconciler, run_id, suspect, seen, in_flight=1, dry_run=dry_run)
         else:
             state = "differs" if seen.state is LookState.DIFFERS else "in_flight"
             await _keep(reconciler, run_id, suspect, state, at, seen.reason)
@@ -126,6 +136,7 @@ def _with_difference(suspect: _Suspect, seen: Look, at: datetime) -> _Suspect:
     )
 
 
+@with_retries
 async def _confirm(
     reconciler: Reconciler, run_id: UUID, suspect: _Suspect, seen: Look, *, dry_run: bool
 ) -> None:
@@ -134,7 +145,7 @@ async def _confirm(
     facts = await gather(reconciler, seen.comparison)
     meant, explanation = explain_look(seen.comparison, facts.candidates)
     async with reconciler.pool.acquire() as connection, connection.transaction():
-        if not await _drop(connection, run_id, suspect.user_id, suspect.currency):
+        if not await _drop(connection, run_id, suspect):
             return
         if not dry_run:
             await record_discrepancy(
@@ -148,9 +159,11 @@ async def _confirm(
         await connection.execute(load("recon.reconciliation", "count_wallets"), run_id, 0, 1, 0, 0)
 
 
+@with_retries
 async def _decide(
     reconciler: Reconciler,
     run_id: UUID,
+    suspect: _Suspect,
     seen: Look,
     *,
     agreed: int = 0,
@@ -159,7 +172,7 @@ async def _decide(
     dry_run: bool,
 ) -> None:
     async with reconciler.pool.acquire() as connection, connection.transaction():
-        if not await _drop(connection, run_id, seen.user_id, seen.currency):
+        if not await _drop(connection, run_id, suspect):
             return
         if not dry_run and agreed:
             await record_agreements(connection, [seen], actor=f"run:{run_id}")
@@ -182,18 +195,17 @@ async def _keep(
     async with reconciler.pool.acquire() as connection:
         await connection.execute(
             load("recon.reconciliation", "keep_suspect"),
-            *(run_id, suspect.user_id, suspect.currency, state),
+            *(run_id, suspect.user_id, suspect.currency, suspect.looks, state),
             *(Decimal(suspect.available_difference), Decimal(suspect.held_difference)),
-            *(suspect.since, next_look(at, suspect.since, reconciler.grace), reason),
+            *(suspect.since, next_look(at, suspect.since, reconciler.grace) - at, reason),
         )
 
 
-async def _drop(
-    connection: asyncpg.Connection[Any], run_id: UUID, user_id: str, currency: str
-) -> bool:
-    """Take the suspect off the ladder; not if somebody else has."""
+async def _drop(connection: asyncpg.Connection[Any], run_id: UUID, suspect: _Suspect) -> bool:
+    """Take the suspect off the ladder; not if somebody else has, or looks after us."""
     dropped = await connection.fetchval(
-        load("recon.reconciliation", "drop_suspect"), run_id, user_id, currency
+        load("recon.reconciliation", "drop_suspect"),
+        *(run_id, suspect.user_id, suspect.currency, suspect.looks),
     )
     return dropped is not None
 
@@ -206,4 +218,5 @@ def _suspect(row: asyncpg.Record) -> _Suspect:
         held_difference=int(row["held_difference"]),
         since=row["since"],
         first_seen_at=row["first_seen_at"],
+        looks=row["looks"],
     )

@@ -5,21 +5,33 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from recon.clock import now
+import structlog
+
 from recon.db import load
 from recon.reconciliation.climb import climb
-from recon.reconciliation.model import Run, RunState
+from recon.reconciliation.model import Run, RunScope, RunState
 from recon.reconciliation.read import read_run
 from recon.reconciliation.start import queue_range
 from recon.reconciliation.sweep import STALE_AFTER, sweep_range
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import datetime
     from uuid import UUID
 
+    from recon.db import Pool
     from recon.reconciliation.model import Reconciler
 
-__all__ = ["climb_all", "resume_stale_ranges", "run_here"]
+__all__ = [
+    "abandon_run",
+    "climb_all",
+    "fail_run",
+    "forget_ranges",
+    "resume_stale_ranges",
+    "run_here",
+]
+
+log = structlog.get_logger(__name__)
 
 _LONGEST_SLEEP_S = 1.0
 
@@ -33,7 +45,7 @@ async def run_here(
     sweeping = asyncio.create_task(_sweep_all(reconciler, run_id))
     try:
         while True:
-            due = await climb(reconciler, run_id, dry_run=run.dry_run)
+            due_in_s = await climb(reconciler, run_id, dry_run=run.dry_run)
             async with reconciler.pool.acquire() as connection:
                 run = await read_run(connection, run_id)
             progress(run)
@@ -42,7 +54,7 @@ async def run_here(
                 return run
             if sweeping.done():
                 sweeping.result()
-            wait_s = _LONGEST_SLEEP_S if due is None else (due - now()).total_seconds()
+            wait_s = _LONGEST_SLEEP_S if due_in_s is None else due_in_s
             pause_s = min(max(wait_s, 0.02), _LONGEST_SLEEP_S)
             if sweeping.done():
                 await asyncio.sleep(pause_s)
@@ -65,12 +77,33 @@ async def climb_all(reconciler: Reconciler) -> None:
 async def resume_stale_ranges(reconciler: Reconciler) -> int:
     """Queue again the ranges whose worker has gone; how many there were."""
     async with reconciler.pool.acquire() as connection, connection.transaction():
-        rows = await connection.fetch(
-            load("recon.reconciliation", "stale_ranges"), now() - STALE_AFTER
-        )
+        rows = await connection.fetch(load("recon.reconciliation", "stale_ranges"), STALE_AFTER)
         for row in rows:
-            await queue_range(connection, row["run_id"], row["first_user"])
+            scope = RunScope(row["scope"])
+            await queue_range(connection, row["run_id"], row["first_user"], scope)
     return len(rows)
+
+
+async def fail_run(pool: Pool, run_id: UUID, reason: str) -> None:
+    """End a run that cannot go on; what was not decided counts as not compared."""
+    await _end(pool, run_id, RunState.FAILED, reason)
+
+
+async def abandon_run(pool: Pool, run_id: UUID, reason: str) -> None:
+    """End a run whose driver leaves; it says nothing about what was not decided."""
+    await _end(pool, run_id, RunState.INCOMPLETE, reason)
+
+
+async def forget_ranges(pool: Pool, before: datetime) -> None:
+    """Drop how long-ended runs were cut; the runs themselves stay."""
+    async with pool.acquire() as connection:
+        await connection.execute(load("recon.reconciliation", "forget_ranges"), before)
+
+
+async def _end(pool: Pool, run_id: UUID, state: RunState, reason: str) -> None:
+    async with pool.acquire() as connection:
+        await connection.execute(load("recon.reconciliation", "end_run"), run_id, state, reason)
+    log.error("run_ended", run_id=str(run_id), state=state, reason=reason)
 
 
 async def _sweep_all(reconciler: Reconciler, run_id: UUID) -> None:

@@ -24,6 +24,8 @@ __all__ = ["SWEEP_JOB", "queue_range", "start_due_run", "start_run"]
 SWEEP_JOB = "sweep_range"
 _USERS_IN_A_RANGE = 10_000
 _MAX_USERS = 10_000
+_CUT_TIMEOUT_S = 3600
+_PRIORITIES = {RunScope.USERS: 20, RunScope.CHANGED: 10, RunScope.ALL: 0}
 
 
 @with_retries
@@ -35,6 +37,7 @@ async def start_run(
     users: Sequence[str] = (),
     dry_run: bool = False,
     queued: bool = True,
+    run_id: UUID | None = None,
 ) -> UUID:
     """Start a run and say its id.
 
@@ -45,6 +48,7 @@ async def start_run(
         users: whose wallets, when the scope is ``users``.
         dry_run: compare and count, but open, change and clear nothing.
         queued: let workers sweep its ranges; else the caller does (`run_here`).
+        run_id: makes the start idempotent: a run of this id that exists is that run.
 
     Raises:
         Invalid: users are missing, too many, or given for another scope.
@@ -54,12 +58,15 @@ async def start_run(
             f"give 1 to {_MAX_USERS} users with the scope users, and only then",
             code="invalid_scope",
         )
-    run_id = new_id()
+    run_id = run_id or new_id()
     async with pool.acquire() as connection, connection.transaction():
-        since = await connection.fetchval(
+        row = await connection.fetchrow(
             load("recon.reconciliation", "insert_run"),
             *(run_id, scope, trigger, list(users) or None, dry_run),
         )
+        if row is None:
+            return run_id
+        since = row["since"]
         if scope is RunScope.CHANGED:
             await connection.execute(load("recon.reconciliation", "take_changed"), run_id, since)
         elif scope is RunScope.USERS:
@@ -67,26 +74,34 @@ async def start_run(
                 load("recon.reconciliation", "take_users"), run_id, list(users)
             )
         cut = "cut_all" if scope is RunScope.ALL else "cut_taken"
-        await connection.fetchval(load("recon.reconciliation", cut), run_id, _USERS_IN_A_RANGE)
+        await connection.fetchval(
+            load("recon.reconciliation", cut), run_id, _USERS_IN_A_RANGE, timeout=_CUT_TIMEOUT_S
+        )
         if queued:
             ranges = await connection.fetch(load("recon.reconciliation", "ranges"), run_id)
             for row in ranges:
-                await queue_range(connection, run_id, row["first_user"])
+                await queue_range(connection, run_id, row["first_user"], scope)
     return run_id
 
 
-async def start_due_run(pool: Pool, every: timedelta) -> UUID | None:
-    """Start the scheduled run when its time has come; ``None`` when it has not."""
+async def start_due_run(pool: Pool, scope: RunScope, every: timedelta) -> UUID | None:
+    """Start a lane's scheduled run when its time has come; ``None`` when it has not."""
     async with pool.acquire() as connection:
-        due = await connection.fetchval(load("recon.reconciliation", "run_is_due"), every)
-    return await start_run(pool, RunScope.CHANGED, trigger="schedule") if due else None
+        due = await connection.fetchval(load("recon.reconciliation", "run_is_due"), every, scope)
+    return await start_run(pool, scope, trigger="schedule") if due else None
 
 
-async def queue_range(connection: asyncpg.Connection[Any], run_id: UUID, first_user: str) -> None:
-    """Queue one range of a run; a second time while it waits or runs changes nothing."""
+async def queue_range(
+    connection: asyncpg.Connection[Any], run_id: UUID, first_user: str, scope: RunScope
+) -> None:
+    """Queue one range of a run; a second time while it waits or runs changes nothing.
+
+    What somebody asked for about a player comes before what changed, and that before the rest.
+    """
     await enqueue(
         connection,
         SWEEP_JOB,
         {"run_id": str(run_id), "first_user": first_user},
         dedupe_key=f"{SWEEP_JOB}:{run_id}:{first_user}",
+        priority=_PRIORITIES[scope],
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
@@ -9,9 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
-from recon.clock import now
 from recon.db import load
-from recon.reconciliation.ladder import next_look
 from recon.reconciliation.look import Look, LookState, look_at_page
 from recon.reconciliation.model import RunScope
 from recon.reconciliation.record import record_agreements
@@ -30,7 +29,8 @@ log = structlog.get_logger(__name__)
 
 _PAGE = 500
 STALE_AFTER = timedelta(seconds=30)
-"""Longer than a page can take: a range claimed before that has lost its worker."""
+"""A range that nobody has touched for so long has lost its worker."""
+_TOUCH_EVERY_S = 8.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ async def sweep_range(reconciler: Reconciler, run_id: UUID, first_user: str) -> 
     """
     async with reconciler.pool.acquire() as connection:
         row = await connection.fetchrow(
-            load("recon.reconciliation", "claim_range"), run_id, first_user, now() - STALE_AFTER
+            load("recon.reconciliation", "claim_range"), run_id, first_user, STALE_AFTER
         )
     if row is None:
         return False
@@ -67,7 +67,7 @@ async def sweep_range(reconciler: Reconciler, run_id: UUID, first_user: str) -> 
     at = (row["at_user"], row["at_currency"])
     while True:
         page = await _page(reconciler, claimed, at)
-        looks = await look_at_page(reconciler, page) if page else []
+        looks = await _look(reconciler, claimed, page)
         at = page[-1] if page else at
         done = len(page) < _PAGE
         if not await _commit(reconciler, claimed, looks, at, done=done):
@@ -75,6 +75,29 @@ async def sweep_range(reconciler: Reconciler, run_id: UUID, first_user: str) -> 
             return False
         if done:
             return True
+
+
+async def _look(
+    reconciler: Reconciler, claimed: _Range, page: Sequence[tuple[str, str]]
+) -> list[Look]:
+    """Look at a page, saying meanwhile that we are at it: slowness must not cost us the range."""
+    if not page:
+        return []
+    looking = asyncio.ensure_future(look_at_page(reconciler, page))
+    try:
+        while True:
+            await asyncio.wait({looking}, timeout=_TOUCH_EVERY_S)
+            if looking.done():
+                return looking.result()
+            async with reconciler.pool.acquire() as connection:
+                ours = await connection.fetchval(
+                    load("recon.reconciliation", "touch_range"),
+                    *(claimed.run_id, claimed.first_user, claimed.fence),
+                )
+            if ours is None:
+                return []  # the cursor will not move either: somebody else is at it
+    finally:
+        looking.cancel()
 
 
 async def _page(
@@ -128,7 +151,6 @@ async def _suspect(
 ) -> None:
     if not looks:
         return
-    at = now()
     states = {LookState.DIFFERS: "differs", LookState.UNANSWERED: "unanswered"}
     seen = [look.comparison for look in looks]
     await connection.execute(
@@ -140,6 +162,5 @@ async def _suspect(
         [Decimal(c.available_difference if c else 0) for c in seen],
         [Decimal(c.held_difference if c else 0) for c in seen],
         [look.reason for look in looks],
-        at,
-        next_look(at, at, reconciler.grace),
+        reconciler.grace / 2,
     )

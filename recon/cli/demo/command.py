@@ -50,6 +50,7 @@ _FAULTS = {
     "answer_slow": 0.03,
 }
 _SETTLE_S = 40.0
+_RUN_S = 120.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +148,10 @@ async def _reconcile(stage: Stage, scope: str) -> RunView:
     async with stage.service.post(path, json={"scope": scope}, headers=headers) as answer:
         answer.raise_for_status()
         run = msgspec.json.decode(await answer.read(), type=RunView)
+    until = time.monotonic() + _RUN_S
     while run.state == "running":
+        if time.monotonic() > until:
+            raise Unavailable(f"run {run.run_id} does not end", code="demo_failed")
         await asyncio.sleep(0.25)
         async with stage.service.get(f"{path}/{run.run_id}") as answer:
             answer.raise_for_status()

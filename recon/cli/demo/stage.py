@@ -34,6 +34,7 @@ _PREFIX = "demo_"
 _READY_S = 60
 _STOP_S = 15
 _LAST_WORDS = 30
+_LONGEST_LINE = 2**22
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +143,7 @@ async def _process(
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
+        limit=_LONGEST_LINE,
         env={**inherited, **settings},
         # Ctrl-C is ours to pass on, in our order; and should we be killed, it does not stay.
         start_new_session=True,

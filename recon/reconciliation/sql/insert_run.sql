@@ -1,5 +1,5 @@
 -- $1 run, $2 scope, $3 trigger, $4 users (null unless the scope is users), $5 dry run.
--- It compares what changed since a minute before the last run that looked at changes began: a
+-- No row: there is such a run already. It compares what changed since a minute before the last run that looked at changes began: a
 -- posting may be committed a little after the instant that it carries.
 INSERT INTO runs (run_id, scope, trigger, users, dry_run, state, since)
 VALUES (
@@ -10,4 +10,5 @@ VALUES (
         WHERE r.scope <> 'users' AND NOT r.dry_run AND r.state IN ('finished', 'incomplete')
     )
 )
+ON CONFLICT (run_id) DO NOTHING
 RETURNING since

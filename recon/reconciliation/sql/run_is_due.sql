@@ -1,9 +1,16 @@
--- $1 the schedule's period. Whether a scheduled run is due: none is running, and the last one
--- started at least that long ago.
-SELECT NOT EXISTS (
-    SELECT
-    FROM runs
-    WHERE
-        trigger = 'schedule'
-        AND (state = 'running' OR started_at > clock_timestamp() - $1::interval)
-)
+-- $1 the lane's period, $2 its scope. Whether its scheduled run is due: none is running, and the last
+-- one started at least that long ago. The lane of all wallets has its first one a period after the
+-- first run of any kind, which looked at everything.
+SELECT
+    NOT EXISTS (
+        SELECT
+        FROM runs
+        WHERE
+            trigger = 'schedule'
+            AND scope = $2
+            AND (state = 'running' OR started_at > clock_timestamp() - $1::interval)
+    )
+    AND (
+        $2 <> 'all'
+        OR (SELECT min(started_at) FROM runs) <= clock_timestamp() - $1::interval
+    )

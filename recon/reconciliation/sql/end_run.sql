@@ -1,0 +1,14 @@
+-- $1 run, $2 the state in which it ends, $3 why. What was not decided by then was not compared.
+WITH dropped AS (
+    DELETE FROM suspects
+    WHERE run_id = $1
+)
+
+UPDATE runs
+SET
+    state = $2,
+    reason = $3,
+    not_compared = greatest(not_compared, total - compared),
+    finished_at = clock_timestamp()
+WHERE run_id = $1 AND state = 'running'
+RETURNING run_id

@@ -46,6 +46,8 @@ CREATE TABLE wallets (
     CONSTRAINT wallets_reserved_check CHECK (reserved >= 0),
     version bigint NOT NULL DEFAULT 0,
     opened_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    -- When the newest posting was recorded; no later one says that it was before.
+    posted_at timestamptz,
     PRIMARY KEY (user_id, currency)
 ) WITH (
     fillfactor = 60,
@@ -85,7 +87,9 @@ CREATE TABLE postings (
     -- A stake, a withdrawal or a person's adjustment never overdraws; only a fact that a PSP or the
     -- game reports may.
     CONSTRAINT postings_overdraft_check CHECK (
-        kind NOT IN ('bet.held', 'withdrawal.reserved') OR available_after >= 0
+        debit <> 'available'
+        OR kind NOT IN ('bet.held', 'withdrawal.reserved', 'adjustment')
+        OR available_after >= 0
     )
 );
 
@@ -159,7 +163,8 @@ RETURNS TABLE (
     available numeric, held numeric, reserved numeric
 )
 LANGUAGE plpgsql SECURITY DEFINER
-SET search_path FROM CURRENT
+-- pg_temp last, so that nothing a caller makes stands before our tables.
+SET search_path = public, pg_temp
 -- Planned once a session: planning each call anew took half of a single posting's time.
 SET plan_cache_mode = force_generic_plan
 AS $$
@@ -201,13 +206,18 @@ BEGIN
     ON CONFLICT DO NOTHING;
 
     -- In key order, so that two calls never wait for each other in a ring.
-    PERFORM 1 FROM wallets AS w
-    WHERE (w.user_id, w.currency) IN (SELECT * FROM unnest(p_user, p_currency))
-    ORDER BY w.user_id, w.currency
-    FOR NO KEY UPDATE;
+    SELECT max(l.posted_at)
+    INTO v_now
+    FROM (
+        SELECT w.posted_at FROM wallets AS w
+        WHERE (w.user_id, w.currency) IN (SELECT * FROM unnest(p_user, p_currency))
+        ORDER BY w.user_id, w.currency
+        FOR NO KEY UPDATE
+    ) AS l;
 
-    -- After the locks, so that it is later than every posting already on these wallets.
-    v_now := clock_timestamp();
+    -- After the locks, and no earlier than any posting already on these wallets: a clock may step
+    -- back, and the one of a standby that takes over may be behind.
+    v_now := greatest(clock_timestamp(), v_now);
 
     FOR r IN
         SELECT
@@ -319,7 +329,7 @@ BEGIN
         WHERE o.outcome = 'posted' AND p_hold_op[o.m] <> 'open';
 
         UPDATE wallets AS w
-        SET available = n.a, held = n.h, reserved = n.r, version = n.v
+        SET available = n.a, held = n.h, reserved = n.r, version = n.v, posted_at = v_now
         FROM unnest(w_user, w_currency, w_available, w_held, w_reserved, w_version)
             AS n (u, c, a, h, r, v)
         WHERE w.user_id = n.u AND w.currency = n.c;
@@ -332,3 +342,6 @@ BEGIN
     ORDER BY o.m;
 END
 $$;
+
+-- Who writes money is granted it by name.
+REVOKE ALL ON FUNCTION ledger_post FROM PUBLIC;

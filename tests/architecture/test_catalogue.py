@@ -140,5 +140,26 @@ async def test_only_these_tables_are_append_only(schema: Connection) -> None:
     assert names(guarded) == sorted(APPEND_ONLY)
 
 
+async def test_a_function_with_its_owners_rights_trusts_no_callers_schema(
+    schema: Connection,
+) -> None:
+    functions = await schema.fetch(
+        """
+        SELECT p.proname AS name, p.proconfig AS settings, a.grantee AS may_call
+        FROM pg_proc AS p
+        CROSS JOIN LATERAL aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) AS a
+        WHERE p.prosecdef AND p.pronamespace = 'public'::regnamespace
+            AND a.privilege_type = 'EXECUTE'
+        """
+    )
+    public = 0  # the grantee of what everybody may
+
+    assert {row["name"] for row in functions} == {"ledger_post"}
+    for row in functions:
+        # Named last, pg_temp is searched last; unnamed, a caller's temporary table would be first.
+        assert "search_path=public, pg_temp" in row["settings"]
+        assert row["may_call"] != public
+
+
 def names(rows: Iterable[asyncpg.Record]) -> list[str]:
     return sorted(row["index_name"] for row in rows)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import asyncpg
@@ -147,6 +149,58 @@ async def test_the_database_itself_refuses_an_overdrawing_stake(pool: Pool) -> N
     with pytest.raises(asyncpg.CheckViolationError, match="postings_overdraft_check"):
         await write(pool, unguarded)
     assert await available(pool, "u_7") == "1.00"
+
+
+async def test_the_database_itself_refuses_an_overdrawing_adjustment(pool: Pool) -> None:
+    await write(pool, deposit("u_7", "1.00", "p1:deposit"))
+    taken = rules.adjustment("u_7", Money(-2_00, "GBP"), adjustment_id=new_id(), event_at=now())
+
+    with pytest.raises(asyncpg.CheckViolationError, match="postings_overdraft_check"):
+        await write(pool, replace(taken, guarded=False))
+    assert await available(pool, "u_7") == "1.00"
+
+
+async def test_an_adjustment_may_lift_a_wallet_that_stays_overdrawn(pool: Pool) -> None:
+    await write(pool, deposit("u_7", "1.00", "p1:deposit"))
+    chargeback = rules.fact_against_player(
+        "u_7",
+        gbp("12.50"),
+        kind="deposit.charged_back",
+        source="psp:test",
+        key="d1:chargeback",
+        event_at=now(),
+    )
+    given = rules.adjustment("u_7", gbp("2.00"), adjustment_id=new_id(), event_at=now())
+
+    assert await write(pool, chargeback, given) == [Outcome.POSTED] * 2
+    assert await available(pool, "u_7") == "-9.50"
+
+
+async def test_a_clock_that_steps_back_never_puts_a_posting_before_the_one_it_follows(
+    pool: Pool,
+) -> None:
+    await write(pool, deposit("u_7", "1.00", "p1:deposit"), deposit("u_8", "1.00", "p2:deposit"))
+    # As if the clock of the node that failed had been an hour ahead.
+    async with pool.acquire() as connection:
+        await connection.execute(
+            """
+            ALTER TABLE postings DISABLE TRIGGER postings_append_only;
+            UPDATE postings SET recorded_at = recorded_at + interval '1 hour'
+            WHERE user_id = 'u_7';
+            ALTER TABLE postings ENABLE TRIGGER postings_append_only;
+            UPDATE wallets SET posted_at = posted_at + interval '1 hour' WHERE user_id = 'u_7';
+            """
+        )
+
+    await write(pool, deposit("u_7", "2.00", "p3:deposit"))
+    await write(pool, deposit("u_8", "2.00", "p4:deposit"))
+
+    async with pool.acquire() as connection:
+        later, earlier = await read_entries(connection, "u_7", "GBP")
+        (other, _) = await read_entries(connection, "u_8", "GBP")
+    assert later.recorded_at >= earlier.recorded_at > now() + timedelta(minutes=59)
+    assert other.recorded_at <= now()
+    assert (await verify_books(pool)).ok
 
 
 @pytest.mark.parametrize("table", ["postings", "idempotency", "holds", "hold_resolutions"])

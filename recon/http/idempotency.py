@@ -36,7 +36,10 @@ _CALLER_KEY: web.RequestKey[str] = web.RequestKey("caller_key", str)
 
 
 def caller_key(request: web.Request) -> str:
-    """``<principal>/<Idempotency-Key>``: the caller's name for this intent, unique for ever."""
+    """``<caller>/<Idempotency-Key>``: the caller's name for this intent, unique for ever.
+
+    It is the same whichever of its keys the caller uses, and a caller's name holds no ``/``.
+    """
     return request[_CALLER_KEY]
 
 
@@ -45,7 +48,7 @@ async def answer_once(
     principal: Principal,
     handler: Callable[[web.Request], Awaitable[web.StreamResponse]],
 ) -> web.StreamResponse:
-    """Run the handler once per principal and key; a repeat gets the stored answer.
+    """Run the handler once per caller and Idempotency-Key; a repeat gets the stored answer.
 
     Raises:
         Invalid: ``idempotency_key_missing``.

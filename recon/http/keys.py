@@ -1,4 +1,8 @@
-"""API keys of internal callers: shown once, stored as a hash, scoped, expiring, revocable."""
+"""API keys of internal callers: shown once, stored as a hash, scoped, expiring, revocable.
+
+A caller is its name. Its keys are interchangeable: who rotates one is still who it was, for what
+it proposed and for the intents that it may repeat.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from recon.clock import now
 from recon.db import load
-from recon.errors import Forbidden, Invalid, NotFound, Unauthentic
+from recon.errors import Conflict, Forbidden, Invalid, NotFound, Unauthentic
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -32,6 +36,8 @@ __all__ = [
 ]
 
 _PREFIX = "rk_"
+_MAX_NAME = 128
+_MAX_LIVE = 2
 
 
 class Scope(StrEnum):
@@ -51,11 +57,22 @@ class Scope(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """Who calls: a key's id, or a member of staff; ``name`` is for people."""
+    """Who calls.
+
+    Args:
+        principal_id: the caller's name; what it does is done by this name, whichever key it used.
+        key_id: the key of this call, for logs.
+        scopes: what this key may do.
+    """
 
     principal_id: str
-    name: str
+    key_id: str
     scopes: frozenset[str]
+
+    @property
+    def name(self) -> str:
+        """The caller, for people."""
+        return self.principal_id
 
     def require(self, scope: Scope) -> None:
         """Refuse where the scope is missing.
@@ -95,9 +112,28 @@ async def create_key(
 ) -> CreatedKey:
     """Make a key with 256 bits of randomness.
 
+    Args:
+        pool: the database.
+        name: the caller that it is for; 1 to 128 printable characters, none of them ``/`` or
+            ``:``, with which a name is joined to other words.
+        scopes: what it may do.
+        lifetime: until it expires; ``None``: never.
+
     Raises:
-        Invalid: ``unknown_scope``.
+        Invalid: ``unknown_scope`` or ``invalid_name``.
+        Conflict: ``two_keys_live``: the caller has two already, enough to rotate.
     """
+    if (
+        not 1 <= len(name) <= _MAX_NAME
+        or name != name.strip()
+        or not name.isprintable()
+        or not {"/", ":"}.isdisjoint(name)
+    ):
+        raise Invalid(
+            f"a caller's name has 1 to {_MAX_NAME} printable characters, no / or :, "
+            "and no space at its ends",
+            code="invalid_name",
+        )
     unknown = sorted(set(scopes) - set(Scope))
     if unknown or not scopes:
         known = ", ".join(Scope)
@@ -109,7 +145,14 @@ async def create_key(
     key = f"{_PREFIX}{key_id.removeprefix('key_')}_{secrets.token_urlsafe(32)}"
     expires_at = None if lifetime is None else now() + lifetime
     granted = sorted(set(scopes))
-    async with pool.acquire() as connection:
+    async with pool.acquire() as connection, connection.transaction():
+        await connection.execute(load("recon.http", "lock_caller"), name)
+        live = await connection.fetch(load("recon.http", "live_keys"), name)
+        if len(live) >= _MAX_LIVE:
+            ids = " and ".join(row["key_id"] for row in live)
+            raise Conflict(
+                f"{name} has two live keys ({ids}); revoke one of them first", code="two_keys_live"
+            )
         await connection.execute(
             load("recon.http", "insert_key"), key_id, name, _hash(key), granted, expires_at
         )
@@ -146,7 +189,7 @@ async def authenticate(connection: asyncpg.Connection[Any], header: str | None) 
     row = await connection.fetchrow(load("recon.http", "use_key"), _hash(key.strip()))
     if row is None:
         raise Unauthentic("this key is unknown, expired or revoked", code="invalid_api_key")
-    return Principal(row["key_id"], row["name"], frozenset(row["scopes"]))
+    return Principal(row["name"], row["key_id"], frozenset(row["scopes"]))
 
 
 def _hash(key: str) -> bytes:

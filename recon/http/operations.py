@@ -7,6 +7,7 @@ from functools import wraps
 from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
+from structlog.contextvars import bound_contextvars
 
 from recon.db import POOL
 from recon.http.idempotency import answer_once
@@ -73,10 +74,11 @@ def operation(
             limits = request.config_dict[LIMITER].take(principal.principal_id)
             principal.require(scope)
             request[_PRINCIPAL] = principal
-            if request.method == "POST":
-                response = await answer_once(request, principal, handler)
-            else:
-                response = await handler(request)
+            with bound_contextvars(caller=principal.principal_id, key_id=principal.key_id):
+                if request.method == "POST":
+                    response = await answer_once(request, principal, handler)
+                else:
+                    response = await handler(request)
             if not response.prepared:
                 response.headers.update(limits)
             return response

@@ -265,7 +265,8 @@ async def test_a_key_is_shown_once_and_opens_what_its_scopes_say(run: Run, pool:
     assert told["expires_at"].startswith(lasts)
     async with pool.acquire() as connection:
         principal = await authenticate(connection, f"Bearer {told['key']}")
-    assert (principal.principal_id, principal.scopes) == (
+    assert (principal.principal_id, principal.key_id, principal.scopes) == (
+        "ops",
         told["key_id"],
         frozenset({"read:wallet", "write:bet"}),
     )

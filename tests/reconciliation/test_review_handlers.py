@@ -45,7 +45,7 @@ class Api:
 
     async def key(self, name: str, *scopes: Scope) -> tuple[str, str]:
         made = await create_key(self.pool, name=name, scopes=scopes or BOTH, lifetime=None)
-        return made.key_id, made.key
+        return name, made.key
 
     async def post(
         self, path: str, body: object, key: str, *, intent: str | None = None
@@ -91,7 +91,7 @@ def cases(pool: Pool) -> Cases:
 
 async def test_a_case_is_assigned_spoken_of_and_ignored(api: Api, cases: Cases) -> None:
     case = await cases.seen("u_1", "20.00")
-    key_id, key = await api.key("ops")
+    caller, key = await api.key("ops")
 
     assigned = await api.post(f"/discrepancies/{case}/assign", {"assignee": "mia"}, key)
     said = await api.post(f"/discrepancies/{case}/comment", {"text": "asked the PSP"}, key)
@@ -107,7 +107,7 @@ async def test_a_case_is_assigned_spoken_of_and_ignored(api: Api, cases: Cases) 
         "investigating",
         "mia",
     )
-    assert (said[0], said[1]["action"], said[1]["actor"]) == (201, "commented", key_id)
+    assert (said[0], said[1]["action"], said[1]["actor"]) == (201, "commented", caller)
     assert (ignored[0], ignored[1]["status"], ignored[1]["ignored_until"]) == (
         200,
         "ignored",

@@ -1,0 +1,8 @@
+-- $1 the caller's name. Its keys that open something, oldest first.
+SELECT key_id
+FROM api_keys
+WHERE
+    name = $1
+    AND revoked_at IS NULL
+    AND (expires_at IS NULL OR expires_at > clock_timestamp())
+ORDER BY created_at, key_id

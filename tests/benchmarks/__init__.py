@@ -1,0 +1,1 @@
+"""How fast the intake books, measured against its own parts and its peers: ``make bench``."""

@@ -1,0 +1,106 @@
+"""The processes that are measured: what they cost, and how they are told what to do."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tests.benchmarks.serving import URL_VARIABLE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["Sender", "Service", "cpu_seconds", "sender", "service", "tree_cpu_seconds"]
+
+_TICKS = os.sysconf("SC_CLK_TCK")
+
+
+class Service:
+    """A running service."""
+
+    def __init__(self, pid: int, port: int) -> None:
+        self.pid = pid
+        self.port = port
+
+    @property
+    def memory_mb(self) -> float:
+        """What it has in memory that is its own: resident, without what is shared with files."""
+        status = Path(f"/proc/{self.pid}/status").read_text()
+        return int(status.partition("RssAnon:")[2].split()[0]) / 1024
+
+
+@contextmanager
+def service(variant: str, database_url: str) -> Iterator[Service]:
+    """A service process of one variant, stopped at the end."""
+    child = subprocess.Popen(
+        [sys.executable, "-m", "tests.benchmarks.serving", variant],
+        env={**os.environ, URL_VARIABLE: database_url},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    )
+    assert child.stdout is not None
+    with child:
+        try:
+            port = child.stdout.readline()
+            if not port:
+                raise RuntimeError(f"the service ({variant}) did not start")
+            yield Service(child.pid, int(port))
+        finally:
+            child.terminate()
+
+
+class Sender:
+    """The load generator."""
+
+    def __init__(self, child: subprocess.Popen[bytes]) -> None:
+        self._child = child
+
+    def send(self, service: Service, **order: Any) -> dict[str, Any]:
+        """Send to a service, as `tests.benchmarks.sending` understands it; what came of it.
+
+        Raises:
+            RuntimeError: an answer was not that the delivery is booked.
+        """
+        assert self._child.stdin is not None
+        assert self._child.stdout is not None
+        order = {"host": "127.0.0.1", "port": service.port, "references": None, **order}
+        self._child.stdin.write(json.dumps(order).encode() + b"\n")
+        self._child.stdin.flush()
+        answer: dict[str, Any] = json.loads(self._child.stdout.readline())
+        if answer["faults"]:
+            raise RuntimeError(f"not booked: {answer['faults']}")
+        return answer
+
+
+@contextmanager
+def sender() -> Iterator[Sender]:
+    """The load generator's process, ended at the end."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "tests.benchmarks.sending"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    ) as child:
+        yield Sender(child)
+
+
+def cpu_seconds(pid: int, *, with_ended_children: bool = False) -> float:
+    """CPU time of a process so far, in user mode and in the kernel."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    ticks = [int(field) for field in fields[11:15]]
+    return sum(ticks if with_ended_children else ticks[:2]) / _TICKS
+
+
+def tree_cpu_seconds(pid: int) -> float:
+    """CPU time of a process and its children, those that have ended included."""
+    total = cpu_seconds(pid, with_ended_children=True)
+    for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
+        try:
+            total += cpu_seconds(int(child))
+        except OSError:  # it has just ended
+            continue
+    return total

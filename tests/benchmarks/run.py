@@ -1,0 +1,277 @@
+"""One run of everything: contenders take turns, so that what disturbs one disturbs them all."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import tempfile
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import median
+from typing import TYPE_CHECKING, Any
+
+import asyncpg
+
+from recon.db import open_pool
+from recon.db.embedded import embedded_postgres, remove_embedded
+from recon.db.migrations import migrate
+from recon.ledger import verify_books
+from tests.benchmarks import peers
+from tests.benchmarks.filling import fill_history, register_payments
+from tests.benchmarks.processes import Sender, Service, cpu_seconds, sender, service
+from tests.benchmarks.processes import tree_cpu_seconds
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterable
+
+    from recon.db.embedded import EmbeddedPostgres
+
+__all__ = ["CONNECTIONS", "Plan", "Results", "run"]
+
+CONNECTIONS = 64
+_USERS = 100_000
+_WARM_UP = 3_000
+_MEMORY_FROM = 10_000
+
+SETTINGS = {
+    # As they come: written so that nobody need look them up.
+    "fsync": "on",
+    "synchronous_commit": "on",
+    "full_page_writes": "on",
+    # For a machine that does this for a living.
+    "shared_buffers": "1GB",
+    "max_wal_size": "4GB",
+    "max_connections": "200",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How much is measured.
+
+    Args:
+        rounds: turns of each contender.
+        seconds: of one turn, about.
+        history: postings in the ledger that is not empty.
+        endurance: deliveries after which memory is read again.
+        pgledger: where its SQL is; ``None`` leaves it out.
+        only: names of contenders; empty for all.
+    """
+
+    rounds: int
+    seconds: float
+    history: int
+    endurance: int
+    pgledger: Path | None
+    only: frozenset[str]
+
+
+@dataclass(slots=True)
+class Turn:
+    """One turn of a service: deliveries a second, latency, and microseconds of CPU a delivery."""
+
+    rate: float
+    p50_ms: float
+    p99_ms: float
+    service_us: float
+    postgres_us: float
+    sender_us: float
+
+
+@dataclass(slots=True)
+class Results:
+    """What came out."""
+
+    plan: Plan
+    settings: dict[str, str]
+    turns: dict[str, list[Turn]] = field(default_factory=dict)
+    rates: dict[str, list[float]] = field(default_factory=dict)
+    memory_mb: tuple[float, float] = (0.0, 0.0)
+    booked: int = 0
+
+    def rate(self, name: str) -> float:
+        """The median rate of a contender."""
+        return median(self.rates[name])
+
+    def median(self, name: str, measure: str) -> float:
+        """The median of any measure of a service's turns."""
+        return median(getattr(turn, measure) for turn in self.turns[name])
+
+
+@dataclass(slots=True)
+class _Bench:
+    plan: Plan
+    server: EmbeddedPostgres
+    sender: Sender
+    results: Results
+    sent: dict[str, int] = field(default_factory=dict)
+
+    async def send(self, name: str, target: Service, count: int) -> dict[str, Any]:
+        references = None
+        if name == "registered":
+            references = f"ref_{self.sent.get(name, 0)}_"
+            async with _connected(self.server, name) as connection:
+                await register_payments(connection, references, count, _USERS)
+        self.sent[name] = self.sent.get(name, 0) + count
+        return await asyncio.to_thread(
+            self.sender.send,
+            target,
+            count=count,
+            users=_USERS,
+            connections=CONNECTIONS,
+            references=references,
+        )
+
+    async def turn(self, name: str, target: Service, count: int) -> Turn:
+        postmaster = self.server.pid
+        assert postmaster is not None
+        before = cpu_seconds(target.pid), tree_cpu_seconds(postmaster)
+        answer = await self.send(name, target, count)
+        spent = cpu_seconds(target.pid) - before[0], tree_cpu_seconds(postmaster) - before[1]
+        return Turn(
+            rate=count / answer["seconds"],
+            p50_ms=answer["p50_ms"],
+            p99_ms=answer["p99_ms"],
+            service_us=1e6 * spent[0] / count,
+            postgres_us=1e6 * spent[1] / count,
+            sender_us=1e6 * answer["cpu_seconds"] / count,
+        )
+
+
+async def run(plan: Plan) -> Results:
+    """Measure everything of a plan."""
+    with tempfile.TemporaryDirectory(prefix="recon-bench-") as folder:
+        home = Path(folder)
+        home.chmod(0o755)
+        try:
+            async with embedded_postgres(home / "data", settings=SETTINGS) as server:
+                with sender() as sending:
+                    bench = _Bench(plan, server, sending, Results(plan, await _settings(server)))
+                    await _measure(bench, home)
+        finally:
+            await remove_embedded(home / "data")
+    return bench.results
+
+
+async def _measure(bench: _Bench, home: Path) -> None:
+    plan, results = bench.plan, bench.results
+    variants = {
+        "booked": "shared",
+        "registered": "shared",
+        "history": "shared",
+        "no-database": "no-database",
+        "one-each": "one-each",
+    }
+    chosen = [name for name in variants if not plan.only or name in plan.only]
+    others = await _peers(bench, home)
+    await _databases(bench, chosen)
+    async with AsyncExitStack() as running:
+        services = {
+            name: running.enter_context(service(variants[name], bench.server.dsn_for(_of(name))))
+            for name in chosen
+        }
+        counts = {}
+        for name, target in services.items():
+            warm = _MEMORY_FROM if name == "booked" else _WARM_UP
+            took = (await bench.send(name, target, warm))["seconds"]
+            took = (await bench.send(name, target, _WARM_UP))["seconds"]
+            counts[name] = int(plan.seconds * _WARM_UP / took)
+        memory_from = services["booked"].memory_mb if "booked" in services else 0.0
+        for number in range(plan.rounds):
+            for name, target in services.items():
+                turn = await bench.turn(name, target, counts[name])
+                results.turns.setdefault(name, []).append(turn)
+                results.rates.setdefault(name, []).append(turn.rate)
+                _say(
+                    f"round {number + 1} {name}: {turn.rate:,.0f}/s p50 {turn.p50_ms:.1f} "
+                    f"p99 {turn.p99_ms:.1f} ms; CPU µs: service {turn.service_us:.0f}, "
+                    f"Postgres {turn.postgres_us:.0f}, sender {turn.sender_us:.0f}"
+                )
+            for name, peer in others.items():
+                rate = await asyncio.to_thread(peer.rate, max(1, round(plan.seconds)))
+                results.rates.setdefault(name, []).append(rate)
+                _say(f"round {number + 1} {name}: {rate:,.0f}/s")
+        if "booked" in services:
+            target = services["booked"]
+            while not plan.only and bench.sent["booked"] < plan.endurance:
+                rest = min(20_000, plan.endurance - bench.sent["booked"])
+                await bench.send("booked", target, rest)
+                _say(f"{bench.sent['booked']:,} deliveries, {target.memory_mb:.1f} MB")
+            results.memory_mb = memory_from, target.memory_mb
+    for name in chosen:
+        if name != "no-database":
+            await _prove(bench, name)
+
+
+async def _databases(bench: _Bench, names: Iterable[str]) -> None:
+    async with _connected(bench.server, "postgres") as connection:
+        await connection.execute("CREATE DATABASE bench_template")
+    await migrate(bench.server.dsn_for("bench_template"))
+    async with _connected(bench.server, "postgres") as connection:
+        for name in names:
+            await connection.execute(f'CREATE DATABASE "{name}" TEMPLATE bench_template')
+    if "history" in names:
+        async with _connected(bench.server, "history") as connection:
+            await fill_history(connection, bench.plan.history, _USERS, progress=_say)
+
+
+async def _peers(bench: _Bench, home: Path) -> dict[str, peers.Peer]:
+    wanted = {"pgbench"} | ({"pgledger"} if bench.plan.pgledger is not None else set())
+    if bench.plan.only:
+        wanted &= bench.plan.only
+    async with _connected(bench.server, "postgres") as connection:
+        for name in wanted:
+            await connection.execute(f"CREATE DATABASE {name}")
+    found = {}
+    if "pgbench" in wanted:
+        found["pgbench"] = await asyncio.to_thread(peers.pgbench, bench.server, "pgbench")
+    if "pgledger" in wanted and bench.plan.pgledger is not None:
+        found["pgledger"] = await peers.pgledger(
+            bench.server, "pgledger", bench.plan.pgledger, home
+        )
+    return found
+
+
+async def _prove(bench: _Bench, name: str) -> None:
+    """Every delivery that was answered with 200 is in the books, and the books are in order."""
+    async with _connected(bench.server, name) as connection:
+        postings = await connection.fetchval("SELECT count(*) FROM postings")
+    expected = bench.sent[name] + (bench.plan.history if name == "history" else 0)
+    if postings != expected:
+        raise RuntimeError(f"{name}: {expected} deliveries acknowledged, {postings} postings")
+    async with open_pool(bench.server.dsn_for(name)) as pool:
+        verified = await verify_books(pool)
+    if verified.faults:
+        raise RuntimeError(f"{name}: the books do not verify: {verified.faults[:3]}")
+    bench.results.booked += bench.sent[name]
+
+
+def _of(name: str) -> str:
+    return name
+
+
+@asynccontextmanager
+async def _connected(
+    server: EmbeddedPostgres, database: str
+) -> AsyncIterator[asyncpg.Connection[Any]]:
+    connection = await asyncpg.connect(server.dsn_for(database), command_timeout=None)
+    try:
+        yield connection
+    finally:
+        await connection.close()
+
+
+async def _settings(server: EmbeddedPostgres) -> dict[str, str]:
+    """What the server really runs with."""
+    async with _connected(server, "postgres") as connection:
+        rows = await connection.fetch(
+            "SELECT name, current_setting(name) AS value FROM pg_settings "
+            "WHERE name = ANY($1::text[]) ORDER BY name",
+            [*SETTINGS, "server_version", "wal_sync_method", "wal_level"],
+        )
+    return {row["name"]: row["value"] for row in rows}
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)  # noqa: T201 - progress

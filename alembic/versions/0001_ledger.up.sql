@@ -344,4 +344,4 @@ END
 $$;
 
 -- Who writes money is granted it by name.
-REVOKE ALL ON FUNCTION ledger_post FROM PUBLIC;
+REVOKE ALL ON FUNCTION ledger_post FROM public;

@@ -1,5 +1,5 @@
--- $1 run, $2 the range's first user, $3 a claim untouched for so long is stale. Whoever claims last holds the
--- fence; a finished range, one that somebody works on, or an ended run gives no row.
+-- $1 run, $2 the range's first user, $3 a claim untouched for so long is stale. Whoever claims last
+-- holds the fence; a finished range, one that somebody works on, or an ended run gives no row.
 UPDATE run_ranges AS g
 SET fence = g.fence + 1, claimed_at = clock_timestamp()
 FROM runs AS r

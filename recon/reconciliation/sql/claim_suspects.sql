@@ -1,5 +1,5 @@
--- $1 run, $2 for how long it is leased, $3 how many. Whoever claims a suspect looks at it; after the
--- lease another may, and `looks` tells them apart.
+-- $1 run, $2 for how long it is leased, $3 how many. Whoever claims a suspect looks at it; after
+-- the lease another may, and `looks` tells them apart.
 UPDATE suspects AS s
 SET due_at = clock_timestamp() + $2::interval, looks = s.looks + 1
 FROM (

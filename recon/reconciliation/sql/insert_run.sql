@@ -1,6 +1,6 @@
--- $1 run, $2 scope, $3 trigger, $4 users (null unless the scope is users), $5 dry run.
--- No row: there is such a run already. It compares what changed since a minute before the last run that looked at changes began: a
--- posting may be committed a little after the instant that it carries.
+-- $1 run, $2 scope, $3 trigger, $4 users (null unless the scope is users), $5 dry run. No row:
+-- there is such a run already. It compares what changed since a minute before the last run that
+-- looked at changes began: a posting may be committed a little after the instant that it carries.
 INSERT INTO runs (run_id, scope, trigger, users, dry_run, state, since)
 VALUES (
     $1, $2, $3, $4, $5, 'running',

@@ -1,5 +1,6 @@
--- $1 run, $2 user, $3 currency, $4 our look, $5 state, $6 available and $7 held difference, $8 since
--- when, $9 after how long to look again, $10 reason. Nothing happens if another look came after ours.
+-- $1 run, $2 user, $3 currency, $4 our look, $5 state, $6 available and $7 held difference, $8
+-- since when, $9 after how long to look again, $10 reason. Nothing happens if another look came
+-- after ours.
 UPDATE suspects
 SET
     state = $5,

@@ -1,5 +1,5 @@
--- $1 for how long nobody may have touched a range that somebody works on. Ranges of running runs that
--- nobody works on.
+-- $1 for how long nobody may have touched a range that somebody works on. Ranges of running runs
+-- that nobody works on.
 SELECT
     g.run_id,
     g.first_user,

@@ -17,10 +17,18 @@ from recon.errors import Unavailable
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+    from types import TracebackType
 
 Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
 
-__all__ = ["MIN_SERVER_VERSION", "POOL", "DatabaseUnavailableError", "Pool", "open_pool"]
+__all__ = [
+    "MIN_SERVER_VERSION",
+    "POOL",
+    "DatabaseUnavailableError",
+    "Pool",
+    "database_fault",
+    "open_pool",
+]
 
 MIN_SERVER_VERSION = 15
 
@@ -31,6 +39,63 @@ class DatabaseUnavailableError(Unavailable):
     """Postgres cannot be reached, or is older than we can use."""
 
     code = "database_unavailable"
+
+
+_PASSING = (
+    asyncpg.InterfaceError,  # the pool or the connection is closing
+    asyncpg.PostgresConnectionError,
+    asyncpg.OperatorInterventionError,  # shutting down, starting up, cancelled by a timeout
+    asyncpg.InsufficientResourcesError,
+    asyncpg.PostgresSystemError,
+    asyncpg.ReadOnlySQLTransactionError,  # a standby, in the middle of a failover
+    asyncpg.TransactionRollbackError,  # lost a race more often than we try again
+)
+
+
+def database_fault(error: BaseException) -> DatabaseUnavailableError | None:
+    """The passing fault of the database that an error is, or ``None`` where it is none.
+
+    A plain OSError or TimeoutError counts only where asyncpg raised it: the same types come from
+    files and from other services.
+    """
+    if isinstance(error, _PASSING) or (
+        isinstance(error, OSError | TimeoutError) and _passed_asyncpg(error.__traceback__)
+    ):
+        return DatabaseUnavailableError("the database is out of reach; nothing is lost, try again")
+    return None
+
+
+def _passed_asyncpg(traceback: TracebackType | None) -> bool:
+    while traceback is not None:
+        if traceback.tb_frame.f_globals.get("__name__", "").partition(".")[0] == "asyncpg":
+            return True
+        traceback = traceback.tb_next
+    return False
+
+
+class _BoundedPool(asyncpg.Pool):  # type: ignore[misc]  # asyncpg is untyped
+    """A pool in which nobody waits for a connection for ever: `asyncpg.Pool` has no such option."""
+
+    def __init__(self, dsn: str, *, acquire_timeout_s: float, **options: Any) -> None:  # noqa: ANN401 - asyncpg's own
+        super().__init__(
+            dsn,
+            # What `asyncpg.create_pool` has for defaults and the class has not.
+            max_queries=50_000,
+            max_inactive_connection_lifetime=300.0,
+            loop=None,
+            connection_class=asyncpg.Connection,
+            record_class=asyncpg.Record,
+            **options,
+        )
+        self._acquire_timeout_s = acquire_timeout_s
+
+    def acquire(self, *, timeout: float | None = None) -> Any:  # noqa: ANN401 - asyncpg's own
+        """A connection; the pool's own methods get theirs here too.
+
+        Raises:
+            TimeoutError: none became free in time, or Postgres does not answer.
+        """
+        return super().acquire(timeout=self._acquire_timeout_s if timeout is None else timeout)
 
 
 async def _prepare(connection: asyncpg.Connection[Any]) -> None:
@@ -45,16 +110,29 @@ async def _prepare(connection: asyncpg.Connection[Any]) -> None:
 
 @asynccontextmanager
 async def open_pool(
-    dsn: str, *, min_size: int = 1, max_size: int = 10, application: str = "recon"
+    dsn: str,
+    *,
+    min_size: int = 1,
+    max_size: int = 10,
+    application: str = "recon",
+    acquire_timeout_s: float = 5.0,
 ) -> AsyncIterator[Pool]:
     """A pool on ``dsn``, closed at the end.
+
+    Args:
+        dsn: of the database.
+        min_size: connections kept open.
+        max_size: connections at most.
+        application: the name that Postgres shows for them.
+        acquire_timeout_s: how long anybody waits for a connection.
 
     Raises:
         DatabaseUnavailableError: no server answers, or it is older than PostgreSQL 15.
     """
     try:
-        pool = await asyncpg.create_pool(
+        pool = await _BoundedPool(
             dsn,
+            acquire_timeout_s=acquire_timeout_s,
             min_size=min_size,
             max_size=max_size,
             init=_prepare,
@@ -62,7 +140,7 @@ async def open_pool(
             command_timeout=60,
             server_settings={"application_name": application},
         )
-    except (OSError, asyncpg.PostgresError, TimeoutError) as error:
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError) as error:
         raise DatabaseUnavailableError(f"Postgres cannot be reached: {error}") from error
     try:
         await _refuse_old_server(pool)

@@ -8,9 +8,11 @@ effect and the storing of its answer.
 from __future__ import annotations
 
 import hashlib
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+import structlog
 from aiohttp import web
 
 from recon.clock import new_id
@@ -19,13 +21,17 @@ from recon.errors import Conflict, Invalid, ReconError, Unprocessable
 from recon.http.problems import error_response
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Iterator
+    from uuid import UUID
 
     import asyncpg
 
+    from recon.db import Pool
     from recon.http.keys import Principal
 
 __all__ = ["answer_once", "caller_key"]
+
+log = structlog.get_logger(__name__)
 
 _DEAD_AFTER = timedelta(seconds=60)
 _MAX_KEY = 255
@@ -80,23 +86,37 @@ async def answer_once(
     except ReconError as error:
         response = error_response(request, error)
     except BaseException:
-        async with pool.acquire() as connection:
-            await connection.execute(load("recon.http", "forget_request"), who, key, token)
+        # What broke the handler is what the caller must hear of, even if this breaks as well: an
+        # attempt that stays behind counts as dead after a while.
+        with _logged("attempt_not_forgotten"):
+            await _forget(pool, who, key, token)
         raise
     if not isinstance(response, web.Response) or not isinstance(response.body, bytes):
         raise TypeError("an idempotent answer has its whole body")
+    if response.status >= web.HTTPInternalServerError.status_code or response.status in _PASSING:
+        with _logged("attempt_not_forgotten"):
+            await _forget(pool, who, key, token)
+        return response
+    kept = {h: response.headers[h] for h in _KEPT_HEADERS if h in response.headers}
     async with pool.acquire() as connection:
-        if response.status >= web.HTTPInternalServerError.status_code or (
-            response.status in _PASSING
-        ):
-            await connection.execute(load("recon.http", "forget_request"), who, key, token)
-        else:
-            kept = {h: response.headers[h] for h in _KEPT_HEADERS if h in response.headers}
-            await connection.execute(
-                load("recon.http", "finish_request"),
-                *(who, key, token, response.status, response.content_type, kept, response.body),
-            )
+        await connection.execute(
+            load("recon.http", "finish_request"),
+            *(who, key, token, response.status, response.content_type, kept, response.body),
+        )
     return response
+
+
+async def _forget(pool: Pool, who: str, key: str, token: UUID) -> None:
+    async with pool.acquire() as connection:
+        await connection.execute(load("recon.http", "forget_request"), who, key, token)
+
+
+@contextmanager
+def _logged(event: str) -> Iterator[None]:
+    try:
+        yield
+    except Exception:
+        log.exception(event)
 
 
 def _stored(row: asyncpg.Record | None, fingerprint: bytes) -> web.Response:

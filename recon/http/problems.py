@@ -5,10 +5,13 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
+import asyncpg
+import asyncpg.exceptions._base as client_side
 import msgspec
 import structlog
 from aiohttp import web
 
+from recon.db.pool import database_fault
 from recon.errors import (
     Conflict,
     Forbidden,
@@ -27,7 +30,14 @@ from recon.http.request_ids import request_id_of
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-__all__ = ["Problem", "error_response", "problem_middleware", "problem_response", "status_of"]
+__all__ = [
+    "Problem",
+    "error_response",
+    "known_error",
+    "problem_middleware",
+    "problem_response",
+    "status_of",
+]
 
 log = structlog.get_logger(__name__)
 
@@ -65,6 +75,18 @@ def status_of(error: ReconError) -> int:
         if family in _STATUS:
             return _STATUS[family]
     return 500
+
+
+def known_error(error: Exception) -> ReconError | None:
+    """What an error of the database's driver is to the caller, for JSON and pages alike.
+
+    What Postgres cannot take as a value came from the caller: text with a NUL, a number or a time
+    out of all bounds. ``None`` where nobody foresaw it.
+    """
+    if isinstance(error, asyncpg.DataError | client_side.DataError):
+        log.warning("value_refused", error=repr(error))
+        return Invalid("a value in this request cannot be stored or compared")
+    return database_fault(error)
 
 
 def problem_response(
@@ -121,18 +143,31 @@ async def problem_middleware(
     try:
         return await handler(request)
     except ReconError as error:
-        if status_of(error) >= HTTPStatus.INTERNAL_SERVER_ERROR:
-            log.warning("request_failed", code=error.code, error=error.message)
-        return error_response(request, error)
+        return _known(request, error)
     except web.HTTPException as error:
         if error.status < HTTPStatus.BAD_REQUEST:
             raise
         return _http_problem(request, error)
-    except Exception:
+    except Exception as error:
+        if (known := known_error(error)) is not None:
+            return _known(request, known, cause=error)
         log.exception("request_crashed", method=request.method, path=request.path)
         return problem_response(
             request, 500, "internal_error", "an error on our side; it is logged under this id"
         )
+
+
+def _known(
+    request: web.Request, error: ReconError, *, cause: Exception | None = None
+) -> web.Response:
+    if status_of(error) >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        log.warning(
+            "request_failed",
+            code=error.code,
+            error=error.message,
+            cause=None if cause is None else repr(cause),
+        )
+    return error_response(request, error)
 
 
 def _http_problem(request: web.Request, error: web.HTTPException) -> web.Response:

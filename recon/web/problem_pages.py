@@ -8,7 +8,7 @@ import structlog
 from aiohttp import web
 
 from recon.errors import ReconError, TooManyRequests, Unavailable
-from recon.http.problems import status_of
+from recon.http.problems import known_error, status_of
 from recon.web.rendering import PAGES, render
 
 if TYPE_CHECKING:
@@ -51,25 +51,38 @@ async def page_problem_middleware(
     try:
         return await handler(request)
     except ReconError as error:
-        status = status_of(error)
-        if status >= _INTERNAL:
-            log.warning("page_failed", code=error.code, error=error.message)
-        headers = {}
-        if isinstance(error, TooManyRequests | Unavailable):
-            headers["Retry-After"] = str(error.retry_after_s)
-        return _problem(request, status, error.message, headers)
+        return _known(request, error)
     except web.HTTPException as error:
         if error.status < web.HTTPBadRequest.status_code or "HX-Redirect" in error.headers:
             raise
         headers = {"Allow": error.headers["Allow"]} if "Allow" in error.headers else {}
         return _problem(request, error.status, None, headers)
-    except Exception:
+    except Exception as error:
+        if (known := known_error(error)) is not None:
+            return _known(request, known, cause=error)
         log.exception("page_crashed", method=request.method, route=_route(request))
         return _problem(request, _INTERNAL, None, {})
 
 
 page_middlewares: Final = [page_problem_middleware]
 """What the application puts inside its request ids and JSON problems, in this order."""
+
+
+def _known(
+    request: web.Request, error: ReconError, *, cause: Exception | None = None
+) -> web.Response:
+    status = status_of(error)
+    if status >= _INTERNAL:
+        log.warning(
+            "page_failed",
+            code=error.code,
+            error=error.message,
+            cause=None if cause is None else repr(cause),
+        )
+    headers = {}
+    if isinstance(error, TooManyRequests | Unavailable):
+        headers["Retry-After"] = str(error.retry_after_s)
+    return _problem(request, status, error.message, headers)
 
 
 def _problem(

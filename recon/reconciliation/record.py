@@ -27,7 +27,10 @@ __all__ = ["record_agreements", "record_discrepancy", "record_event", "record_un
 async def record_agreements(
     connection: asyncpg.Connection[Any], looks: Sequence[Look], *, actor: str
 ) -> None:
-    """These wallets agree: remember at which version, and close what was open about them."""
+    """These wallets agree: remember at which version, and close what was open about them.
+
+    The wallets' checks are locked in key order, and only then what hangs on them.
+    """
     agreed = sorted(
         (look.user_id, look.currency, look.comparison.snapshot.version)
         for look in looks
@@ -79,6 +82,9 @@ async def record_discrepancy(
     """Open the wallet's discrepancy, or see the open one again; its id."""
     snapshot = look.snapshot
     user_id, currency = snapshot.user_id, snapshot.currency
+    # The wallet's lock, taken first here as in `record_agreements`: whoever else decides on this
+    # wallet comes after us, and finds the discrepancy that we open.
+    await record_unsettled(connection, user_id, currency)
     live = await connection.fetchrow(
         load("recon.reconciliation", "live_discrepancy"), user_id, currency
     )
@@ -111,7 +117,6 @@ async def record_discrepancy(
         action=_action(live, status, look),
         detail={"difference": str(look.difference), "cause": explanation.cause},
     )
-    await record_unsettled(connection, user_id, currency)
     return discrepancy_id
 
 

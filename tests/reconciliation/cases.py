@@ -91,12 +91,17 @@ class Cases:
 
     async def agrees(self, user: str, currency: str = "GBP") -> None:
         """A run finds the wallet equal at the game."""
-        snapshot = await self._snapshot(user, currency)
-        equal = compare(snapshot, GameSays(snapshot.available, snapshot.held, AT), tolerance=0)
+        await self.agree(user, currency=currency)
+
+    async def agree(self, *users: str, currency: str = "GBP") -> None:
+        """A run finds a page of wallets equal at the game."""
+        looks = []
+        for user in users:
+            snapshot = await self._snapshot(user, currency)
+            equal = compare(snapshot, GameSays(snapshot.available, snapshot.held, AT), tolerance=0)
+            looks.append(Look(user, currency, LookState.AGREES, equal))
         async with self.pool.acquire() as connection, connection.transaction():
-            await record_agreements(
-                connection, [Look(user, currency, LookState.AGREES, equal)], actor="run:test"
-            )
+            await record_agreements(connection, looks, actor="run:test")
 
     async def read(self, discrepancy_id: UUID) -> Discrepancy:
         async with self.pool.acquire() as connection:

@@ -1,5 +1,6 @@
 -- $1 users, $2 currencies, $3 versions at which they agreed, in parallel. A wallet that agreed at
--- the same version before is not written again.
+-- the same version before is not written again, and is locked all the same: a wallet's check is
+-- locked before its discrepancy, by everybody.
 INSERT INTO checks AS c (user_id, currency, agreed_version, agreed_at, checked_at, unsettled)
 SELECT
     a.user_id,

@@ -1,4 +1,5 @@
--- $1 users, $2 currencies, in parallel: their last look was no agreement.
+-- $1 users, $2 currencies, in parallel: their last look was no agreement. Locks the rows, also
+-- those that say so already: a wallet's check is locked before its discrepancy, by everybody.
 INSERT INTO checks AS c (user_id, currency, checked_at, unsettled)
 SELECT
     a.user_id,

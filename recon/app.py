@@ -28,6 +28,7 @@ from recon.http.rate_limits import LIMITER, RateLimiter
 from recon.http.request_ids import request_id_middleware
 from recon.jobs import run_until_cancelled
 from recon.ledger.handlers import routes as ledger_routes
+from recon.payments import REGISTER
 from recon.payments.handlers import ENDPOINTS
 from recon.payments.handlers import routes as payment_routes
 from recon.reconciliation import Reconciler, RunScope
@@ -35,7 +36,7 @@ from recon.reconciliation.handlers import routes as reconciliation_routes
 from recon.reconciliation.review_handlers import routes as review_routes
 from recon.reconciliation.send_export import PUBLIC_URL
 from recon.schedule import build_worker
-from recon.webhooks import DRAIN, INTAKE, Drain, build_intake
+from recon.webhooks import DRAIN, INTAKE, Drain, build_intake, register_payment
 from recon.webhooks.handlers import routes as webhook_routes
 
 if TYPE_CHECKING:
@@ -73,6 +74,7 @@ def build_app(settings: Settings, database_url: str, *, jobs: bool) -> web.Appli
         client_max_size=2**20,
     )
     app[ENDPOINTS] = frozenset(settings.psp)
+    app[REGISTER] = register_payment
     app[INTAKE] = build_intake(settings.psp)
     app[LIMITER] = RateLimiter(_API_QUOTA, _API_WINDOW_S)
     if settings.public_url is not None:

@@ -19,7 +19,7 @@ from recon.payments.model import (
     UnknownEndpointError,
 )
 from recon.payments.read import read_payment
-from recon.payments.register import register_payment
+from recon.payments.register import REGISTER
 
 __all__ = ["ENDPOINTS", "routes"]
 
@@ -66,7 +66,7 @@ async def register(request: web.Request) -> web.Response:
     expected = decode(await request.read(), ExpectedPayment)
     if expected.endpoint not in request.config_dict[ENDPOINTS]:
         raise UnknownEndpointError(f"no PSP account is configured as {expected.endpoint!r}")
-    payment = await register_payment(request.config_dict[POOL], expected)
+    payment = await request.config_dict[REGISTER](request.config_dict[POOL], expected)
     location = {"Location": f"/api/v1/payments/{payment.reference}"}
     return json_response(_view(payment, []), status=201, headers=location)
 

@@ -23,13 +23,14 @@ __all__ = [
     "PaymentExistsError",
     "PaymentNotFoundError",
     "PaymentState",
+    "Told",
     "UnknownEndpointError",
     "check_user_id",
 ]
 
 # No colon: Adyen's signature joins its fields by colons and escapes none.
 _REFERENCE = re.compile(r"[A-Za-z0-9._/@+=-]{1,128}", re.ASCII)
-_USER_ID = re.compile(r"[^\s~\x00-\x1f\x7f][^\s\x00-\x1f\x7f]{0,127}")
+_MAX_USER_ID = 128
 
 
 class PaymentExistsError(Conflict):
@@ -121,14 +122,39 @@ class Payment:
     updated_at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a PSP had said of a payment before it was registered.
+
+    Args:
+        state: the state that it put the payment in.
+        payment_id: the PSP's own id for it.
+        reported_at: when we first had it.
+        is_out: a withdrawal's money has left already, so that nothing is to be reserved.
+    """
+
+    state: PaymentState = PaymentState.REGISTERED
+    payment_id: str | None = None
+    reported_at: datetime | None = None
+    is_out: bool = False
+
+
 def check_user_id(user_id: str) -> None:
-    """A player's id is opaque: 1 to 128 characters without space, not beginning with ``~``.
+    """A player's id is opaque: 1 to 128 printable characters, not beginning with ``~``.
+
+    White space, and what is not printable (control and format characters, half of a surrogate
+    pair), could not be sent to the game as a header, or would mislead whoever reads it.
 
     Raises:
         Invalid: ``invalid_user_id``.
     """
-    if not _USER_ID.fullmatch(user_id):
+    if (
+        not 1 <= len(user_id) <= _MAX_USER_ID
+        or not user_id.isprintable()
+        or " " in user_id
+        or user_id.startswith("~")
+    ):
         raise Invalid(
-            "a user_id is 1 to 128 characters without white space, not beginning with ~",
+            "a user_id is 1 to 128 printable characters without white space, not beginning with ~",
             code="invalid_user_id",
         )

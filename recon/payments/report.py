@@ -10,6 +10,7 @@ from recon.payments.read import payment_of_row
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
+    from datetime import datetime
 
     import asyncpg
 
@@ -20,11 +21,15 @@ __all__ = ["Report", "find_payments", "record_reports"]
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """The state that a report puts a payment in, and the PSP's own id for it."""
+    """The state that a report puts a payment in, and the PSP's own id for it.
+
+    ``reported_at`` is when we had it, if that was not just now.
+    """
 
     reference: str
     state: PaymentState
     payment_id: str | None
+    reported_at: datetime | None = None
 
 
 async def find_payments(
@@ -52,4 +57,5 @@ async def record_reports(connection: asyncpg.Connection[Any], reports: Collectio
             [report.reference for report in reports],
             [report.state for report in reports],
             [report.payment_id for report in reports],
+            [report.reported_at for report in reports],
         )

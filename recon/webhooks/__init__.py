@@ -5,7 +5,8 @@
 and books what it says: once for ever by (endpoint, object, effect), to the registered player or to
 suspense with a case. ``rules`` decides and is pure; ``book`` carries out any number of decisions in
 a constant number of statements. The inbox keeps every authentic delivery; `replay_delivery` decides
-again. `unbooked_deliveries_of` is what ``reconciliation`` reads as evidence.
+again, and `register_payment` does so for what was said before a payment was registered.
+`unbooked_deliveries_of` is what ``reconciliation`` reads as evidence.
 """
 
 from recon.webhooks.drain import DRAIN, Drain
@@ -22,6 +23,7 @@ from recon.webhooks.model import (
     Unusable,
 )
 from recon.webhooks.receive import receive, verify_call
+from recon.webhooks.register import register_payment
 from recon.webhooks.replay import read_delivery, replay_delivery
 
 __all__ = [
@@ -43,6 +45,7 @@ __all__ = [
     "list_deliveries",
     "read_delivery",
     "receive",
+    "register_payment",
     "replay_delivery",
     "unbooked_deliveries_of",
     "verify_call",

@@ -178,7 +178,7 @@ def lock_names(events: Iterable[Event]) -> set[tuple[str, str]]:
     return {
         (event.endpoint, name)
         for event in events
-        for name in (event.payment_id, event.also_known_as, event.effect_id)
+        for name in (event.payment_id, event.also_known_as, event.effect_id, event.reference)
         if name is not None
     }
 

@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from recon.errors import Conflict, Invalid, NotFound, Unauthentic, Unavailable, UnsupportedContent
+from recon.errors import (
+    Conflict,
+    Invalid,
+    NotFound,
+    Unauthentic,
+    Unavailable,
+    Unprocessable,
+    UnsupportedContent,
+)
 
 __all__ = [
     "BodyIncompleteError",
@@ -11,6 +19,8 @@ __all__ = [
     "IntakeUnavailableError",
     "MisconfiguredError",
     "NotJsonError",
+    "ReferenceAmbiguousError",
+    "RegistrationRefusedError",
     "ReplayRefusedError",
     "SignatureMalformedError",
     "SignatureStaleError",
@@ -70,6 +80,18 @@ class ReplayRefusedError(Conflict):
     """The books refuse what the rules would book."""
 
     code = "replay_refused"
+
+
+class RegistrationRefusedError(Conflict):
+    """The books refuse what the rules would book for a payment that is being registered."""
+
+    code = "registration_refused"
+
+
+class ReferenceAmbiguousError(Unprocessable):
+    """The PSP has used the reference for so much that it stands for no one payment."""
+
+    code = "reference_ambiguous"
 
 
 class IntakeUnavailableError(Unavailable):

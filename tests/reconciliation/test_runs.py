@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from recon.money import format_minor
-from recon.payments import ExpectedPayment, register_payment
+from recon.payments import ExpectedPayment
 from recon.reconciliation import Cause, RunScope, RunState, Status
+from recon.webhooks import register_payment
 
 if TYPE_CHECKING:
     from tests.reconciliation.conftest import World

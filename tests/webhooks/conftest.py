@@ -21,7 +21,7 @@ from recon.http.rate_limits import LIMITER, RateLimiter
 from recon.http.request_ids import request_id_middleware
 from recon.ledger import Account, Wallet, read_entries, read_wallet_or_none, verify_books
 from recon.money import Money
-from recon.payments import Direction, ExpectedPayment, register_payment
+from recon.payments import Direction, ExpectedPayment
 from recon.webhooks import (
     DRAIN,
     INTAKE,
@@ -31,6 +31,7 @@ from recon.webhooks import (
     StoredDelivery,
     list_deliveries,
     read_delivery,
+    register_payment,
 )
 from recon.webhooks.handlers import routes
 from recon.webhooks.inbox import CaseRow, list_cases

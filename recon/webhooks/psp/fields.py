@@ -75,7 +75,7 @@ def optional_user(fields: dict[str, Any], name: str) -> str | None:
         check_user_id(found)
     except Invalid:
         return None
-    return found if found.isprintable() else None
+    return found
 
 
 def decimal_amount(fields: dict[str, Any]) -> Money:

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from recon.bets.model import Bet
 
 __all__ = [
+    "BetInProgressError",
     "BetNotActiveError",
     "BetNotFoundError",
     "BetRefusedError",
@@ -30,6 +31,15 @@ _MESSAGES: Final = {
     "user_not_allowed": "the game does not let this player bet",
     "not_found": "the game knows no such round",
 }
+
+
+class BetInProgressError(Unavailable):
+    """The first attempt with this key is just ending; the same request finds out how.
+
+    It passes, so it is no `Conflict`: that would be kept as the answer to the key for ever.
+    """
+
+    code = "bet_in_progress"
 
 
 class BetNotFoundError(NotFound):

@@ -6,7 +6,7 @@ awaits, the bet is either not there or due, and `recon.bets.resolve_due` finishe
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import structlog
 
@@ -14,11 +14,16 @@ from recon import clock
 from recon.bets import queries, rules
 from recon.bets.calls import UNANSWERED, Line, Means
 from recon.bets.confirming import confirm_hold
-from recon.bets.errors import GAME_UNAVAILABLE, CallerKeyReusedError, refusal_of
+from recon.bets.errors import (
+    GAME_UNAVAILABLE,
+    BetInProgressError,
+    CallerKeyReusedError,
+    refusal_of,
+)
 from recon.bets.model import Bet, BetState
 from recon.bets.outcomes import commit
 from recon.db import with_retries
-from recon.errors import Conflict, Invalid
+from recon.errors import Invalid
 from recon.game import GameMisconfigured, GameRefused, GameUnavailable, Refusal, hold_body
 from recon.ledger import post_one
 from recon.ledger import rules as ledger
@@ -36,6 +41,9 @@ if TYPE_CHECKING:
 __all__ = ["place_bet"]
 
 _log = structlog.get_logger(__name__)
+
+_LOOKS: Final = 3
+"""How often an intent that is taken and gone again is tried, before the caller is to come again."""
 
 
 async def place_bet(
@@ -64,6 +72,7 @@ async def place_bet(
         Invalid: the wish cannot be sent as it stands.
         InsufficientBalanceError: the stake is not available; nothing was written.
         CallerKeyReusedError: the key stands for another bet.
+        BetInProgressError: an earlier attempt with the key is just ending; ask again.
         RoundClosedError: the round takes no more bets.
         BetRefusedError: the game refused for good.
         GameUnreachableError: the game was not reached; the same key may be used again.
@@ -111,9 +120,18 @@ def _intent(means: Means, wish: BetWish, caller_key: str) -> Bet:
     )
 
 
-@with_retries
 async def _open(means: Means, intent: Bet) -> tuple[Bet, bool]:
     """The bet behind an intent, and whether it is ours to carry out."""
+    for _ in range(_LOOKS):
+        opened = await _look(means, intent)
+        if opened is not None:
+            return opened
+    raise BetInProgressError("the first attempt with this key is just ending", retry_after_s=1)
+
+
+@with_retries
+async def _look(means: Means, intent: Bet) -> tuple[Bet, bool] | None:
+    """As `_open`; None where the intent was known, and given back before it could be read."""
     async with means.pool.acquire() as connection, connection.transaction():
         bet = await queries.insert_bet(connection, intent)
         if bet is not None:
@@ -124,8 +142,7 @@ async def _open(means: Means, intent: Bet) -> tuple[Bet, bool]:
             return bet, True
         known = await queries.bet_by_caller_key(connection, intent.user_id, intent.caller_key)
     if known is None:
-        # Between the two statements its intent was given back, or its process gave up.
-        raise Conflict("the first attempt with this key is just ending; ask again in a moment")
+        return None
     if known.hold_body != intent.hold_body:
         raise CallerKeyReusedError("this key stands for another bet of this player")
     return known, False

@@ -12,6 +12,7 @@ from aiohttp import ClientTimeout, web
 from aiohttp.test_utils import TestClient, TestServer
 
 from recon.bets import handlers as bets
+from recon.bets import queries
 from recon.clock import new_id
 from recon.db import POOL
 from recon.game import Attempt
@@ -324,3 +325,46 @@ def test_the_game_is_down_since_the_first_attempt_of_any_call_that_failed(
 
     since = watch.down_since
     assert since == (datetime(2026, 1, 1, hour=1, tzinfo=UTC) if down else None)
+
+
+async def test_an_intent_that_is_given_back_at_that_moment_is_placed_anew(
+    world: World, api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await world.deposit("100.00")
+    key = once()
+    world.network.always.append(("POST /api/v1/bets/holds", "refused"))
+    assert (await api.post("/api/v1/bets", json=body(world), headers=key)).status == 503
+    world.network.always.clear()
+    # As it is seen while the first attempt has not given its intent back yet.
+    await world.pool.execute("UPDATE bets SET reason = 'round_closed'")
+    real = queries.bet_by_caller_key
+
+    async def given_back(*asked: Any) -> Any:  # noqa: ANN401 - passed on
+        await world.pool.execute("UPDATE bets SET reason = 'game_unavailable'")
+        return await real(*asked)
+
+    monkeypatch.setattr(queries, "bet_by_caller_key", given_back)
+    answer = await api.post("/api/v1/bets", json=body(world), headers=key)
+
+    assert (answer.status, (await answer.json())["state"]) == (201, "placed")
+
+
+async def test_a_conflict_that_passes_is_not_the_answer_for_ever(
+    world: World, api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await world.deposit("100.00")
+    key = once()
+    real = queries.insert_bet
+
+    async def known_already(*_: Any) -> None:  # noqa: ANN401 - not looked at
+        return None
+
+    monkeypatch.setattr(queries, "insert_bet", known_already)
+    answer = await api.post("/api/v1/bets", json=body(world), headers=key)
+    assert (answer.status, (await answer.json())["code"]) == (503, "bet_in_progress")
+    assert int(answer.headers["Retry-After"]) >= 1
+
+    monkeypatch.setattr(queries, "insert_bet", real)
+    again = await api.post("/api/v1/bets", json=body(world), headers=key)
+    assert again.status == 201
+    assert "Idempotency-Replayed" not in again.headers

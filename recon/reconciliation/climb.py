@@ -62,9 +62,9 @@ async def climb(reconciler: Reconciler, run_id: UUID, *, dry_run: bool = False) 
             )
         if not rows:
             break
-        claimed_at = asyncio.get_running_loop().time()
+        claimed_at_s = asyncio.get_running_loop().time()
         looks = [
-            _look_again(reconciler, run_id, _suspect(row), row["at"], claimed_at, dry_run=dry_run)
+            _look_again(reconciler, run_id, _suspect(row), row["at"], claimed_at_s, dry_run=dry_run)
             for row in rows
         ]
         for failed in await asyncio.gather(*looks, return_exceptions=True):
@@ -88,13 +88,13 @@ async def _look_again(
     run_id: UUID,
     suspect: _Suspect,
     claimed: datetime,
-    claimed_at: float,
+    claimed_at_s: float,
     *,
     dry_run: bool,
 ) -> None:
     seen = await look(reconciler, suspect.user_id, suspect.currency)
     # By the database's clock, which all processes share.
-    at = claimed + timedelta(seconds=asyncio.get_running_loop().time() - claimed_at)
+    at = claimed + timedelta(seconds=asyncio.get_running_loop().time() - claimed_at_s)
     grace = reconciler.grace
     if seen.state is LookState.AGREES:
         await _decide(reconciler, run_id, suspect, seen, agreed=1, dry_run=dry_run)

@@ -40,8 +40,8 @@ def floats(source: str) -> list[str]:
     """Where a float appears for something that is no duration: ``line: what``."""
     return [
         f"{node.lineno}: {what}"
-        for place in _places(ast.parse(source))
-        if not any(DURATIONS.search(name) for name in _names(place))
+        for place, named_by in _places(ast.parse(source))
+        if not any(DURATIONS.search(name) for name in _names(named_by))
         for node, what in _offences(place)
     ]
 
@@ -65,6 +65,7 @@ def test_money_is_never_a_float(path: Path) -> None:
         "if amount / 2 > 3:\n    wait(timeout_s)",
         "def pay(timeout_s):\n    return amount * 1.5",
         "rate: float = half",
+        "def fee(amount: int) -> float:\n    return amount",
     ],
 )
 def test_the_rule_sees_a_float_in_money(source: str) -> None:
@@ -81,21 +82,34 @@ def test_the_rule_sees_a_float_in_money(source: str) -> None:
         "rung = since + grace / 2",
         "units = amount // 100",
         "client(timeout_s=2.5)",
+        "def next_look(at) -> float | None:\n    return due_in_s",
+        "def wait_s() -> float: ...",
     ],
 )
 def test_the_rule_leaves_durations_alone(source: str) -> None:
     assert floats(source) == []
 
 
-def _places(node: ast.AST) -> Iterator[ast.AST]:
-    """What is judged as one: a simple statement, an argument with its default, a header's part."""
+def _places(node: ast.AST) -> Iterator[tuple[ast.AST, list[ast.AST]]]:
+    """What is judged as one, and what names it.
+
+    A simple statement and a header's part name themselves, an argument with its default too; what
+    a function returns is named by the function and by its return statements.
+    """
     if isinstance(node, ast.arguments):
-        yield from _arguments(node)
+        yield from ((argument, [argument]) for argument in _arguments(node))
     elif isinstance(node, COMPOUND):
+        returned = (
+            node.returns if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) else None
+        )
         for child in ast.iter_child_nodes(node):
-            yield from _places(child)
+            if child is returned:
+                ends = [each for each in ast.walk(node) if isinstance(each, ast.Return)]
+                yield child, [ast.Name(getattr(node, "name", ""), ast.Load()), *ends]
+            else:
+                yield from _places(child)
     else:
-        yield node
+        yield node, [node]
 
 
 def _arguments(node: ast.arguments) -> Iterator[ast.AST]:
@@ -115,11 +129,12 @@ def _arguments(node: ast.arguments) -> Iterator[ast.AST]:
             yield ast.AnnAssign(target, argument.annotation, value, simple=1)
 
 
-def _names(place: ast.AST) -> Iterator[str]:
-    for node in ast.walk(place):
-        match node:
-            case ast.Name(id=name) | ast.Attribute(attr=name) | ast.keyword(arg=str(name)):
-                yield name
+def _names(places: list[ast.AST]) -> Iterator[str]:
+    for place in places:
+        for node in ast.walk(place):
+            match node:
+                case ast.Name(id=name) | ast.Attribute(attr=name) | ast.keyword(arg=str(name)):
+                    yield name
 
 
 def _offences(place: ast.AST) -> Iterator[tuple[ast.expr | ast.AugAssign, str]]:

@@ -23,6 +23,7 @@ from recon.game.handlers import routes as game_routes
 from recon.http import health
 from recon.http.health import READINESS, Readiness, metrics_middleware
 from recon.http.openapi import openapi_route
+from recon.http.plain_text import plain_text_middleware
 from recon.http.problems import problem_middleware
 from recon.http.rate_limits import LIMITER, RateLimiter
 from recon.http.request_ids import request_id_middleware
@@ -70,6 +71,7 @@ def build_app(settings: Settings, database_url: str, *, jobs: bool) -> web.Appli
             metrics_middleware,
             problem_middleware,
             *pages.page_middlewares,
+            plain_text_middleware,
         ],
         client_max_size=2**20,
     )

@@ -41,7 +41,7 @@ def parse_time(text: str) -> datetime:
     """An ISO 8601 instant, which must name its zone, in UTC.
 
     Raises:
-        Invalid: not an instant, or one without a zone.
+        Invalid: not an instant, one without a zone, or one that UTC's calendar does not have.
     """
     try:
         instant = datetime.fromisoformat(text)
@@ -49,16 +49,25 @@ def parse_time(text: str) -> datetime:
         raise Invalid(f"{text[:64]!r} is not an ISO 8601 time", code="invalid_time") from None
     if instant.tzinfo is None:
         raise Invalid(f"{text!r} names no time zone; end it with Z", code="invalid_time")
-    return instant.astimezone(UTC)
+    try:
+        return instant.astimezone(UTC)
+    except OverflowError:
+        raise Invalid(
+            f"{text[:64]!r} is outside the years 1 to 9999 in UTC", code="invalid_time"
+        ) from None
 
 
 def parse_duration(text: str) -> timedelta:
     """A duration such as ``90s``, ``5m``, ``1h30m`` or ``250ms``.
 
     Raises:
-        ValueError: not of that form.
+        ValueError: not of that form, or too long for a timedelta.
     """
     parts = list(_DURATION.finditer(text))
     if not parts or "".join(part.group(0) for part in parts) != text:
-        raise ValueError(f"{text!r} is not a duration such as 90s, 5m or 1h30m")
-    return timedelta(seconds=sum(float(p.group(1)) * _UNIT_S[p.group(2)] for p in parts))
+        raise ValueError(f"{text[:64]!r} is not a duration such as 90s, 5m or 1h30m")
+    seconds = sum(float(p.group(1)) * _UNIT_S[p.group(2)] for p in parts)
+    try:
+        return timedelta(seconds=seconds)
+    except OverflowError:
+        raise ValueError(f"{text[:64]!r} is longer than can be counted") from None

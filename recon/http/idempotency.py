@@ -57,16 +57,11 @@ async def answer_once(
     """Run the handler once per caller and Idempotency-Key; a repeat gets the stored answer.
 
     Raises:
-        Invalid: ``idempotency_key_missing``.
+        Invalid: ``idempotency_key_missing`` or ``idempotency_key_invalid``.
         Unprocessable: ``idempotency_key_reused`` with another body.
         Conflict: ``idempotency_in_progress``.
     """
-    key = request.headers.get("Idempotency-Key", "").strip()
-    if not key or len(key) > _MAX_KEY:
-        raise Invalid(
-            f"send an Idempotency-Key of 1 to {_MAX_KEY} characters, one per intent",
-            code="idempotency_key_missing",
-        )
+    key = _key_of(request)
     fingerprint = hashlib.sha256(
         f"{request.method} {request.path_qs}\n".encode() + await request.read()
     ).digest()
@@ -104,6 +99,21 @@ async def answer_once(
             *(who, key, token, response.status, response.content_type, kept, response.body),
         )
     return response
+
+
+def _key_of(request: web.Request) -> str:
+    key = request.headers.get("Idempotency-Key", "").strip()
+    if not key:
+        raise Invalid(
+            f"send an Idempotency-Key of 1 to {_MAX_KEY} characters, one per intent",
+            code="idempotency_key_missing",
+        )
+    if len(key) > _MAX_KEY or not key.isascii() or not key.isprintable():
+        raise Invalid(
+            f"an Idempotency-Key has 1 to {_MAX_KEY} printable ASCII characters",
+            code="idempotency_key_invalid",
+        )
+    return key
 
 
 async def _forget(pool: Pool, who: str, key: str, token: UUID) -> None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 from typing import TYPE_CHECKING
 
 from recon.errors import Invalid
 from recon.http.bodies import json_response
+from recon.http.plain_text import is_plain_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["Cursor", "page_response"]
 
 _MAX_LIMIT = 500
+_LIMIT = re.compile(r"[0-9]{1,3}")
 
 
 class Cursor:
@@ -34,7 +37,7 @@ class Cursor:
             Invalid: ``invalid_cursor`` or ``invalid_limit``.
         """
         text = request.query.get("limit", str(default_limit))
-        if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= _MAX_LIMIT:
+        if _LIMIT.fullmatch(text) is None or not 1 <= int(text) <= _MAX_LIMIT:
             raise Invalid(f"limit is a number from 1 to {_MAX_LIMIT}", code="invalid_limit")
         given = request.query.get("cursor")
         if given is None:
@@ -43,6 +46,8 @@ class Cursor:
             after = base64.urlsafe_b64decode(given.encode("ascii")).decode()
         except (binascii.Error, UnicodeError, ValueError):
             raise Invalid("the cursor is none of ours", code="invalid_cursor") from None
+        if not is_plain_text(after):
+            raise Invalid("the cursor is none of ours", code="invalid_cursor")
         return cls(after, int(text))
 
     @staticmethod

@@ -10,9 +10,12 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
-from recon.db import open_pool
+from recon.db import POOL, open_pool
 from recon.db.pool import database_fault
+from recon.http import Scope, operation
+from recon.http.keys import create_key
 from recon.http.problems import problem_middleware
+from recon.http.rate_limits import LIMITER, RateLimiter
 from recon.http.request_ids import request_id_middleware
 from tests.http.conftest import PAYMENT, bearer, running
 
@@ -137,19 +140,23 @@ async def test_each_fault_has_the_status_that_tells_whether_to_try_again(
     assert ("Retry-After" in answer.headers) == (status == 503)
 
 
-async def test_what_went_wrong_is_not_hidden_by_a_failing_clean_up(
-    behind_a_line: Service, line: Line, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_what_went_wrong_is_not_hidden_by_a_failing_clean_up(line: Line, pool: Pool) -> None:
     """The handler breaks and Postgres is gone too: the caller hears of the handler's fault."""
-    service = behind_a_line
-    key = await service.key("cashier")
 
-    async def break_down(*_: object, **__: object) -> None:
+    @operation(scope=Scope.WRITE_BET, answers={})
+    async def break_down(_: web.Request) -> web.Response:
         await line.cut()
         raise ZeroDivisionError
 
-    monkeypatch.setattr("recon.payments.handlers.register_payment", break_down)
-    async with service.client.post(
-        "/api/v1/payments", json=PAYMENT, headers=bearer(key, Idempotency_Key="k-1")
-    ) as answer:
-        assert (answer.status, (await answer.json())["code"]) == (500, "internal_error")
+    key = await create_key(pool, name="cashier", scopes=[Scope.WRITE_BET], lifetime=None)
+    app = web.Application(middlewares=[request_id_middleware, problem_middleware])
+    app[LIMITER] = RateLimiter(1000, 60)
+    app.router.add_post("/", break_down)
+    async with open_pool(line.database_url, max_size=2) as app[POOL]:
+        async with (
+            TestClient(TestServer(app)) as client,
+            client.post("/", headers=bearer(key, Idempotency_Key="k-1")) as answer,
+        ):
+            problem = await answer.json()
+
+    assert (answer.status, problem["code"]) == (500, "internal_error")

@@ -14,5 +14,8 @@ def new_token() -> str:
 
 
 def digest_of(token: str) -> bytes:
-    """What is stored of it. The token is random, so a plain digest cannot be searched."""
-    return hashlib.sha256(token.encode()).digest()
+    """What is stored of it. The token is random, so a plain digest cannot be searched.
+
+    A cookie may hold any bytes; they are digested as they came, and match nothing.
+    """
+    return hashlib.sha256(token.encode(errors="surrogateescape")).digest()

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+import structlog
+
 from recon.db import load
-from recon.errors import Unavailable
+from recon.errors import ReconError
 from recon.game import GameRefused, Refusal
 from recon.reconciliation.compare import Comparison, GameSays, Snapshot, Verdict, compare
 
@@ -17,10 +19,11 @@ if TYPE_CHECKING:
 
     import asyncpg
 
-    from recon.db import Pool
     from recon.reconciliation.model import Reconciler
 
 __all__ = ["Look", "LookState", "look", "look_at_page"]
+
+log = structlog.get_logger(__name__)
 
 _UNKNOWN_THERE = {Refusal.USER_NOT_FOUND, Refusal.NOT_FOUND, Refusal.CURRENCY_MISMATCH}
 
@@ -52,14 +55,16 @@ class Look:
 
 async def look(reconciler: Reconciler, user_id: str, currency: str) -> Look:
     """Read, ask the game, and where they differ read again: only a wallet at rest can differ."""
-    (before,) = await _snapshots(reconciler.pool, [(user_id, currency)])
+    (before,) = await _snapshots(reconciler, [(user_id, currency)])
     return await _bracket(reconciler, before)
 
 
 async def look_at_page(reconciler: Reconciler, wallets: Sequence[tuple[str, str]]) -> list[Look]:
-    """Look at many wallets: one read for all, then a bracket of its own for each that differs.
+    """Look at many wallets: one read for all, then a bracket of its own for each that needs it.
 
-    Equal is equal whenever the ledger's side was read; only a difference needs the second read.
+    Only a difference needs its second read at once. Those that agree are read again together when
+    the page is through, which can take minutes: where the ledger's side has moved since, the
+    agreement was with what is no more, and the wallet is looked at by itself.
     """
     asking = asyncio.Semaphore(reconciler.concurrency)
 
@@ -70,15 +75,25 @@ async def look_at_page(reconciler: Reconciler, wallets: Sequence[tuple[str, str]
                 return first
             return await look(reconciler, snapshot.user_id, snapshot.currency)
 
-    snapshots = await _snapshots(reconciler.pool, wallets)
-    return list(await asyncio.gather(*(one(snapshot) for snapshot in snapshots)))
+    async def again(first: Look, now: Snapshot) -> Look:
+        if first.state is not LookState.AGREES or first.comparison is None:
+            return first
+        if first.comparison.snapshot == now:
+            return first
+        async with asking:
+            return await look(reconciler, now.user_id, now.currency)
+
+    snapshots = await _snapshots(reconciler, wallets)
+    looks = await asyncio.gather(*(one(snapshot) for snapshot in snapshots))
+    snapshots = await _snapshots(reconciler, wallets)
+    return list(await asyncio.gather(*map(again, looks, snapshots)))
 
 
 async def _bracket(reconciler: Reconciler, before: Snapshot) -> Look:
     said = await _ask(reconciler, before)
     if said.state is not LookState.DIFFERS:
         return said
-    (after,) = await _snapshots(reconciler.pool, [(before.user_id, before.currency)])
+    (after,) = await _snapshots(reconciler, [(before.user_id, before.currency)])
     if after != before:
         state, reason = LookState.MOVING, "the wallet changed during the look"
     elif before.unsettled:
@@ -89,25 +104,35 @@ async def _bracket(reconciler: Reconciler, before: Snapshot) -> Look:
 
 
 async def _ask(reconciler: Reconciler, snapshot: Snapshot) -> Look:
+    """Ask the game about one wallet; whatever stands in the way of that is this wallet's alone."""
     user_id, currency = snapshot.user_id, snapshot.currency
     try:
-        balance = await reconciler.game.balance(user_id, currency)
-        says = GameSays(balance.available_minor, balance.held_minor, balance.as_of)
-    except GameRefused as error:
-        if error.code not in _UNKNOWN_THERE:
-            return Look(user_id, currency, LookState.UNANSWERED, None, error.message)
-        # Missing is not zero: where the ledger has nothing either there is nothing to compare, and
-        # where it has something, what stands on the ladder is shown as a player unknown there.
-        says = GameSays(0, 0, None)
-    except Unavailable as error:
+        says = await _what_the_game_says(reconciler, user_id, currency)
+        comparison = compare(snapshot, says, tolerance=reconciler.tolerances.get(currency, 0))
+    except ReconError as error:
         return Look(user_id, currency, LookState.UNANSWERED, None, error.message)
-    comparison = compare(snapshot, says, tolerance=reconciler.tolerances.get(currency, 0))
+    except Exception as error:
+        # Nobody foresaw it, so it needs people; the thousands of other wallets do not wait for it.
+        log.exception("wallet_not_looked_at", user_id=user_id, currency=currency, error=repr(error))
+        return Look(user_id, currency, LookState.UNANSWERED, None, "an unforeseen error of ours")
     agrees = comparison.verdict is Verdict.AGREES
     return Look(user_id, currency, LookState.AGREES if agrees else LookState.DIFFERS, comparison)
 
 
-async def _snapshots(pool: Pool, wallets: Sequence[tuple[str, str]]) -> list[Snapshot]:
-    async with pool.acquire() as connection:
+async def _what_the_game_says(reconciler: Reconciler, user_id: str, currency: str) -> GameSays:
+    try:
+        balance = await reconciler.game.balance(user_id, currency)
+    except GameRefused as error:
+        if error.code not in _UNKNOWN_THERE:
+            raise
+        # Missing is not zero: where the ledger has nothing either there is nothing to compare, and
+        # where it has something, what stands on the ladder is shown as a player unknown there.
+        return GameSays(0, 0, None)
+    return GameSays(balance.available_minor, balance.held_minor, balance.as_of)
+
+
+async def _snapshots(reconciler: Reconciler, wallets: Sequence[tuple[str, str]]) -> list[Snapshot]:
+    async with reconciler.pool.acquire() as connection:
         rows = await connection.fetch(
             load("recon.reconciliation", "snapshots"),
             [user_id for user_id, _ in wallets],

@@ -29,7 +29,9 @@ async def record_agreements(
 ) -> None:
     """These wallets agree: remember at which version, and close what was open about them.
 
-    The wallets' checks are locked in key order, and only then what hangs on them.
+    Only where the wallet still is what was compared: one that has moved since is left as it was,
+    for the next look. The wallets' checks are locked in key order, and only then what hangs on
+    them.
     """
     agreed = sorted(
         (look.user_id, look.currency, look.comparison.snapshot.version)
@@ -40,14 +42,12 @@ async def record_agreements(
         return
     users = [user_id for user_id, _, _ in agreed]
     currencies = [currency for _, currency, _ in agreed]
+    versions = [version for _, _, version in agreed]
     await connection.execute(
-        load("recon.reconciliation", "record_agreements"),
-        users,
-        currencies,
-        [version for _, _, version in agreed],
+        load("recon.reconciliation", "record_agreements"), users, currencies, versions
     )
     cleared = await connection.fetch(
-        load("recon.reconciliation", "clear_discrepancies"), users, currencies
+        load("recon.reconciliation", "clear_discrepancies"), users, currencies, versions
     )
     if cleared:
         await connection.execute(

@@ -19,6 +19,7 @@ from recon.reconciliation.record import record_agreements, record_discrepancy
 from recon.reconciliation.review import Step
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
     from uuid import UUID
 
     from recon.db import Pool
@@ -93,13 +94,20 @@ class Cases:
         """A run finds the wallet equal at the game."""
         await self.agree(user, currency=currency)
 
-    async def agree(self, *users: str, currency: str = "GBP") -> None:
-        """A run finds a page of wallets equal at the game."""
+    async def agree(
+        self,
+        *users: str,
+        currency: str = "GBP",
+        meanwhile: Callable[[], Awaitable[None]] | None = None,
+    ) -> None:
+        """A run finds a page of wallets equal at the game, by what it had read of the ledger."""
         looks = []
         for user in users:
             snapshot = await self._snapshot(user, currency)
             equal = compare(snapshot, GameSays(snapshot.available, snapshot.held, AT), tolerance=0)
             looks.append(Look(user, currency, LookState.AGREES, equal))
+        if meanwhile is not None:
+            await meanwhile()
         async with self.pool.acquire() as connection, connection.transaction():
             await record_agreements(connection, looks, actor="run:test")
 

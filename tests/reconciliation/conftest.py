@@ -28,7 +28,7 @@ from recon.reconciliation import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Awaitable, Callable
 
     from recon.db import Pool
 
@@ -42,6 +42,8 @@ class Game:
     balances: dict[tuple[str, str], list[int]] = field(default_factory=dict)
     broken: set[str] = field(default_factory=set)
     asked: list[str] = field(default_factory=list)
+    # What happens elsewhere once the game is asked for a player, before it answers.
+    meanwhile: dict[str, Callable[[], Awaitable[None]]] = field(default_factory=dict)
 
     def set(self, user: str, available: str, held: str = "0.00", currency: str = "GBP") -> None:
         money = [Money.parse(text, currency).minor for text in (available, held)]
@@ -50,6 +52,8 @@ class Game:
     async def balance(self, request: web.Request) -> web.Response:
         user, currency = request.headers["X-User-Id"], request.query["currency"]
         self.asked.append(user)
+        if user in self.meanwhile:
+            await self.meanwhile.pop(user)()
         if user in self.broken:
             return _error(503, "unavailable")
         if (user, currency) not in self.balances:

@@ -73,3 +73,17 @@ async def test_an_agreement_and_a_confirmation_of_one_wallet_do_not_lock_in_a_ri
     (only,) = {confirming.result()}
     assert (await cases.read(only)).status is Status.CLEARED
     assert settled
+
+
+async def test_an_agreement_with_what_the_wallet_was_clears_nothing(cases: Cases) -> None:
+    await cases.deposit("u_1", "10.00")
+    seen = await cases.seen("u_1", "0.00")
+
+    async def the_wallet_moves() -> None:
+        await cases.deposit("u_1", "5.00")
+
+    await cases.agree("u_1", meanwhile=the_wallet_moves)
+    assert (await cases.read(seen)).status is Status.OPEN
+
+    await cases.agree("u_1")
+    assert (await cases.read(seen)).status is Status.CLEARED

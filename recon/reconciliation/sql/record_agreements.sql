@@ -1,4 +1,5 @@
--- $1 users, $2 currencies, $3 versions at which they agreed, in parallel. A wallet that agreed at
+-- $1 users, $2 currencies, $3 versions at which they agreed, in parallel. A wallet at another
+-- version by now is left out: it agreed with what is no more. A wallet that agreed at
 -- the same version before is not written again, and is locked all the same: a wallet's check is
 -- locked before its discrepancy, by everybody.
 INSERT INTO checks AS c (user_id, currency, agreed_version, agreed_at, checked_at, unsettled)
@@ -10,6 +11,8 @@ SELECT
     clock_timestamp(),
     false
 FROM unnest($1::text[], $2::text[], $3::bigint[]) AS a (user_id, currency, version)
+LEFT JOIN wallets AS w ON a.user_id = w.user_id AND a.currency = w.currency
+WHERE a.version = coalesce(w.version, 0)
 ORDER BY a.user_id, a.currency
 ON CONFLICT (user_id, currency) DO UPDATE
     SET

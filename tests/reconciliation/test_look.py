@@ -1,0 +1,84 @@
+"""A look says what it saw of one wallet, and no wallet takes others with it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, cast
+
+from structlog.testing import capture_logs
+
+from recon.reconciliation import RunState
+from recon.reconciliation.look import LookState, look_at_page
+
+if TYPE_CHECKING:
+    from recon.game import GameBalance, GameClient
+    from tests.reconciliation.conftest import World
+
+
+async def test_a_player_whose_id_cannot_be_sent_is_not_compared_and_the_others_are(
+    world: World,
+) -> None:
+    # Printable to nobody: the client refuses to put it into a header.
+    for user in ("\u200bx", "u_1", "u_2"):
+        await world.deposit(user, "10.00")
+        world.game.set(user, "10.00")
+
+    run = await world.run()
+
+    assert (run.state, run.wallets.total) == (RunState.INCOMPLETE, 3)
+    assert (run.wallets.agreed, run.wallets.not_compared) == (2, 1)
+
+
+async def test_what_nobody_foresaw_of_one_wallet_leaves_the_page_and_is_logged(
+    world: World,
+) -> None:
+    for user in ("u_1", "u_2", "u_3"):
+        await world.deposit(user, "10.00")
+        world.game.set(user, "10.00")
+    odd = replace(world.reconciler, game=cast("GameClient", _OddGame(world.reconciler.game)))
+
+    with capture_logs() as logs:
+        looks = await look_at_page(odd, [(user, "GBP") for user in ("u_1", "u_2", "u_3")])
+
+    assert [(one.user_id, one.state) for one in looks] == [
+        ("u_1", LookState.AGREES),
+        ("u_2", LookState.UNANSWERED),
+        ("u_3", LookState.AGREES),
+    ]
+    assert [(one["event"], one["error"]) for one in logs] == [
+        ("wallet_not_looked_at", "ZeroDivisionError('of all things')")
+    ]
+
+
+async def test_a_wallet_that_moves_while_its_page_is_asked_is_looked_at_again(
+    world: World,
+) -> None:
+    for user in ("u_1", "u_2"):
+        await world.deposit(user, "10.00")
+        world.game.set(user, "10.00")
+
+    async def u_1_gets_five_more() -> None:
+        await world.deposit("u_1", "5.00")
+
+    world.game.meanwhile["u_2"] = u_1_gets_five_more
+
+    first, second = await look_at_page(
+        replace(world.reconciler, concurrency=1), [("u_1", "GBP"), ("u_2", "GBP")]
+    )
+
+    assert (first.state, second.state) == (LookState.DIFFERS, LookState.AGREES)
+    assert first.comparison is not None
+    assert (first.comparison.snapshot.version, first.comparison.difference) == (2, -5_00)
+    assert sorted(world.game.asked) == ["u_1", "u_1", "u_2"]
+
+
+class _OddGame:
+    """The game's client with a fault of its own for one player."""
+
+    def __init__(self, client: GameClient) -> None:
+        self._client = client
+
+    async def balance(self, user_id: str, currency: str) -> GameBalance:
+        if user_id == "u_2":
+            raise ZeroDivisionError("of all things")
+        return await self._client.balance(user_id, currency)

@@ -25,7 +25,7 @@ from recon.http.health import READINESS, Readiness, metrics_middleware
 from recon.http.openapi import openapi_route
 from recon.http.plain_text import plain_text_middleware
 from recon.http.problems import problem_middleware
-from recon.http.rate_limits import LIMITER, RateLimiter
+from recon.http.rate_limits import FAILURES, LIMITER, RateLimiter
 from recon.http.request_ids import request_id_middleware
 from recon.jobs import run_until_cancelled
 from recon.ledger.handlers import routes as ledger_routes
@@ -52,6 +52,7 @@ log = structlog.get_logger(__name__)
 
 _API_QUOTA = 6000
 _API_WINDOW_S = 60
+_FAILURE_QUOTA = 60
 _LAST_CALLS_S = 5.0
 
 
@@ -79,6 +80,7 @@ def build_app(settings: Settings, database_url: str, *, jobs: bool) -> web.Appli
     app[REGISTER] = register_payment
     app[INTAKE] = build_intake(settings.psp)
     app[LIMITER] = RateLimiter(_API_QUOTA, _API_WINDOW_S)
+    app[FAILURES] = RateLimiter(_FAILURE_QUOTA, _API_WINDOW_S)
     if settings.public_url is not None:
         app[PUBLIC_URL] = settings.public_url.rstrip("/")
     app[READINESS] = Readiness(schema_head())

@@ -32,11 +32,11 @@ def decode(body: bytes, kind: type[T]) -> T:
         if _NUL in body:
             # Written as an escape, or a backslash that happens to stand before `u0000`.
             refuse_odd_text(*_texts(msgspec.json.decode(body)))
-        return value
     except msgspec.ValidationError as error:
         raise Invalid(str(error), code="validation_failed") from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Invalid(f"the body is not JSON: {error}", code="malformed_json") from None
+    return value
 
 
 def _texts(value: object) -> Iterator[str]:

@@ -10,9 +10,11 @@ from aiohttp import web
 from structlog.contextvars import bound_contextvars
 
 from recon.db import POOL
+from recon.errors import Unauthentic
 from recon.http.idempotency import answer_once
 from recon.http.keys import Principal, Scope, authenticate
-from recon.http.rate_limits import LIMITER
+from recon.http.problems import tell_always
+from recon.http.rate_limits import FAILURES, LIMITER
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -69,9 +71,11 @@ def operation(
     ) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
         @wraps(handler)
         async def guarded(request: web.Request) -> web.StreamResponse:
-            async with request.config_dict[POOL].acquire() as connection:
-                principal = await authenticate(connection, request.headers.get("Authorization"))
-            limits = request.config_dict[LIMITER].take(principal.principal_id)
+            principal = await _authenticated(request)
+            allowance = request.config_dict[LIMITER].count(principal.principal_id)
+            # Whatever is answered from here on tells the quota, errors included.
+            tell_always(request, allowance.headers)
+            allowance.require()
             principal.require(scope)
             request[_PRINCIPAL] = principal
             with bound_contextvars(caller=principal.principal_id, key_id=principal.key_id):
@@ -80,10 +84,19 @@ def operation(
                 else:
                     response = await handler(request)
             if not response.prepared:
-                response.headers.update(limits)
+                response.headers.update(allowance.headers)
             return response
 
         setattr(guarded, _ATTRIBUTE, Operation(scope, answers, body, query))
         return guarded
 
     return decorate
+
+
+async def _authenticated(request: web.Request) -> Principal:
+    try:
+        async with request.config_dict[POOL].acquire() as connection:
+            return await authenticate(connection, request.headers.get("Authorization"))
+    except Unauthentic:
+        request.config_dict[FAILURES].count(request.remote or "unknown").require()
+        raise

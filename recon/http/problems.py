@@ -37,6 +37,7 @@ __all__ = [
     "problem_middleware",
     "problem_response",
     "status_of",
+    "tell_always",
 ]
 
 log = structlog.get_logger(__name__)
@@ -53,6 +54,9 @@ _STATUS: dict[type[ReconError], int] = {
     TooManyRequests: 429,
     Unavailable: 503,
 }
+
+
+_ALWAYS: web.RequestKey[dict[str, str]] = web.RequestKey("always", dict)
 
 
 class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -114,8 +118,13 @@ def problem_response(
         body=msgspec.json.encode(problem),
         status=status,
         content_type="application/problem+json",
-        headers=headers,
+        headers={**request.get(_ALWAYS, {}), **(headers or {})},
     )
+
+
+def tell_always(request: web.Request, headers: dict[str, str]) -> None:
+    """Write these headers on every problem that this request may still end in."""
+    request[_ALWAYS] = headers
 
 
 def error_response(request: web.Request, error: ReconError) -> web.Response:

@@ -20,7 +20,7 @@ from recon.game import handlers as game
 from recon.http import Scope
 from recon.http.keys import create_key
 from recon.http.problems import problem_middleware
-from recon.http.rate_limits import LIMITER, RateLimiter
+from recon.http.rate_limits import FAILURES, LIMITER, RateLimiter
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -38,6 +38,7 @@ async def serving(world: World, client: GameClient | None) -> AsyncIterator[Api]
     app[game.GAME] = client
     app[game.GAME_WATCH] = game.GameWatch(world.clock.now)
     app[LIMITER] = RateLimiter(1000, 60)
+    app[FAILURES] = RateLimiter(1000, 60)
     app.add_routes(bets.routes)
     app.add_routes(game.routes)
     scopes = [Scope.WRITE_BET, Scope.READ_BET, Scope.READ_GAME_STATE]

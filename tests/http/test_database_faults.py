@@ -15,7 +15,7 @@ from recon.db.pool import database_fault
 from recon.http import Scope, operation
 from recon.http.keys import create_key
 from recon.http.problems import problem_middleware
-from recon.http.rate_limits import LIMITER, RateLimiter
+from recon.http.rate_limits import FAILURES, LIMITER, RateLimiter
 from recon.http.request_ids import request_id_middleware
 from tests.http.conftest import PAYMENT, bearer, running
 
@@ -150,13 +150,13 @@ async def test_what_went_wrong_is_not_hidden_by_a_failing_clean_up(line: Line, p
 
     key = await create_key(pool, name="cashier", scopes=[Scope.WRITE_BET], lifetime=None)
     app = web.Application(middlewares=[request_id_middleware, problem_middleware])
-    app[LIMITER] = RateLimiter(1000, 60)
+    app[LIMITER] = app[FAILURES] = RateLimiter(1000, 60)
     app.router.add_post("/", break_down)
-    async with open_pool(line.database_url, max_size=2) as app[POOL]:
-        async with (
-            TestClient(TestServer(app)) as client,
-            client.post("/", headers=bearer(key, Idempotency_Key="k-1")) as answer,
-        ):
-            problem = await answer.json()
+    async with (
+        open_pool(line.database_url, max_size=2) as app[POOL],
+        TestClient(TestServer(app)) as client,
+        client.post("/", headers=bearer(key, Idempotency_Key="k-1")) as answer,
+    ):
+        problem = await answer.json()
 
     assert (answer.status, problem["code"]) == (500, "internal_error")

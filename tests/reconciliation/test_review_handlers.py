@@ -19,7 +19,7 @@ from recon.db import POOL
 from recon.http import Scope
 from recon.http.keys import create_key
 from recon.http.problems import problem_middleware
-from recon.http.rate_limits import LIMITER, RateLimiter
+from recon.http.rate_limits import FAILURES, LIMITER, RateLimiter
 from recon.http.request_ids import request_id_middleware
 from recon.reconciliation import Cause, send_export
 from recon.reconciliation.handlers import routes
@@ -73,6 +73,7 @@ async def serving(pool: Pool) -> AsyncIterator[Api]:
     app = web.Application(middlewares=[request_id_middleware, problem_middleware])
     app[POOL] = pool
     app[LIMITER] = RateLimiter(1000, 60)
+    app[FAILURES] = RateLimiter(1000, 60)
     app.add_routes([*review_routes, *routes])
     async with TestClient(TestServer(app)) as client:
         yield Api(client, pool)

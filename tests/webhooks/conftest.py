@@ -17,7 +17,7 @@ from recon.clock import format_time, new_id, now
 from recon.db import POOL, Pool
 from recon.http.keys import Scope, create_key
 from recon.http.problems import problem_middleware
-from recon.http.rate_limits import LIMITER, RateLimiter
+from recon.http.rate_limits import FAILURES, LIMITER, RateLimiter
 from recon.http.request_ids import request_id_middleware
 from recon.ledger import Account, Wallet, read_entries, read_wallet_or_none, verify_books
 from recon.money import Money
@@ -347,6 +347,7 @@ async def door(pool: Pool) -> AsyncIterator[Door]:
     app[POOL] = pool
     app[INTAKE] = Intake(ENDPOINTS)
     app[LIMITER] = RateLimiter(10_000, 60)
+    app[FAILURES] = RateLimiter(10_000, 60)
     app[DRAIN] = Drain(pool)
     app.add_routes(routes)
     server = TestServer(app, auto_decompress=False)

@@ -1,0 +1,109 @@
+"""Every answer to a caller tells what is left of its quota; whoever has no key is slowed down."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from recon.http import Scope
+from recon.http.rate_limits import FAILURES, LIMITER, RateLimiter
+from tests.http.conftest import PAYMENT, bearer
+
+if TYPE_CHECKING:
+    from tests.http.conftest import Service
+
+POLICY = '"default";q=3;w=60'
+
+
+class Clock:
+    """Seconds that pass when the test says so."""
+
+    def __init__(self) -> None:
+        self.at = 1000.0
+
+    def __call__(self) -> float:
+        return self.at
+
+
+@pytest.fixture
+def clock(service: Service) -> Clock:
+    """Three calls a minute for a caller, two wrong keys a minute for an address."""
+    clock = Clock()
+    service.client.app._state[LIMITER] = RateLimiter(3, 60, clock)  # noqa: SLF001 - a started application is frozen
+    service.client.app._state[FAILURES] = RateLimiter(2, 60, clock)  # noqa: SLF001 - the same
+    return clock
+
+
+async def told(service: Service, path: str, headers: dict[str, str]) -> tuple[int, str | None]:
+    async with service.client.get(f"/api/v1{path}", headers=headers) as answer:
+        assert answer.headers.get("RateLimit-Policy") in {POLICY, None}
+        assert (answer.status == 429) == ("Retry-After" in answer.headers)
+        return answer.status, answer.headers.get("RateLimit")
+
+
+async def test_errors_tell_the_quota_as_answers_do(service: Service, clock: Clock) -> None:
+    headers = bearer(await service.key("cashier", Scope.READ_PAYMENT))
+
+    missing = await told(service, "/payments/none", headers)
+    clock.at += 10
+    forbidden = await told(service, "/bets/none", headers)
+    invalid = await told(service, "/payments/none", headers)
+    clock.at += 20.5
+    refused = await told(service, "/payments/none", headers)
+    clock.at += 29.5
+    afterwards = await told(service, "/payments/none", headers)
+
+    assert missing == (404, '"default";r=2;t=60')
+    assert forbidden == (403, '"default";r=1;t=50')
+    assert invalid == (404, '"default";r=0;t=50')
+    assert refused == (429, '"default";r=0;t=30')
+    assert afterwards == (404, '"default";r=2;t=60')
+
+
+async def test_a_refused_post_and_a_replay_tell_it_too(service: Service, clock: Clock) -> None:
+    del clock
+    key = await service.key("cashier")
+    told = []
+    for body in (PAYMENT, PAYMENT, PAYMENT | {"amount": "9.00"}):
+        async with service.client.post(
+            "/api/v1/payments", json=body, headers=bearer(key, Idempotency_Key="1")
+        ) as answer:
+            told.append((answer.status, answer.headers.get("RateLimit")))
+
+    assert told == [
+        (201, '"default";r=2;t=60'),
+        (201, '"default";r=1;t=60'),
+        (422, '"default";r=0;t=60'),
+    ]
+
+
+async def test_the_keys_of_one_caller_share_its_quota(service: Service, clock: Clock) -> None:
+    del clock
+    old, new = await service.key("cashier"), await service.key("cashier")
+    other = await service.key("kiosk")
+
+    left = [(await told(service, "/payments/none", bearer(key)))[1] for key in (old, new, other)]
+
+    assert left == ['"default";r=2;t=60', '"default";r=1;t=60', '"default";r=2;t=60']
+
+
+async def test_an_address_that_tries_keys_is_slowed_down_and_honest_callers_are_not(
+    service: Service, clock: Clock
+) -> None:
+    honest = bearer(await service.key("cashier"))
+    wrong = [
+        {"Authorization": "Bearer rk_1"},
+        {"Authorization": "Bearer nonsense"},
+        {},
+        {"Authorization": "Bearer rk_2"},
+    ]
+
+    tried = [(await told(service, "/payments/none", headers))[0] for headers in wrong]
+    served = await told(service, "/payments/none", honest)
+    clock.at += 60
+    again, _ = await told(service, "/payments/none", wrong[0])
+
+    assert tried == [401, 401, 429, 429]
+    assert served == (404, '"default";r=2;t=60')
+    assert again == 401

@@ -18,6 +18,8 @@ from recon.db.migrations import migrate
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
+pytest_plugins = ["tests.network", "tests.logs"]
+
 _numbers = count(1)
 
 

@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING, Any
 import aiohttp
 import pytest
 
+from recon.db.embedded.child import die_with_parent
+
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
@@ -91,6 +93,7 @@ class Recon:
             stdout=pipe,
             stderr=pipe,
             cwd=self.home,
+            preexec_fn=die_with_parent(),
             env={"PATH": os.environ["PATH"], "HOME": str(self.home), **self.settings, **more},
         )
 

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from recon.db.embedded.child import die_with_parent
+
 DEMO = (sys.executable, "-m", "recon", "demo", "--users", "24", "--duration", "8")
 
 
@@ -26,6 +28,7 @@ async def start(home: Path, *more: str) -> asyncio.subprocess.Process:
         *DEMO,
         *more,
         cwd=home,
+        preexec_fn=die_with_parent(),
         env={"PATH": os.environ["PATH"], "HOME": str(home)},
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,

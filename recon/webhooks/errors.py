@@ -20,7 +20,7 @@ __all__ = [
     "MisconfiguredError",
     "NotJsonError",
     "ReferenceAmbiguousError",
-    "RegistrationRefusedError",
+    "RegistrationUnavailableError",
     "ReplayRefusedError",
     "SignatureMalformedError",
     "SignatureStaleError",
@@ -82,10 +82,14 @@ class ReplayRefusedError(Conflict):
     code = "replay_refused"
 
 
-class RegistrationRefusedError(Conflict):
-    """The books refuse what the rules would book for a payment that is being registered."""
+class RegistrationUnavailableError(Unavailable):
+    """The books refuse what the rules would book for a payment that is being registered.
 
-    code = "registration_refused"
+    Another event of the payment was booked meanwhile, which the next attempt will see: it passes,
+    so it is no `Conflict`, which would be kept as the answer.
+    """
+
+    code = "registration_unavailable"
 
 
 class ReferenceAmbiguousError(Unprocessable):

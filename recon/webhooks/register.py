@@ -16,7 +16,7 @@ from recon.db import with_retries
 from recon.payments import insert_payment, read_payment
 from recon.webhooks import queries, writes
 from recon.webhooks.batch import Sleeper
-from recon.webhooks.errors import RegistrationRefusedError
+from recon.webhooks.errors import RegistrationUnavailableError
 from recon.webhooks.hearing import hear, names_of
 from recon.webhooks.look_up import prepare, take_locks
 from recon.webhooks.model import Case, CaseKind, State
@@ -49,7 +49,8 @@ async def register_payment(pool: Pool, expected: ExpectedPayment) -> Payment:
         PaymentExistsError: the reference stands for something else.
         InsufficientBalanceError: a withdrawal of more than is available.
         ReferenceAmbiguousError: the PSP used the reference for hundreds of payments.
-        RegistrationRefusedError: the ledger refuses what the rules allow; nothing has changed.
+        RegistrationUnavailableError: the books refuse what the rules allow; nothing has
+            changed, and the same may be sent again.
     """
     expected.check()
     expected.money()
@@ -85,7 +86,7 @@ async def _register(
     try:
         await write_down(connection, batch, new=[])
     except BookingRefusedError as error:
-        raise RegistrationRefusedError(
+        raise RegistrationUnavailableError(
             "the books refuse what the PSP has said of this reference"
         ) from error
     found = contradictions(expected, movements)

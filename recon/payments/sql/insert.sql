@@ -2,7 +2,8 @@
 -- $9 the PSP's payment id and $10 when it was reported, by what the PSP has said already.
 -- No row back: the reference is taken.
 INSERT INTO payments (
-    reference, endpoint, direction, user_id, currency, amount, hold_id, state, payment_id, reported_at
+    reference, endpoint, direction, user_id, currency, amount, hold_id, state, payment_id,
+    reported_at
 )
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
 ON CONFLICT (reference) DO NOTHING

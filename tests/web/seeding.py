@@ -280,7 +280,8 @@ async def _see(
 
 
 async def _agree(connection: asyncpg.Connection[Any], case: _Case) -> None:
-    snapshot = _snapshot(case, available=10_000, reserved=0, version=1)
+    # No posting has opened these wallets: an agreement counts at the version that they are at.
+    snapshot = _snapshot(case, available=10_000, reserved=0, version=0)
     agreed = compare(snapshot, GameSays(10_000, 0, None), tolerance=0)
     look = Look(case.user_id, case.currency, LookState.AGREES, agreed)
     await record_agreements(connection, [look], actor="run:later")

@@ -89,6 +89,7 @@ def _operation(path: str, method: str, operation: Operation, handler: object) ->
         )
     summary = inspect.getdoc(handler) or ""
     said: dict[str, Any] = {
+        "tags": [path.removeprefix("/api/v1/").partition("/")[0]],
         "summary": summary.splitlines()[0] if summary else path,
         "description": f"Needs the scope `{operation.scope}`.",
         "operationId": f"{method.lower()}_{re.sub(r'[^a-z0-9]+', '_', path.lower()).strip('_')}",

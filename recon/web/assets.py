@@ -9,6 +9,7 @@ import re
 from dataclasses import dataclass
 from importlib import resources
 from typing import TYPE_CHECKING, Final
+from urllib.parse import unquote_to_bytes
 
 from aiohttp import web
 
@@ -22,6 +23,8 @@ __all__ = ["ASSETS", "Assets", "serve_asset"]
 _TYPES: Final = frozenset({".css", ".js", ".svg"})
 _IMPORT: Final = re.compile(r'^@import "([\w./-]+)" layer\(([\w-]+)\);$', re.MULTILINE)
 _PICTURE: Final = re.compile(r'url\("([\w-]+\.svg)"\)')
+# A picture inside a stylesheet of others: our content policy takes pictures from files alone.
+_EMBEDDED: Final = re.compile(r'url\("data:image/svg\+xml;charset=utf-8,((?:[^"\\]|\\.)*)"\)')
 # A year, and no question asked: other content has another address.
 _FOR_EVER: Final = "public, max-age=31536000, immutable"
 
@@ -88,8 +91,25 @@ def _read(root: Traversable, folder: Traversable, prefix: str) -> list[tuple[str
         if entry.is_dir():
             found += _read(root, entry, f"{name}/")
         elif any(name.endswith(suffix) for suffix in _TYPES):
-            found.append((name, _asset(root, name, entry.read_bytes())))
+            body = entry.read_bytes()
+            if prefix and name.endswith(".css"):
+                body, pictures = _taken_out(name, body)
+                found += [(one, _asset(root, one, content)) for one, content in pictures.items()]
+            found.append((name, _asset(root, name, body)))
     return found
+
+
+def _taken_out(name: str, css: bytes) -> tuple[bytes, dict[str, bytes]]:
+    """A vendored stylesheet whose embedded pictures are files of their own, and these files."""
+    pictures: dict[str, bytes] = {}
+
+    def take(match: re.Match[str]) -> str:
+        content = unquote_to_bytes(re.sub(r"\\(.)", r"\1", match.group(1)))
+        picture = f"{name}.{_digest(content)}.svg"
+        pictures[picture] = content
+        return f'url("/static/{_digest(content)}/{picture}")'
+
+    return _EMBEDDED.sub(take, css.decode()).encode(), pictures
 
 
 def _asset(root: Traversable, name: str, body: bytes) -> _Asset:

@@ -1,6 +1,6 @@
 """What answers each address: read, call one verb, render."""
 
-from recon.web.views import discrepancies, overview, runs, sign_in, wallets
+from recon.web.views import discrepancies, docs, overview, runs, sign_in, wallets
 
 __all__ = ["all_routes"]
 
@@ -10,4 +10,5 @@ all_routes = [
     discrepancies.routes,
     runs.routes,
     wallets.routes,
+    docs.routes,
 ]

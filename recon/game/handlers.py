@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import math
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -38,6 +40,7 @@ routes = web.RouteTableDef()
 
 _FIRST_SERVER_ERROR: Final = 500
 _RATE_LIMITED: Final = 429
+_STATE_WITHIN_S: Final = 3.0
 
 JsonNumber = Annotated[msgspec.Raw, msgspec.Meta(extra_json_schema={"type": ["number", "null"]})]
 """A multiplier on its way out: a JSON number, digit for digit, or null."""
@@ -136,7 +139,15 @@ async def state(request: web.Request) -> web.Response:
 
 async def _state(game: GameClient, watch: GameWatch) -> GameStateView:
     try:
-        found = await game.state()
+        # A page that shows the state cannot wait for all of the client's retries.
+        async with asyncio.timeout(_STATE_WITHIN_S):
+            found = await game.state()
+    except TimeoutError:
+        raise GameDegradedError(
+            f"the game has not told its state within {_STATE_WITHIN_S:g} s",
+            since=watch.down(),
+            retry_after_s=math.ceil(_STATE_WITHIN_S),
+        ) from None
     except (GameUnavailable, GameProtocolError, GameMisconfigured) as error:
         raise GameDegradedError(
             "the game is out of reach; bets and payouts wait, nothing is lost",

@@ -433,6 +433,19 @@ async def test_a_capture_alone_books_too(door: Door) -> None:
     assert await door.available() == "20.00"
 
 
+async def test_another_payment_under_a_fulfilled_registration_goes_to_suspense(
+    door: Door,
+) -> None:
+    await door.register("ref-1", amount="9.00")
+    await door.standard("deposit.succeeded", "a", amount="9.00", reference="ref-1")
+
+    state = await door.standard("deposit.succeeded", "b", amount="9.00", reference="ref-1")
+
+    assert (state, await door.available()) == ("suspended", "9.00")
+    assert await door.suspense("~standard:b") == "9.00"
+    assert [case.kind for case in await door.cases()] == ["suspended"]
+
+
 async def test_with_manual_capture_the_authorisation_only_announces_the_money(
     door: Door, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -40,8 +40,9 @@ def pending(event: Event, known: Known) -> Decision:
 def succeeded(event: Event, known: Known) -> Decision:
     """Clearing → player, once per payment.
 
-    A second success of a payment whose money was taken back because it failed is a story that no
-    provider tells: quarantined, with a case.
+    - A second success of a payment whose money was taken back because it failed is a story that no
+      provider tells: quarantined, with a case.
+    - Another payment under a registration that one has fulfilled: suspense, with a case.
     """
     booked = known.find({Effect.DEPOSIT})
     if booked is not None:
@@ -50,6 +51,8 @@ def succeeded(event: Event, known: Known) -> Decision:
             return conflict(booked, "it succeeded again after it had failed")
         return repeated(event, booked)
     whose = known.player(event, Direction.DEPOSIT, whole=True)
+    if not isinstance(whose, Nobody) and _is_fulfilled_by_another(event, known):
+        whose = Nobody("another payment of this registration succeeded already", whose.user_id)
     if isinstance(whose, Nobody):
         return known.suspend(event, Effect.DEPOSIT, whose)
     movement = known.movement(event, Effect.DEPOSIT, whose.user_id)
@@ -58,6 +61,15 @@ def succeeded(event: Event, known: Known) -> Decision:
         user_id=whose.user_id,
         bookings=(for_player(movement, str(event.kind)),),
         report=PaymentState.SUCCEEDED,
+    )
+
+
+def _is_fulfilled_by_another(event: Event, known: Known) -> bool:
+    payment = known.payment
+    return (
+        payment is not None
+        and payment.state is PaymentState.SUCCEEDED
+        and payment.payment_id not in {None, event.payment_id}
     )
 
 

@@ -5,16 +5,16 @@ from __future__ import annotations
 import asyncio
 import gzip
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import asyncpg
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
-from recon.db import POOL, open_pool
+from recon.db import open_pool
 from recon.http.problems import problem_middleware
-from recon.webhooks import INTAKE, Intake
+from recon.webhooks import DRAIN, INTAKE, Drain, Intake
 from recon.webhooks.flood import FloodGate
 from recon.webhooks.handlers import routes
 from tests.webhooks.conftest import (
@@ -33,6 +33,7 @@ from tests.webhooks.conftest import (
 if TYPE_CHECKING:
     from aiohttp import ClientResponse
 
+    from recon.db import Pool
     from tests.webhooks.conftest import Door
 
 EVENT = stripe_body("payment_intent.succeeded", payment_intent(user_id="u_7"), event_id="evt_1")
@@ -376,8 +377,8 @@ class _BrokenPool:
 )
 async def test_a_database_that_cannot_take_it_is_503_with_retry_after(error: Exception) -> None:
     app = web.Application(middlewares=[problem_middleware])
-    app[POOL] = _BrokenPool(error)
     app[INTAKE] = Intake(ENDPOINTS)
+    app[DRAIN] = Drain(cast("Pool", _BrokenPool(error)))
     app.add_routes(routes)
     async with TestClient(TestServer(app)) as client:
         response = await client.post("/webhooks/stripe", data=EVENT, headers=stripe_headers(EVENT))
@@ -391,7 +392,7 @@ async def test_a_real_database_that_goes_away_is_503(door: Door, database_url: s
     app[INTAKE] = Intake(ENDPOINTS)
     app.add_routes(routes)
     async with open_pool(database_url, max_size=2) as pool:
-        app[POOL] = pool
+        app[DRAIN] = Drain(pool)
         async with TestClient(TestServer(app)) as client:
             await pool.execute("SELECT 1")
             await door.pool.execute("ALTER TABLE deliveries RENAME TO elsewhere")

@@ -22,5 +22,7 @@ CREATE INDEX payments_user_idx ON payments (user_id, currency);
 -- Payments whose outcome no PSP has told yet.
 CREATE INDEX payments_open_idx ON payments (user_id, currency)
 WHERE state IN ('registered', 'pending', 'accepted');
+CREATE INDEX payments_recent_idx ON payments (updated_at)
+WHERE state IN ('registered', 'pending', 'accepted');
 CREATE INDEX payments_payment_id_idx ON payments (endpoint, payment_id)
 WHERE payment_id IS NOT NULL;

@@ -9,7 +9,7 @@ import msgspec
 
 from recon.money import format_minor
 from recon.payments import ExpectedPayment
-from recon.reconciliation import Cause, RunScope, RunState, Status
+from recon.reconciliation import Cause, RunScope, RunState, Status, run_here, start_run
 from recon.webhooks import register_payment
 
 if TYPE_CHECKING:
@@ -197,6 +197,37 @@ async def test_a_game_that_does_not_answer_makes_a_run_incomplete_and_no_discrep
     assert run.state is RunState.INCOMPLETE
     assert (run.wallets.agreed, run.wallets.not_compared) == (1, 1)
     assert await world.found() == []
+
+
+async def test_a_wallet_that_a_run_lost_makes_it_incomplete(world: World) -> None:
+    for user in ("u_1", "u_2", "u_3"):
+        await world.deposit(user, "10.00")
+        world.game.set(user, "10.00")
+    run_id = await start_run(
+        world.pool, RunScope.USERS, trigger="test", users=["u_1", "u_2", "u_3"], queued=False
+    )
+    async with world.pool.acquire() as connection:
+        await connection.execute("DELETE FROM run_wallets WHERE user_id = 'u_2'")
+
+    run = await run_here(world.reconciler, run_id)
+
+    assert (run.state, run.reason) == (RunState.INCOMPLETE, "some wallets were not reached")
+    assert (run.wallets.total, run.wallets.compared, run.wallets.not_compared) == (3, 2, 1)
+
+
+async def test_a_wallet_opened_while_a_run_of_all_is_on_its_way_counts_as_well(
+    world: World,
+) -> None:
+    await world.deposit("u_1", "10.00")
+    await world.deposit("u_3", "10.00")
+    run_id = await start_run(world.pool, RunScope.ALL, trigger="test", queued=False)
+    await world.deposit("u_2", "10.00")
+    for user in ("u_1", "u_2", "u_3"):
+        world.game.set(user, "10.00")
+
+    run = await run_here(world.reconciler, run_id)
+
+    assert (run.state, run.wallets.total, run.wallets.compared) == (RunState.FINISHED, 3, 3)
 
 
 async def test_a_player_unknown_to_the_game_is_reported_only_where_there_is_money(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from uuid import UUID
 
 from recon.db import load
 
@@ -38,7 +39,7 @@ async def test_the_wallets_snapshot_looks_up_each_wallet_by_key(pool: Pool) -> N
     assert "wallets_pkey" in plan
     assert "Seq Scan on wallets" not in plan
     assert "Seq Scan on payments" not in plan
-    assert "Seq Scan on bets" not in plan
+    assert "using bets_unsettled_idx on bets" in plan
 
 
 async def test_a_page_of_a_sweep_is_read_off_the_wallets_key(pool: Pool) -> None:
@@ -46,3 +47,14 @@ async def test_a_page_of_a_sweep_is_read_off_the_wallets_key(pool: Pool) -> None
 
     assert "wallets_pkey" in plan
     assert "Seq Scan on wallets" not in plan
+
+
+async def test_what_a_run_takes_is_read_off_indexes_of_what_is_open(pool: Pool) -> None:
+    plan = await planned(pool, "take_changed", UUID(int=1), None)
+
+    for index in ("bets_unsettled_idx", "payments_recent_idx", "checks_unsettled_idx"):
+        assert f"using {index}" in plan or f"on {index}" in plan
+    for table in ("bets", "payments", "checks"):
+        assert f"Seq Scan on {table}" not in plan
+    # Found by the time itself, not by filtering every payment that was ever left open.
+    assert "Index Cond: (updated_at > " in plan

@@ -1,9 +1,17 @@
--- $1 run. Ends it once no range and no suspect is left; incomplete if a wallet was not compared.
+-- $1 run. Ends it once no range and no suspect is left; incomplete if a wallet was not compared,
+-- be it that the run never reached it. Wallets opened since it began may be more than its total.
 UPDATE runs AS r
 SET
-    state = CASE WHEN r.not_compared > 0 THEN 'incomplete' ELSE 'finished' END,
-    reason = CASE WHEN r.not_compared > 0 THEN 'the game did not answer for some wallets' END,
-    total = r.compared + r.not_compared,
+    state = CASE
+        WHEN greatest(r.not_compared, r.total - r.compared) > 0 THEN 'incomplete'
+        ELSE 'finished'
+    END,
+    reason = CASE
+        WHEN r.total - r.compared > r.not_compared THEN 'some wallets were not reached'
+        WHEN r.not_compared > 0 THEN 'the game did not answer for some wallets'
+    END,
+    not_compared = greatest(r.not_compared, r.total - r.compared),
+    total = r.compared + greatest(r.not_compared, r.total - r.compared),
     finished_at = clock_timestamp()
 WHERE
     r.run_id = $1

@@ -29,6 +29,6 @@ LEFT JOIN LATERAL (
     WHERE
         o.user_id = k.user_id
         AND o.currency = k.currency
-        AND o.settled_at IS NULL
+        AND o.state IN ('placing', 'placed', 'cashing_out')
 ) AS b ON true
 ORDER BY k.place

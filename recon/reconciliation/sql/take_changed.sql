@@ -1,5 +1,7 @@
 -- $1 run, $2 since when (null: from the first). Wallets with postings since then, whose last look
 -- was no agreement, whose bets or payments have no known outcome, or with an open discrepancy.
+-- Payments that nothing has been heard of for so long are left to the runs over all wallets; the
+-- last day is for withdrawals that are taken for paid after seven (snapshots.sql).
 INSERT INTO run_wallets (run_id, user_id, currency)
 SELECT
     $1,
@@ -22,7 +24,7 @@ FROM (
         user_id,
         currency
     FROM bets
-    WHERE settled_at IS NULL
+    WHERE state IN ('placing', 'placed', 'cashing_out')
     UNION
     SELECT
         user_id,
@@ -30,7 +32,7 @@ FROM (
     FROM payments
     WHERE
         state IN ('registered', 'pending', 'accepted')
-        AND registered_at > clock_timestamp() - interval '7 days'
+        AND updated_at > statement_timestamp() - interval '8 days'
     UNION
     SELECT
         user_id,

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 import pytest
-from aiohttp.test_utils import TestServer
+from aiohttp.test_utils import BaseTestServer, TestServer
 from playwright.async_api import expect
 
 from recon import __version__
@@ -36,7 +36,7 @@ async def test_the_api_is_shown_without_a_sign_in(site: Site) -> None:
 
 
 @pytest.fixture
-async def whole(database_url: str) -> AsyncIterator[TestServer]:
+async def whole(database_url: str) -> AsyncIterator[BaseTestServer]:
     """The whole service, because its API is what is shown."""
     app = build_app(Settings(), database_url, jobs=False)
     async with TestServer(app, host="127.0.0.1") as server:
@@ -45,7 +45,7 @@ async def whole(database_url: str) -> AsyncIterator[TestServer]:
 
 @pytest.mark.browser
 async def test_a_browser_draws_every_call_and_breaks_no_rule(
-    chromium: Browser, whole: TestServer
+    chromium: Browser, whole: BaseTestServer
 ) -> None:
     context = await chromium.new_context(viewport={"width": 1280, "height": 900})
     page = await context.new_page()

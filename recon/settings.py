@@ -11,23 +11,24 @@ import re
 import tomllib
 from dataclasses import dataclass
 from datetime import timedelta
+from difflib import get_close_matches
 from ipaddress import ip_address
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
+from urllib.parse import parse_qs, urlsplit
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
     Field,
     SecretStr,
     ValidationError,
-    model_validator,
 )
 from pydantic_settings import (
     BaseSettings,
     EnvSettingsSource,
-    InitSettingsSource,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
 )
@@ -38,7 +39,9 @@ from recon.errors import Invalid
 from recon.money import parse_minor
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
+
+    from pydantic.fields import FieldInfo
 
 __all__ = [
     "ConfigurationError",
@@ -46,10 +49,22 @@ __all__ = [
     "Psp",
     "Settings",
     "explain",
+    "ignored_variables",
     "load_settings",
 ]
 
+_PREFIX: Final = "RECON_"
+_NESTED: Final = ("RECON_PSP__", "RECON_TOLERANCE__")
+_OURS: Final = ("RECON_CONFIG", "RECON_SCREENSHOTS")
+"""Read elsewhere: which file to read, and where our tests keep pictures."""
+
+# Kubernetes tells every container of a service called `recon` where it is.
+_FOREIGN: Final = re.compile(r"RECON_(?:SERVICE|PORT)(?:_.*)?")
+
 _ENDPOINT = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
+_SHORTEST: Final = timedelta(seconds=1)
+_LONGEST: Final = timedelta(days=30)
+_MAX_PORT: Final = 65535
 
 
 class ConfigurationError(Invalid):
@@ -63,11 +78,66 @@ def _duration(value: object) -> object:
 
 
 def _schedule(value: object) -> object:
-    return None if value == "off" else _duration(value)
+    off = isinstance(value, str) and value.strip().lower() == "off"
+    return None if off else _duration(value)
 
 
-Duration = Annotated[timedelta, BeforeValidator(_duration)]
-Schedule = Annotated[timedelta | None, BeforeValidator(_schedule)]
+def _bounded(value: timedelta | None) -> timedelta | None:
+    if value is not None and not _SHORTEST <= value <= _LONGEST:
+        raise ValueError("is not between 1s and 30d")
+    return value
+
+
+def _postgres(value: SecretStr) -> SecretStr:
+    """A URL that can be used; what it says is secret, so no fault repeats it."""
+    try:
+        parts = urlsplit(value.get_secret_value())
+    except ValueError:
+        raise ValueError("is not a URL") from None
+    if parts.scheme not in {"postgresql", "postgres"}:
+        raise ValueError("is not a postgresql:// URL")
+    hosts = parts.netloc.rpartition("@")[2].split(",")
+    ports = [host.rpartition("]")[2].partition(":") for host in hosts]
+    ports += [("", ":", port) for port in parse_qs(parts.query).get("port", [])]
+    if any(colon and not _is_port(port) for _, colon, port in ports):
+        raise ValueError("has a port that is no number from 1 to 65535")
+    return value
+
+
+def _is_port(text: str) -> bool:
+    return re.fullmatch(r"[0-9]{1,5}", text) is not None and 1 <= int(text) <= _MAX_PORT
+
+
+def _web(value: str) -> str:
+    url = URL(value)
+    if url.scheme not in {"http", "https"} or not url.host:
+        raise ValueError("is not an http(s) URL")
+    return value
+
+
+def _private(value: str) -> str:
+    url = URL(_web(value))
+    if url.scheme == "http" and not _is_loopback(url.host or ""):
+        raise ValueError("is http:// to another machine; TLS is required")
+    return value
+
+
+def _endpoints(value: dict[str, Psp]) -> dict[str, Psp]:
+    odd = [name for name in value if not _ENDPOINT.fullmatch(name)]
+    if odd:
+        raise ValueError(f"{odd} must be lower-case letters, digits, - and _")
+    return value
+
+
+def _tolerances(value: dict[str, str]) -> dict[str, str]:
+    faults = [_tolerance_fault(currency.upper(), text) for currency, text in value.items()]
+    if any(faults):
+        raise ValueError("; ".join(fault for fault in faults if fault))
+    return value
+
+
+Duration = Annotated[timedelta, BeforeValidator(_duration), AfterValidator(_bounded)]
+Schedule = Annotated[timedelta | None, BeforeValidator(_schedule), AfterValidator(_bounded)]
 
 
 class Psp(BaseModel):
@@ -90,18 +160,18 @@ class Settings(BaseSettings):
         env_prefix="RECON_", env_nested_delimiter="__", frozen=True, extra="ignore"
     )
 
-    database_url: SecretStr | None = None
+    database_url: Annotated[SecretStr, AfterValidator(_postgres)] | None = None
     data_dir: Path = Path(".recon")
     environment: Literal["sandbox", "live"] = "sandbox"
-    game_url: str | None = None
+    game_url: Annotated[str, AfterValidator(_private)] | None = None
     game_api_key: SecretStr | None = None
     game_signing_secret: SecretStr | None = None
-    psp: dict[str, Psp] = Field(default_factory=dict)
+    psp: Annotated[dict[str, Psp], AfterValidator(_endpoints)] = Field(default_factory=dict)
     reconcile_every: Schedule = timedelta(minutes=5)
     reconcile_all_every: Schedule = timedelta(days=1)
     grace_period: Duration = timedelta(minutes=2)
-    tolerance: dict[str, str] = Field(default_factory=dict)
-    public_url: str | None = None
+    tolerance: Annotated[dict[str, str], AfterValidator(_tolerances)] = Field(default_factory=dict)
+    public_url: Annotated[str, AfterValidator(_web)] | None = None
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     pool_size: int = Field(default=16, ge=2, le=500)
     sweep_concurrency: int = Field(default=32, ge=1, le=1000)
@@ -115,74 +185,9 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Flags first, then our reading of the environment, then the TOML file."""
-        del env_settings, dotenv_settings, file_secret_settings
-        file = InitSettingsSource(settings_cls, init_kwargs=_read_file(os.environ))
-        return init_settings, _Environment(settings_cls), file
-
-    @model_validator(mode="after")
-    def _check(self) -> Self:
-        faults = [*self._faults()]
-        if self.environment == "live":
-            faults += self._live_faults()
-        if faults:
-            raise ValueError("; ".join(faults))
-        return self
-
-    def _faults(self) -> list[str]:
-        faults = [
-            f"psp endpoint {name!r} must be lower-case letters, digits, - and _"
-            for name in self.psp
-            if not _ENDPOINT.fullmatch(name)
-        ]
-        faults += [
-            fault
-            for currency, text in self.tolerance.items()
-            if (fault := _tolerance_fault(currency.upper(), text))
-        ]
-        shortest = timedelta(seconds=1)
-        if self.grace_period < shortest:
-            faults.append("grace_period is below 1s")
-        if self.reconcile_every is not None and self.reconcile_every < shortest:
-            faults.append("reconcile_every is below 1s; `off` turns the schedule off")
-        return faults + self._game_faults()
-
-    def _game_faults(self) -> list[str]:
-        if self.game_url is None:
-            return []
-        faults = []
-        url = URL(self.game_url)
-        if url.scheme not in {"http", "https"} or not url.host:
-            faults.append("game_url is not an http(s) URL")
-        elif url.scheme == "http" and not _is_loopback(url.host):
-            faults.append("game_url is http:// to another machine; TLS is required")
-        if self.game_api_key is None:
-            faults.append("game_url is set and game_api_key is not")
-        elif self.environment == "sandbox" and self.game_api_key.get_secret_value().startswith(
-            "ck_live_"
-        ):
-            faults.append("environment is sandbox and game_api_key is a live key")
-        return faults
-
-    def _live_faults(self) -> list[str]:
-        faults = []
-        if self.database_url is None:
-            faults.append("live needs database_url; the embedded Postgres is for one machine")
-        key = self.game_api_key.get_secret_value() if self.game_api_key else ""
-        if key.startswith("ck_sandbox_"):
-            faults.append("environment is live and game_api_key is a sandbox key")
-        if self.game_url is not None:
-            url = URL(self.game_url)
-            if url.scheme != "https":
-                faults.append("environment is live and game_url is not https")
-            if "sandbox" in (url.host or ""):
-                faults.append("environment is live and game_url is a sandbox host")
-        faults += [
-            f"environment is live and psp {name!r} has an http:// api_url"
-            for name, psp in self.psp.items()
-            if psp.api_url is not None and not psp.api_url.startswith("https://")
-        ]
-        return faults
+        """Only what `load_settings` hands in: it has read every source, and knows their faults."""
+        del settings_cls, env_settings, dotenv_settings, file_secret_settings
+        return (init_settings,)
 
     def tolerance_minor(self, currency: str) -> int:
         """The difference in minor units up to which two balances count as equal."""
@@ -211,29 +216,93 @@ def load_settings(**flags: object) -> Settings:
         ConfigurationError: one or more settings are unusable; all of them are named.
     """
     given = {name: value for name, value in flags.items() if value is not None}
-    try:
-        return Settings(**given)  # type: ignore[arg-type]  # pydantic validates what flags hold
-    except ValidationError as error:
-        faults = [
-            f"{'.'.join(str(part) for part in fault['loc']) or 'settings'}: {_said(fault['msg'])}"
-            for fault in error.errors(include_url=False, include_input=False)
-        ]
-        raise ConfigurationError("\n".join(faults)) from None
+    sources = _read_sources(os.environ)
+    values = _merged(_merged(sources.file, sources.environment), given)
+    faults = [*sources.faults]
+    broken: set[str] = set()
+    settings = None
+    while settings is None:
+        try:
+            settings = Settings(**values)
+        except ValidationError as error:
+            faults += _described(error)
+            broken |= {str(fault["loc"][0]) for fault in error.errors()}
+            # Once more without them: what the others say together is to be told as well.
+            values = {name: value for name, value in values.items() if name not in broken}
+    faults += [text for names, text in _faults_together(settings) if broken.isdisjoint(names)]
+    if faults:
+        raise ConfigurationError("\n".join(faults))
+    return settings
+
+
+def ignored_variables() -> list[str]:
+    """Variables of the environment that look like settings and are none."""
+    return [name for name in _unknown(os.environ) if not _nearest(name)]
+
+
+def _described(error: ValidationError) -> list[str]:
+    return [
+        f"{'.'.join(str(part) for part in fault['loc'])}: "
+        + (
+            "must be a JSON list of strings"
+            if fault["type"] == "tuple_type"
+            else fault["msg"].removeprefix("Value error, ")
+        )
+        for fault in error.errors(include_url=False, include_input=False)
+    ]
+
+
+def _faults_together(settings: Settings) -> Iterator[tuple[set[str], str]]:
+    """What settings say together that cannot be, with the names of those involved."""
+    key = settings.game_api_key.get_secret_value() if settings.game_api_key else None
+    if settings.game_url is not None and key is None:
+        yield {"game_url", "game_api_key"}, "game_url is set and game_api_key is not"
+    if settings.environment == "live":
+        yield from _live_faults(settings, key or "")
+    elif (key or "").startswith("ck_live_"):
+        yield (
+            {"environment", "game_api_key"},
+            "environment is sandbox and game_api_key is a live key",
+        )
+
+
+def _live_faults(settings: Settings, key: str) -> Iterator[tuple[set[str], str]]:
+    if settings.database_url is None:
+        yield (
+            {"environment", "database_url"},
+            "live needs database_url; the embedded Postgres is for one machine",
+        )
+    if key.startswith("ck_sandbox_"):
+        yield (
+            {"environment", "game_api_key"},
+            "environment is live and game_api_key is a sandbox key",
+        )
+    if settings.game_url is not None:
+        url, names = URL(settings.game_url), {"environment", "game_url"}
+        if url.scheme != "https":
+            yield names, "environment is live and game_url is not https"
+        if "sandbox" in (url.host or ""):
+            yield names, "environment is live and game_url is a sandbox host"
+    for name, psp in settings.psp.items():
+        if psp.api_url is not None and not psp.api_url.startswith("https://"):
+            yield (
+                {"environment", "psp"},
+                f"environment is live and psp {name!r} has an http:// api_url",
+            )
 
 
 def explain(settings: Settings, flags: Mapping[str, object]) -> list[Explained]:
     """Every setting with where it came from; secrets show only that they are set."""
-    environment = _Environment(type(settings))()
-    file = _read_file(os.environ)
+    sources = _read_sources(os.environ)
     rows = []
     for name in type(settings).model_fields:
         source = (
             "flag"
             if flags.get(name) is not None
             else "environment"
-            if name in environment
+            if name in sources.environment
             else "file"
-            if name in file
+            if name in sources.file
             else "default"
         )
         rows += [
@@ -265,41 +334,98 @@ def _shown(name: str, value: object) -> str:
             return str(value)
 
 
+@dataclass(frozen=True, slots=True)
+class _Sources:
+    """What was read, and what could not be."""
+
+    environment: dict[str, Any]
+    file: dict[str, Any]
+    faults: list[str]
+
+
 class _Environment(EnvSettingsSource):
-    """The environment, with ``<NAME>_FILE`` read into ``<NAME>``."""
+    """The environment's variables as nested values."""
+
+    def __init__(self, variables: Mapping[str, str]) -> None:
+        self._variables = {name.lower(): value for name, value in variables.items()}
+        super().__init__(Settings)
 
     def _load_env_vars(self) -> Mapping[str, str | None]:
-        return {key.lower(): value for key, value in _with_files(os.environ).items()}
+        return {**self._variables}
+
+    def decode_complex_value(self, field_name: str, field: FieldInfo, value: Any) -> Any:  # noqa: ANN401 - any JSON
+        """JSON, or the text as it is: validation then says which setting has the wrong shape."""
+        try:
+            return super().decode_complex_value(field_name, field, value)
+        except ValueError:
+            return value
 
 
-def _with_files(environment: Mapping[str, str]) -> dict[str, str]:
+def _read_sources(environment: Mapping[str, str]) -> _Sources:
+    variables, faults = _with_files(environment)
+    for name in _unknown(environment):
+        if nearest := _nearest(name):
+            faults.append(f"{name} is no setting; did you mean {nearest}?")
+    file, faults_of_file = _read_file(environment)
+    return _Sources(_Environment(variables)(), file, faults + faults_of_file)
+
+
+def _with_files(environment: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:
+    """Our variables with ``<NAME>_FILE`` read into ``<NAME>``, and what could not be read."""
+    faults = []
+    unknown = set(_unknown(environment))
     read = {
         key: value
         for key, value in environment.items()
-        if key.upper().startswith("RECON_") and value != ""
+        if key.upper().startswith(_PREFIX) and value != "" and key not in unknown
     }
     for key in [key for key in read if key.upper().endswith("_FILE")]:
         path = Path(read.pop(key))
         try:
             read.setdefault(key[: -len("_FILE")], path.read_text(encoding="utf-8").strip())
         except (OSError, UnicodeDecodeError) as error:
-            raise ConfigurationError(f"{key}: {path} cannot be read: {error}") from None
-    return read
+            faults.append(f"{key}: {path} cannot be read: {error}")
+    return read, faults
 
 
-def _read_file(environment: Mapping[str, str]) -> dict[str, Any]:
+def _read_file(environment: Mapping[str, str]) -> tuple[dict[str, Any], list[str]]:
     named = environment.get("RECON_CONFIG")
     path = Path(named or "recon.toml")
     if named is None and not path.is_file():
-        return {}
+        return {}, []
     try:
         read = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise ConfigurationError(f"{path} cannot be read: {error}") from None
-    unknown = sorted(set(read) - set(Settings.model_fields))
-    if unknown:
-        raise ConfigurationError(f"{path} has unknown settings: {', '.join(unknown)}")
-    return read
+        return {}, [f"{path} cannot be read: {error}"]
+    known = {name: value for name, value in read.items() if name in Settings.model_fields}
+    return known, [f"{path} has an unknown setting: {name}" for name in sorted(read.keys() - known)]
+
+
+def _unknown(environment: Mapping[str, str]) -> list[str]:
+    """Names with our prefix that are no setting of ours."""
+    return sorted(
+        name
+        for name in environment
+        if (upper := name.upper()).startswith(_PREFIX)
+        and upper.removesuffix("_FILE") not in _NAMES
+        and not upper.startswith(_NESTED)
+        and _FOREIGN.fullmatch(upper) is None
+    )
+
+
+def _nearest(name: str) -> str | None:
+    near = get_close_matches(name.upper().removesuffix("_FILE"), _NAMES, n=1, cutoff=0.85)
+    return _SHOWN.get(near[0], near[0]) if near else None
+
+
+def _merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    """Two sources as one; where both say something of the same name, the one above wins."""
+    merged = {**below}
+    for name, value in above.items():
+        under = merged.get(name)
+        nested = isinstance(value, dict) and isinstance(under, dict)
+        merged[name] = _merged(under, value) if nested and under is not None else value
+    return merged
 
 
 def _tolerance_fault(currency: str, text: str) -> str | None:
@@ -310,12 +436,15 @@ def _tolerance_fault(currency: str, text: str) -> str | None:
     return f"tolerance {currency} is below zero" if below else None
 
 
-def _said(message: str) -> str:
-    return message.removeprefix("Value error, ")
-
-
 def _is_loopback(host: str) -> bool:
     try:
         return ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
+
+
+_NAMES: Final = [f"{_PREFIX}{name.upper()}" for name in Settings.model_fields] + [*_OURS]
+_SHOWN: Final = {
+    "RECON_PSP": "RECON_PSP__<ENDPOINT>__PROVIDER and its like",
+    "RECON_TOLERANCE": "RECON_TOLERANCE__<CURRENCY>",
+}

@@ -1,0 +1,205 @@
+"""Every fault of the settings is told at once, by name, and no secret with it."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from recon.settings import ConfigurationError, explain, ignored_variables, load_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    Surroundings = Callable[..., None]
+
+
+@pytest.fixture
+def surroundings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Surroundings:
+    """An empty directory and an environment of these variables alone."""
+    monkeypatch.chdir(tmp_path)
+
+    def set_up(toml: str = "", **variables: str) -> None:
+        (tmp_path / "recon.toml").write_text(toml, encoding="utf-8")
+        for name, value in variables.items():
+            monkeypatch.setenv(f"RECON_{name}", value)
+
+    return set_up
+
+
+def faults() -> list[str]:
+    with pytest.raises(ConfigurationError) as refused:
+        load_settings()
+    return refused.value.message.splitlines()
+
+
+@pytest.mark.parametrize(
+    ("url", "fault"),
+    [
+        ("foo", "is not a postgresql:// URL"),
+        ("mysql://root:pw@db/recon", "is not a postgresql:// URL"),
+        ("postgresql+asyncpg://root:pw@db/recon", "is not a postgresql:// URL"),
+        ("postgresql://root:pw@db:port/recon", "has a port that is no number from 1 to 65535"),
+        ("postgresql://root:pw@db:99999/recon", "has a port that is no number from 1 to 65535"),
+        ("postgresql://root:pw@a:5432,b:0/recon", "has a port that is no number from 1 to 65535"),
+        ("postgresql://root:pw@/recon?host=/run&port=x", "has a port that is no number"),
+        ("postgresql://root:pw@[::1/recon", "is not a URL"),
+    ],
+)
+def test_a_database_url_that_cannot_be_used_is_a_fault(
+    surroundings: Surroundings, url: str, fault: str
+) -> None:
+    surroundings(DATABASE_URL=url)
+
+    (told,) = faults()
+
+    assert told.startswith(f"database_url: {fault}")
+    assert "pw" not in told
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://u:p@db/recon",
+        "postgres://u:p@db:6432/recon?sslmode=require",
+        "postgresql://u:p@[::1]:5432/recon",
+        "postgresql://u:p@a:5432,b/recon",
+        "postgresql://u:p@/recon?host=/run/postgresql&port=5433",
+    ],
+)
+def test_a_database_url_as_postgres_knows_them_is_taken(
+    surroundings: Surroundings, url: str
+) -> None:
+    surroundings(DATABASE_URL=url)
+
+    read = load_settings().database_url
+
+    assert read is not None
+    assert read.get_secret_value() == url
+
+
+@pytest.mark.parametrize(
+    ("value", "fault"),
+    [
+        ("99999999999999d", "is longer than can be counted"),
+        ("31d", "is not between 1s and 30d"),
+        ("999ms", "is not between 1s and 30d"),
+        ("soon", "is not a duration"),
+    ],
+)
+def test_a_duration_beyond_reason_is_a_fault(
+    surroundings: Surroundings, value: str, fault: str
+) -> None:
+    surroundings(GRACE_PERIOD=value, RECONCILE_EVERY=value)
+
+    told = faults()
+
+    assert [line.partition(":")[0] for line in told] == ["reconcile_every", "grace_period"]
+    assert all(fault in line for line in told)
+
+
+@pytest.mark.parametrize("word", ["off", "OFF", " Off "])
+def test_off_is_off_in_any_writing(surroundings: Surroundings, word: str) -> None:
+    surroundings(RECONCILE_EVERY=word)
+
+    assert load_settings().reconcile_every is None
+
+
+def test_faults_of_files_of_keys_and_of_what_belongs_together_come_together(
+    surroundings: Surroundings, tmp_path: Path
+) -> None:
+    surroundings(
+        'grace_perod = "1s"\ncolour = "red"\npool_size = 0\n',
+        GAME_URL="http://game.example",
+        GAME_SIGNING_SECRET_FILE=str(tmp_path / "none"),
+        ENVIRONMENT="live",
+        LOG_LEVEL="loud",
+        PSP__BANK__PROVIDER="stripe",
+        PSP__BANK__SECRETS="whsec_secret",
+        PSP__CARDS__PROVIDER="adyen",
+        PSP__CARDS__SECRETS="[]",
+        TOLERANCE__GBP="a lot",
+        RECONCILE_EVRY="1m",
+    )
+
+    told = faults()
+
+    wanted = [
+        "RECON_GAME_SIGNING_SECRET_FILE: ",
+        "RECON_RECONCILE_EVRY is no setting; did you mean RECON_RECONCILE_EVERY?",
+        "recon.toml has an unknown setting: colour",
+        "recon.toml has an unknown setting: grace_perod",
+        "game_url: is http:// to another machine; TLS is required",
+        "psp.bank.secrets: must be a JSON list of strings",
+        "psp.cards.secrets: ",
+        "tolerance: tolerance GBP: ",
+        "log_level: ",
+        "pool_size: ",
+        "live needs database_url",
+    ]
+    assert all(any(line.startswith(start) for line in told) for start in wanted), told
+    assert len(told) == len(wanted)
+    assert not any("whsec_secret" in line for line in told)
+
+
+def test_what_a_faulty_setting_would_say_with_others_is_not_guessed(
+    surroundings: Surroundings,
+) -> None:
+    surroundings(ENVIRONMENT="live", DATABASE_URL="foo", GAME_URL="ftp://game", GAME_API_KEY="k")
+
+    assert faults() == [
+        "database_url: is not a postgresql:// URL",
+        "game_url: is not an http(s) URL",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("GRACE_PEROD", "RECON_GRACE_PERIOD"),
+        ("TOLERANCE_GBP", "RECON_TOLERANCE__<CURRENCY>"),
+        ("GAME_APIKEY_FILE", "RECON_GAME_API_KEY"),
+    ],
+)
+def test_a_misspelt_setting_is_a_fault(surroundings: Surroundings, name: str, meant: str) -> None:
+    surroundings(**{name: "1s"})
+
+    assert faults() == [f"RECON_{name} is no setting; did you mean {meant}?"]
+
+
+def test_what_only_shares_our_prefix_is_named_and_kubernetes_own_is_not(
+    surroundings: Surroundings,
+) -> None:
+    surroundings(
+        COLOUR="red",
+        CONFIG="recon.toml",
+        SCREENSHOTS="here",
+        PORT="tcp://10.0.0.1:80",
+        PORT_8080_TCP_ADDR="10.0.0.1",
+        SERVICE_HOST="10.0.0.1",
+        GRACE_PERIOD="90s",
+    )
+
+    assert load_settings().grace_period == timedelta(seconds=90)
+    assert ignored_variables() == ["RECON_COLOUR"]
+
+
+def test_flags_win_over_the_environment_and_it_over_the_file(surroundings: Surroundings) -> None:
+    surroundings(
+        'log_level = "error"\ngrace_period = "3m"\npool_size = 9\n'
+        '[psp.bank]\nprovider = "stripe"\nsecrets = ["a"]\n',
+        GRACE_PERIOD="4m",
+        PSP__BANK__SECRETS='["b", "c"]',
+    )
+    flags = {"log_level": "debug"}
+
+    settings = load_settings(**flags)
+
+    shown = {row.name: (row.value, row.source) for row in explain(settings, flags)}
+    assert shown["log_level"] == ("debug", "flag")
+    assert shown["grace_period"] == ("240s", "environment")
+    assert shown["pool_size"] == ("9", "file")
+    assert shown["sweep_concurrency"] == ("32", "default")
+    assert (settings.psp["bank"].provider, len(settings.psp["bank"].secrets)) == ("stripe", 2)

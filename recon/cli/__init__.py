@@ -67,14 +67,13 @@ class _Commands(click.Group):
 @click.option(
     "--log-level",
     type=click.Choice(["debug", "info", "warning", "error"]),
-    default="info",
-    envvar="RECON_LOG_LEVEL",
-    show_default=True,
+    help="What is logged; default: info.",
 )
-def recon(database_url: str | None, data_dir: Path | None, log_level: str) -> None:
+def recon(database_url: str | None, data_dir: Path | None, log_level: str | None) -> None:
     """Wallet reconciliation: PSP webhooks, a ledger, and the game's balances compared."""
     del database_url, data_dir  # read again by settings_of
-    configure_logging(log_level)
+    # For what is said before, or without, the settings; they may say otherwise.
+    configure_logging(log_level or "info")
 
 
 def main() -> None:

@@ -9,10 +9,10 @@ import click
 from rich.table import Table
 
 from recon.app import open_database_url, open_game
-from recon.cli.context import console, print_json, run_async, settings_of
+from recon.cli.context import console, flags_of, print_json, run_async, settings_of
 from recon.db import open_pool
 from recon.errors import ReconError
-from recon.settings import explain
+from recon.settings import explain, ignored_variables
 
 if TYPE_CHECKING:
     from recon.settings import Settings
@@ -32,7 +32,7 @@ def config() -> None:
 @click.pass_context
 def show(ctx: click.Context, *, as_json: bool) -> None:
     """Every setting and where it came from, secrets masked."""
-    rows = explain(settings_of(ctx), ctx.find_root().params)
+    rows = explain(settings_of(ctx), flags_of(ctx))
     if as_json:
         print_json(rows)
         return
@@ -83,6 +83,10 @@ async def _examine(settings: Settings) -> list[_Finding]:
         )
         for name, psp in settings.psp.items()
         if psp.provider == "adyen" and psp.merchant_account is None
+    ]
+    findings += [
+        _Finding("environment", ok=False, detail=f"{name} is no setting; it is ignored")
+        for name in ignored_variables()
     ]
     return findings
 

@@ -10,15 +10,16 @@ import click
 import msgspec
 
 from recon.app import open_database_url
-from recon.cli.console import console, progress_console
+from recon.cli.console import configure_logging, console, progress_console
 from recon.db import Pool, open_pool
-from recon.settings import Settings, load_settings
+from recon.settings import Settings, ignored_variables, load_settings
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Coroutine
 
 __all__ = [
     "console",
+    "flags_of",
     "open_database",
     "print_json",
     "progress_console",
@@ -28,11 +29,25 @@ __all__ = [
 
 T = TypeVar("T")
 
+_FLAGS = ("database_url", "data_dir", "log_level")
+
 
 def settings_of(ctx: click.Context) -> Settings:
-    """The settings, with the flags of the main command over everything else."""
-    flags = ctx.find_root().params
-    return load_settings(database_url=flags.get("database_url"), data_dir=flags.get("data_dir"))
+    """The settings, with the flags of the main command over everything else.
+
+    From here on they rule what is logged; variables that look like settings are named on stderr.
+    """
+    settings = load_settings(**flags_of(ctx))
+    configure_logging(settings.log_level)
+    for name in ignored_variables():
+        progress_console.print(f"{name} is no setting; it is ignored.", style="yellow")
+    return settings
+
+
+def flags_of(ctx: click.Context) -> dict[str, object]:
+    """The settings that the main command was given as flags."""
+    given = ctx.find_root().params
+    return {name: given[name] for name in _FLAGS if given.get(name) is not None}
 
 
 @asynccontextmanager

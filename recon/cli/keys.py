@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import click
@@ -19,7 +20,7 @@ from recon.http import Scope
 from recon.http.keys import create_key, list_keys, revoke_key
 
 if TYPE_CHECKING:
-    from datetime import datetime, timedelta
+    from datetime import datetime
 
     from recon.http.keys import ApiKey, CreatedKey
     from recon.settings import Settings
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["keys"]
 
 _NEVER = "never"
+_LONGEST = timedelta(days=3660)
 
 
 class _Lifetime(click.ParamType["timedelta | None"]):
@@ -46,6 +48,8 @@ class _Lifetime(click.ParamType["timedelta | None"]):
             self.fail(f"{error}, or {_NEVER}", param, ctx)
         if not lifetime:
             self.fail("a key that is born expired opens nothing", param, ctx)
+        if lifetime > _LONGEST:
+            self.fail(f"longer than 10 years is {_NEVER}", param, ctx)
         return lifetime
 
 

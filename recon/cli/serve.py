@@ -98,7 +98,15 @@ async def _serve_many(
             taken = keeper.getsockname()[1]
             command = [sys.executable, "-m", "recon", "serve", "--json"]
             command += ["--host", host, "--port", str(taken)] + ([] if jobs else ["--no-jobs"])
-            environment = {**os.environ, "RECON_DATABASE_URL": url, _SHARED_PORT: "1"}
+            # What flags said, and the database that is ours to start, as the children read them.
+            environment = {
+                **os.environ,
+                "RECON_DATABASE_URL": url,
+                "RECON_DATA_DIR": str(settings.data_dir),
+                "RECON_LOG_LEVEL": settings.log_level,
+                _SHARED_PORT: "1",
+            }
+            environment.pop("RECON_DATABASE_URL_FILE", None)
             children = [
                 await asyncio.create_subprocess_exec(
                     *command,

@@ -14,6 +14,7 @@ from recon.db import load, with_retries
 from recon.reconciliation.explain import explain_look
 from recon.reconciliation.facts import gather
 from recon.reconciliation.ladder import gave_up, has_stood, next_look
+from recon.reconciliation.lag import is_under_way
 from recon.reconciliation.look import Look, LookState, look
 from recon.reconciliation.record import (
     record_agreements,
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
     import asyncpg
 
+    from recon.reconciliation.compare import Comparison
+    from recon.reconciliation.explain import Explanation
     from recon.reconciliation.model import Reconciler
 
 __all__ = ["climb"]
@@ -46,6 +49,13 @@ class _Suspect:
     first_seen_at: datetime
     # Which look this is; whoever comes later has a higher one, and then we say nothing.
     looks: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    meant: Comparison
+    explanation: Explanation
+    looked_at: list[str]
 
 
 async def climb(reconciler: Reconciler, run_id: UUID, *, dry_run: bool = False) -> float | None:
@@ -107,7 +117,7 @@ async def _look_again(
         suspect = _with_difference(suspect, seen, at)
         at_rest = seen.state is LookState.DIFFERS or gave_up(at, suspect.first_seen_at, grace)
         if at_rest and seen.state is not LookState.MOVING and has_stood(at, suspect.since, grace):
-            await _confirm(reconciler, run_id, suspect, seen, dry_run=dry_run)
+            await _judge(reconciler, run_id, suspect, seen, at, dry_run=dry_run)
         elif gave_up(at, suspect.first_seen_at, grace):
             await _decide(reconciler, run_id, suspect, seen, in_flight=1, dry_run=dry_run)
         else:
@@ -136,14 +146,36 @@ def _with_difference(suspect: _Suspect, seen: Look, at: datetime) -> _Suspect:
     )
 
 
-@with_retries
-async def _confirm(
-    reconciler: Reconciler, run_id: UUID, suspect: _Suspect, seen: Look, *, dry_run: bool
+async def _judge(
+    reconciler: Reconciler,
+    run_id: UUID,
+    suspect: _Suspect,
+    seen: Look,
+    at: datetime,
+    *,
+    dry_run: bool,
 ) -> None:
+    """Confirm what has stood long enough, unless it is only what has just happened."""
     if seen.comparison is None:
         raise ValueError("only a look with a comparison can be confirmed")
     facts = await gather(reconciler, seen.comparison)
     meant, explanation = explain_look(seen.comparison, facts.candidates)
+    grace = reconciler.grace
+    if not await is_under_way(reconciler.pool, meant, explanation, after=at - grace):
+        found = _Found(meant, explanation, facts.looked_at)
+        await _confirm(reconciler, run_id, suspect, found, dry_run=dry_run)
+    elif gave_up(at, suspect.first_seen_at, grace):
+        await _decide(reconciler, run_id, suspect, seen, in_flight=1, dry_run=dry_run)
+    else:
+        began = replace(suspect, since=at)
+        reason = "what differs has only just happened"
+        await _keep(reconciler, run_id, began, "in_flight", at, reason)
+
+
+@with_retries
+async def _confirm(
+    reconciler: Reconciler, run_id: UUID, suspect: _Suspect, found: _Found, *, dry_run: bool
+) -> None:
     async with reconciler.pool.acquire() as connection, connection.transaction():
         if not await _drop(connection, run_id, suspect):
             return
@@ -151,9 +183,9 @@ async def _confirm(
             await record_discrepancy(
                 connection,
                 run_id,
-                meant,
-                explanation,
-                looked_at=facts.looked_at,
+                found.meant,
+                found.explanation,
+                looked_at=found.looked_at,
                 since=suspect.since,
             )
         await connection.execute(load("recon.reconciliation", "count_wallets"), run_id, 0, 1, 0, 0)

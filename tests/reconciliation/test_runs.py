@@ -168,6 +168,29 @@ async def test_a_difference_that_changes_starts_the_ladder_again(world: World) -
     assert (run.wallets.agreed, await world.found(*Status)) == (1, [])
 
 
+async def test_a_busy_wallet_whose_game_is_always_a_little_late_is_no_alarm(
+    world: World,
+) -> None:
+    """The same amount at the same pace, each seen by the game within the grace period."""
+
+    async def lives() -> None:
+        for number in range(1, 26):
+            await world.deposit("u_1", "1.00")
+            await asyncio.sleep(0.15)
+            world.game.set("u_1", f"{number}.00")
+
+    world.game.set("u_1", "0.00")
+    await world.deposit("u_2", "5.00")
+    world.game.set("u_2", "3.00")
+    living = asyncio.create_task(lives())
+    await asyncio.sleep(0.05)
+    await world.run()
+    await living
+    await world.run(RunScope.USERS, "u_1")
+
+    assert [one.user_id for one in await world.found(*Status)] == ["u_2"]
+
+
 async def test_a_wallet_that_agrees_again_clears_its_discrepancy(world: World) -> None:
     await world.deposit("u_1", "10.00")
     world.game.set("u_1", "0.00")

@@ -37,10 +37,10 @@ WHERE state IN ('waiting', 'suspended', 'quarantined');
 -- The inbox's pages of what is not plainly booked.
 CREATE INDEX deliveries_state_idx ON deliveries (state, delivery_id)
 WHERE state <> 'booked';
-CREATE INDEX deliveries_reference_idx ON deliveries (endpoint, reference)
+CREATE INDEX deliveries_reference_idx ON deliveries (reference, endpoint)
 WHERE reference IS NOT NULL;
 -- What a PSP said of one payment; also finds what waits for its payment to be known.
-CREATE INDEX deliveries_payment_idx ON deliveries (endpoint, payment_id);
+CREATE INDEX deliveries_payment_idx ON deliveries (payment_id, endpoint);
 
 -- A delivery that came again. Other bytes under the same event id are an alarm, and are kept.
 CREATE TABLE delivery_repeats (
@@ -70,8 +70,10 @@ CREATE TABLE movements (
     PRIMARY KEY (endpoint, object_id, effect)
 );
 
-CREATE INDEX movements_payment_idx ON movements (endpoint, payment_id);
-CREATE INDEX movements_also_known_as_idx ON movements (endpoint, also_known_as)
+-- A deposit's own object is its payment, which the primary key finds.
+CREATE INDEX movements_payment_idx ON movements (payment_id, endpoint)
+WHERE payment_id <> object_id;
+CREATE INDEX movements_also_known_as_idx ON movements (also_known_as, endpoint)
 WHERE also_known_as IS NOT NULL;
 
 -- What people must look at that is not a difference between two balances.
@@ -97,3 +99,176 @@ CREATE TRIGGER movements_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON move
 FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 CREATE TRIGGER delivery_repeats_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON delivery_repeats
 FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+
+-- What the intake must know before it decides, in one call: it waits for its locks (p_keys, in
+-- ascending order, held until the transaction ends) and reads after that, so that each read sees
+-- what was committed meanwhile.
+--   p_endpoint, p_event_id: of the deliveries that have come.
+--   p_named_endpoint, p_name: every id of a payment, refund, dispute or payout that they tell.
+--   kept: which of the deliveries are there already, by their place, with the id and the hash.
+--   moved: something has moved under one of these names. sleeping: a delivery waits for one.
+-- Planned once a session, and whatever the tables' size was then: see ledger_post.
+CREATE FUNCTION intake_look_up(
+    p_keys bigint[], p_endpoint text[], p_event_id text[], p_named_endpoint text[], p_name text[]
+)
+RETURNS TABLE (
+    kept bigint[], kept_delivery uuid[], kept_content bytea[], moved boolean, sleeping boolean
+)
+LANGUAGE plpgsql
+SET plan_cache_mode = force_generic_plan
+SET enable_seqscan = off
+SET enable_indexonlyscan = off
+SET enable_hashjoin = off
+SET enable_mergejoin = off
+SET enable_material = off
+AS $$
+BEGIN
+    PERFORM pg_advisory_xact_lock(k.key) FROM unnest(p_keys) AS k (key);
+
+    -- Lateral, with a fence: a row is looked for by each name, never the other way round. An endpoint
+    -- that goes with an id is kept from the planner (|| ''): most rows share it, and in an empty
+    -- table any index that begins with it looks as good as the right one.
+    SELECT array_agg(a.place), array_agg(f.delivery_id), array_agg(f.content_sha256)
+    INTO kept, kept_delivery, kept_content
+    FROM unnest(p_endpoint, p_event_id) WITH ORDINALITY AS a (endpoint, event_id, place)
+    CROSS JOIN LATERAL (
+        SELECT d.delivery_id, d.content_sha256
+        FROM deliveries AS d
+        WHERE d.endpoint = a.endpoint AND d.event_id = a.event_id
+        OFFSET 0
+    ) AS f;
+
+    moved := EXISTS (
+        SELECT FROM unnest(p_named_endpoint, p_name) AS a (endpoint, name)
+        CROSS JOIN LATERAL (
+            SELECT FROM movements AS m
+            WHERE m.endpoint = a.endpoint AND m.object_id = a.name
+            OFFSET 0
+        ) AS f
+    ) OR EXISTS (
+        SELECT FROM unnest(p_named_endpoint, p_name) AS a (endpoint, name)
+        CROSS JOIN LATERAL (
+            SELECT FROM movements AS m
+            WHERE m.payment_id = a.name AND m.endpoint || '' = a.endpoint AND m.payment_id <> m.object_id
+            OFFSET 0
+        ) AS f
+    ) OR EXISTS (
+        SELECT FROM unnest(p_named_endpoint, p_name) AS a (endpoint, name)
+        CROSS JOIN LATERAL (
+            SELECT FROM movements AS m
+            WHERE m.also_known_as = a.name AND m.endpoint || '' = a.endpoint
+            OFFSET 0
+        ) AS f
+    );
+
+    sleeping := EXISTS (
+        SELECT FROM unnest(p_named_endpoint, p_name) AS a (endpoint, name)
+        CROSS JOIN LATERAL (
+            SELECT FROM deliveries AS d
+            WHERE d.payment_id = a.name AND d.endpoint || '' = a.endpoint
+                AND (
+                    d.state IN ('waiting', 'suspended')
+                    OR (d.state = 'ignored' AND d.kind = 'deposit.failed')
+                )
+            OFFSET 0
+        ) AS f
+    );
+
+    RETURN NEXT;
+END
+$$;
+
+-- Every movement of the payments and objects named in parallel (null: none); see
+-- recon/webhooks/sql/find_movements.sql.
+CREATE FUNCTION intake_movements(p_endpoint text[], p_payment_id text[], p_object_id text[])
+RETURNS SETOF movements
+LANGUAGE plpgsql
+SET plan_cache_mode = force_generic_plan
+SET enable_seqscan = off
+SET enable_indexonlyscan = off
+SET enable_hashjoin = off
+SET enable_mergejoin = off
+SET enable_material = off
+AS $$
+BEGIN
+    RETURN QUERY
+    WITH known AS (
+        SELECT a.endpoint, a.payment_id
+        FROM unnest(p_endpoint, p_payment_id) AS a (endpoint, payment_id)
+        WHERE a.payment_id IS NOT NULL
+        UNION
+        SELECT f.endpoint, f.payment_id
+        FROM unnest(p_endpoint, p_payment_id) AS a (endpoint, payment_id)
+        CROSS JOIN LATERAL (
+            SELECT m.endpoint, m.payment_id FROM movements AS m
+            WHERE m.also_known_as = a.payment_id AND m.endpoint || '' = a.endpoint
+            OFFSET 0
+        ) AS f
+    )
+
+    SELECT f.*
+    FROM known AS k
+    CROSS JOIN LATERAL (
+        SELECT m.* FROM movements AS m
+        WHERE m.endpoint = k.endpoint AND m.object_id = k.payment_id
+            AND m.payment_id = m.object_id
+        OFFSET 0
+    ) AS f
+    UNION
+    SELECT f.*
+    FROM known AS k
+    CROSS JOIN LATERAL (
+        SELECT m.* FROM movements AS m
+        WHERE m.payment_id = k.payment_id AND m.endpoint || '' = k.endpoint
+            AND m.payment_id <> m.object_id
+        OFFSET 0
+    ) AS f
+    UNION
+    SELECT f.*
+    FROM unnest(p_endpoint, p_object_id) AS a (endpoint, object_id)
+    CROSS JOIN LATERAL (
+        SELECT m.* FROM movements AS m
+        WHERE m.endpoint = a.endpoint AND m.object_id = a.object_id
+        OFFSET 0
+    ) AS f;
+END
+$$;
+
+-- What the intake writes, a row at a time: a client sends an array of rows several times as fast as
+-- an array for each column. Amounts are digits, headers a JSON document.
+CREATE TYPE intake_delivery AS (
+    delivery_id uuid,
+    endpoint text,
+    event_id text,
+    provider text,
+    received_at timestamptz,
+    body bytea,
+    body_sha256 bytea,
+    content_sha256 bytea,
+    headers text,
+    verified_by text,
+    event_type text,
+    kind text,
+    payment_id text,
+    effect_id text,
+    reference text,
+    user_id text,
+    currency text,
+    amount text,
+    event_at timestamptz,
+    state text,
+    reason text
+);
+
+CREATE TYPE intake_movement AS (
+    endpoint text,
+    object_id text,
+    effect text,
+    delivery_id uuid,
+    payment_id text,
+    also_known_as text,
+    user_id text,
+    currency text,
+    amount text,
+    event_at timestamptz
+);

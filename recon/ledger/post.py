@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from recon.db import load
@@ -33,19 +32,24 @@ async def post(connection: asyncpg.Connection[Any], entries: Sequence[Entry]) ->
         return []
     rows = await connection.fetch(
         load("recon.ledger", "post"),
-        [entry.user_id for entry in entries],
-        [entry.currency for entry in entries],
-        [entry.debit for entry in entries],
-        [entry.credit for entry in entries],
-        [Decimal(entry.amount_minor) for entry in entries],
-        [entry.kind for entry in entries],
-        [entry.source for entry in entries],
-        [entry.key for entry in entries],
-        [entry.request_hash() for entry in entries],
-        [entry.event_at for entry in entries],
-        [entry.guarded for entry in entries],
-        [entry.hold_id for entry in entries],
-        [entry.hold_op for entry in entries],
+        [
+            (
+                entry.user_id,
+                entry.currency,
+                entry.debit,
+                entry.credit,
+                str(entry.amount_minor),
+                entry.kind,
+                entry.source,
+                entry.key,
+                entry.request_hash(),
+                entry.event_at,
+                entry.guarded,
+                entry.hold_id,
+                entry.hold_op,
+            )
+            for entry in entries
+        ],
     )
     return [
         Posted(

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from recon.webhooks import queries, writes
 from recon.webhooks.batch import lock_names
-from recon.webhooks.look_up import prepare, take_locks
+from recon.webhooks.look_up import look_up, prepare
 from recon.webhooks.model import CaseKind, Delivery, Event, Outcome, State, Unusable
 from recon.webhooks.rules import Decision
 from recon.webhooks.write_down import keep_repeats, write_down
@@ -45,8 +44,8 @@ async def book(
     """
     events = [delivery.event for delivery in deliveries if isinstance(delivery.event, Event)]
     own = {(delivery.endpoint, delivery.event.event_id) for delivery in deliveries}
-    await take_locks(connection, lock_names(events), own)
-    kept = await queries.find_kept(connection, deliveries)
+    about = await look_up(connection, deliveries, lock_names(events), own)
+    kept = about.kept
     fresh: list[Delivery] = []
     repeats: list[tuple[Delivery, UUID, bool]] = []
     for delivery in deliveries:
@@ -60,6 +59,8 @@ async def book(
         connection,
         [delivery.event for delivery in fresh if isinstance(delivery.event, Event)],
         refused=refused,
+        moved=about.moved,
+        sleeping=about.sleeping,
     )
     for delivery in fresh:
         if isinstance(delivery.event, Unusable):
@@ -68,23 +69,22 @@ async def book(
             )
         else:
             batch.take(delivery.delivery_id, delivery.event)
-    new = [(delivery, batch.decisions[delivery.delivery_id]) for delivery in fresh]
-    if new and await writes.insert_deliveries(connection, new) != len(new):
-        raise RuntimeError("an event came twice at once, under the lock that forbids it")
-    await write_down(connection, batch, new=[delivery for delivery, _ in new])
+    await write_down(connection, batch, new=fresh)
     if repeats:
         await keep_repeats(connection, repeats)
     outcomes = {
-        delivery.delivery_id: Outcome(
-            delivery.delivery_id, delivery.event.event_id, decision.state, decision.reason
-        )
-        for delivery, decision in new
+        delivery.delivery_id: _outcome(delivery, batch.decisions[delivery.delivery_id])
+        for delivery in fresh
     }
     outcomes |= {
         delivery.delivery_id: _repeated(delivery, first, same=same)
         for delivery, first, same in repeats
     }
     return [outcomes[delivery.delivery_id] for delivery in deliveries]
+
+
+def _outcome(delivery: Delivery, decision: Decision) -> Outcome:
+    return Outcome(delivery.delivery_id, delivery.event.event_id, decision.state, decision.reason)
 
 
 def _repeated(delivery: Delivery, first: UUID, *, same: bool) -> Outcome:

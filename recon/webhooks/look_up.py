@@ -16,32 +16,68 @@ from recon.webhooks.model import Event
 from recon.webhooks.rereading import event_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
     from uuid import UUID
 
     import asyncpg
 
-__all__ = ["prepare", "take_locks"]
+    from recon.webhooks.model import Delivery
+
+__all__ = ["look_up", "prepare", "take_locks"]
 
 
 async def take_locks(
     connection: asyncpg.Connection[Any], *names: Iterable[tuple[str, str]]
 ) -> None:
     """Wait until nobody else decides about any of these (endpoint, id)."""
-    keys = [
+    await queries.take_locks(connection, _keys(*names))
+
+
+async def look_up(
+    connection: asyncpg.Connection[Any],
+    deliveries: Sequence[Delivery],
+    names: Collection[tuple[str, str]],
+    own: Collection[tuple[str, str]],
+) -> queries.About:
+    """Wait until nobody else decides about deliveries that have come, and read what there is.
+
+    Args:
+        connection: inside the transaction that is to hold the locks.
+        deliveries: in any order.
+        names: (endpoint, id) of all that they tell.
+        own: (endpoint, event id) of them.
+    """
+    events = [(delivery.endpoint, delivery.event.event_id) for delivery in deliveries]
+    return await queries.look_up(connection, _keys(names, own), events, names)
+
+
+def _keys(*names: Iterable[tuple[str, str]]) -> list[int]:
+    return [
         int.from_bytes(
             hashlib.sha256(f"{endpoint}\n{name}".encode()).digest()[:8], "big", signed=True
         )
         for group in names
         for endpoint, name in group
     ]
-    await queries.take_locks(connection, keys)
 
 
 async def prepare(
-    connection: asyncpg.Connection[Any], events: Sequence[Event], *, refused: Mapping[UUID, str]
+    connection: asyncpg.Connection[Any],
+    events: Sequence[Event],
+    *,
+    refused: Mapping[UUID, str],
+    moved: bool = True,
+    sleeping: bool = True,
 ) -> Batch:
-    """Read what events speak of; their locks are held already."""
+    """Read what events speak of; their locks are held already.
+
+    Args:
+        connection: inside the transaction that holds the locks.
+        events: what is to be decided.
+        refused: deliveries that are to be quarantined, with the reason.
+        moved: false when it is known that nothing has moved under any of their names.
+        sleeping: false when it is known that nothing waits for one of their names.
+    """
     about = [event for event in events if event.payment_id is not None]
     if not about:
         return Batch([], [], {}, refused)
@@ -57,7 +93,7 @@ async def prepare(
         for event in about
         if event.also_known_as is not None
     ]
-    movements = await queries.find_movements(connection, named)
+    movements = await queries.find_movements(connection, named) if moved else []
     payment_names = {(endpoint, name) for endpoint, name, _ in named if name is not None}
     payment_names |= {(movement.endpoint, movement.payment_id) for movement in movements}
     payment_names |= {
@@ -65,7 +101,12 @@ async def prepare(
         for movement in movements
         if movement.also_known_as is not None
     }
-    sleepers = await queries.find_sleepers(connection, sorted(payment_names))
+    # What has moved may name a payment by an id that nobody looked for yet.
+    sleepers = (
+        await queries.find_sleepers(connection, sorted(payment_names))
+        if sleeping or movements
+        else []
+    )
     asleep = {
         stored.delivery_id: Sleeper(stored.delivery_id, event, stored.state)
         for stored in sleepers

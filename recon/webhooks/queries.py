@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from recon.db import load
 from recon.money import Money
 from recon.webhooks.model import (
-    Delivery,
     Kind,
     Movement,
     State,
@@ -22,10 +22,11 @@ if TYPE_CHECKING:
 
 
 __all__ = [
+    "About",
     "delivery_of",
-    "find_kept",
     "find_movements",
     "find_sleepers",
+    "look_up",
     "money_of",
     "read_delivery_row",
     "take_locks",
@@ -39,19 +40,46 @@ async def take_locks(connection: asyncpg.Connection[Any], keys: Collection[int])
     await connection.fetch(load(_ROOM, "take_locks"), sorted(set(keys)))
 
 
-async def find_kept(
-    connection: asyncpg.Connection[Any], deliveries: Sequence[Delivery]
-) -> dict[tuple[str, str], tuple[UUID, bytes]]:
-    """Which of these events the inbox has: (endpoint, event id) to (delivery, content hash)."""
-    rows = await connection.fetch(
-        load(_ROOM, "find_kept"),
-        [delivery.endpoint for delivery in deliveries],
-        [delivery.event.event_id for delivery in deliveries],
+@dataclass(frozen=True, slots=True)
+class About:
+    """What there is already of deliveries that have come.
+
+    Args:
+        kept: (endpoint, event id) of those that the inbox has, to (delivery, content hash).
+        moved: whether anything has moved under a name that they tell.
+        sleeping: whether a delivery waits for more to be known about one of those names.
+    """
+
+    kept: dict[tuple[str, str], tuple[UUID, bytes]]
+    moved: bool
+    sleeping: bool
+
+
+async def look_up(
+    connection: asyncpg.Connection[Any],
+    keys: Collection[int],
+    events: Sequence[tuple[str, str]],
+    names: Collection[tuple[str, str]],
+) -> About:
+    """Wait for every key in ascending order, and read then.
+
+    Args:
+        connection: inside the transaction that is to hold the locks.
+        keys: of the locks.
+        events: (endpoint, event id) of each delivery.
+        names: (endpoint, id) of all that they tell.
+    """
+    row = await connection.fetchrow(
+        load(_ROOM, "look_up"),
+        sorted(set(keys)),
+        [endpoint for endpoint, _ in events],
+        [event_id for _, event_id in events],
+        [endpoint for endpoint, _ in names],
+        [name for _, name in names],
     )
-    return {
-        (row["endpoint"], row["event_id"]): (row["delivery_id"], row["content_sha256"])
-        for row in rows
-    }
+    places, ids, hashes = row["kept"] or [], row["kept_delivery"], row["kept_content"]
+    kept = {events[place - 1]: (ids[number], hashes[number]) for number, place in enumerate(places)}
+    return About(kept, row["moved"], row["sleeping"])
 
 
 async def find_movements(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -45,6 +46,11 @@ async def write_down(
 ) -> None:
     """Post what a batch has decided and write what became of everything that it touched.
 
+    Args:
+        connection: inside the transaction that holds the locks.
+        batch: with a decision about each of ``new``.
+        new: deliveries that are to be kept.
+
     Raises:
         BookingRefusedError: the ledger or the movements say no to a member.
     """
@@ -56,15 +62,14 @@ async def write_down(
     }
     if refused:
         raise BookingRefusedError(refused)
-    if batch.moved:
-        written = await writes.insert_movements(connection, batch.moved)
-        taken = {
-            movement.delivery_id: "its movement is taken"
-            for movement in batch.moved
-            if (movement.endpoint, movement.object_id, movement.effect) not in written
-        }
-        if taken:
-            raise BookingRefusedError(taken)
+    kept = [(delivery, batch.decisions[delivery.delivery_id]) for delivery in new]
+    if kept or batch.moved:
+        fresh, moved = await writes.insert_taken(connection, kept, batch.moved)
+        if fresh != len(kept):
+            raise RuntimeError("an event came twice at once, under the lock that forbids it")
+        if len(moved) != len(batch.moved):
+            missing = Counter(movement.delivery_id for movement in batch.moved) - Counter(moved)
+            raise BookingRefusedError(dict.fromkeys(missing, "its movement is taken"))
     await record_reports(connection, list(batch.reports.values()))
     by_id = {delivery.delivery_id: delivery for delivery in new}
     changed = [(key, made) for key, made in batch.decisions.items() if key not in by_id]

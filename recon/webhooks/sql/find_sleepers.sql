@@ -21,11 +21,19 @@ SELECT
     d.body,
     d.body_sha256,
     d.headers
-FROM deliveries AS d
-WHERE
-    (d.endpoint, d.payment_id) IN (SELECT * FROM unnest($1::text[], $2::text[]))
-    AND (
-        d.state IN ('waiting', 'suspended')
-        OR (d.state = 'ignored' AND d.kind = 'deposit.failed')
-    )
+FROM unnest($1::text[], $2::text[]) AS a (endpoint, payment_id)
+CROSS JOIN
+    LATERAL (
+        SELECT *
+        FROM deliveries
+        WHERE
+            deliveries.payment_id = a.payment_id
+            AND deliveries.endpoint = a.endpoint
+            AND (
+                deliveries.state IN ('waiting', 'suspended')
+                OR (deliveries.state = 'ignored' AND deliveries.kind = 'deposit.failed')
+            )
+        ORDER BY deliveries.event_at, deliveries.delivery_id
+        OFFSET 0
+    ) AS d
 ORDER BY d.event_at, d.delivery_id

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import combinations
 from typing import TYPE_CHECKING
 
@@ -15,9 +15,13 @@ if TYPE_CHECKING:
 
 __all__ = ["Explanation", "explain", "explain_look", "severity_of"]
 
-_PAIRS_AMONG = 400
-_TRIPLES_AMONG = 60
+# Sums of two or three fit any difference by chance once there are enough of them: 60 facts make
+# some 1,800 pairs, 20 make 1,100 triples, against amounts that differ by tens of thousands.
+_AMONG = {2: 60, 3: 20}
+# What is booked is wrong only if the sums say so; it is combined where hardly anything else could.
+_FEW = 12
 _MAX_READINGS = 8
+_NAMED = 5
 
 # What our own records say is missing comes before what only the sums suggest.
 _RANK = {
@@ -37,12 +41,16 @@ _CRITICAL_FROM = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """``difference = explained + unexplained``, the facts behind it and the cause they name."""
+    """``difference = explained + unexplained``, the facts behind it and the cause they name.
+
+    ``notes`` says what else would have fitted as well.
+    """
 
     explained: int
     unexplained: int
     cause: Cause
     evidence: list[Evidence]
+    notes: list[str] = field(default_factory=list)
 
 
 def explain(difference: int, facts: Sequence[Evidence]) -> Explanation:
@@ -54,16 +62,25 @@ def explain(difference: int, facts: Sequence[Evidence]) -> Explanation:
             row may stand for two candidates (lost or doubled) and is used once.
 
     Returns:
-        The best of the smallest sets: by what its records say, then the most recent. Nothing fits:
-        all of it is unexplained. Up to three facts are combined, among the first few hundred.
+        The best of the smallest sets: by what its records say, then the most recent. One fact may
+        be any; two or three are combined only among our own records of something wrong, or where
+        there are few facts at all, and only if all that fit say the same (the same causes and
+        amounts): else it may be chance. Nothing fits: all of it is unexplained.
     """
     ranked = sorted(facts, key=lambda fact: (_RANK[fact.cause], -fact.at.timestamp()))
-    for size, among in ((1, len(ranked)), (2, _PAIRS_AMONG), (3, _TRIPLES_AMONG)):
-        best = _first_that_fits(difference, ranked[:among], size)
-        if best is not None:
-            largest = max(best, key=lambda fact: abs(fact.amount))
-            return Explanation(difference, 0, largest.cause, list(best))
-    return Explanation(0, difference, Cause.UNEXPLAINED, [])
+    fitting = _that_fit(difference, ranked, 1)
+    combined = ranked if len(ranked) <= _FEW else [fact for fact in ranked if _is_wrong(fact)]
+    for size, among in _AMONG.items():
+        if not fitting and len(combined) <= among:
+            fitting = _that_fit(difference, combined, size)
+    if not fitting:
+        return Explanation(0, difference, Cause.UNEXPLAINED, [])
+    best = fitting[0]
+    notes = [_either_of(fitting)] if len(fitting) > 1 else []
+    if len(best) > 1 and len({_meaning(chosen) for chosen in fitting}) > 1:
+        return Explanation(0, difference, Cause.UNEXPLAINED, [], notes)
+    largest = max(best, key=lambda fact: abs(fact.amount))
+    return Explanation(difference, 0, largest.cause, list(best), notes)
 
 
 def explain_look(look: Comparison, facts: Sequence[Evidence]) -> tuple[Comparison, Explanation]:
@@ -90,15 +107,29 @@ def severity_of(difference: int, exponent: int, *, unexplained: bool) -> Severit
     return _STEPS[step]
 
 
-def _first_that_fits(
-    difference: int, ranked: Sequence[Evidence], size: int
-) -> tuple[Evidence, ...] | None:
-    return next(
-        (
-            chosen
-            for chosen in combinations(ranked, size)
-            if sum(fact.amount for fact in chosen) == difference
-            and len({(fact.kind, fact.id) for fact in chosen}) == size
-        ),
-        None,
+def _that_fit(difference: int, ranked: Sequence[Evidence], size: int) -> list[tuple[Evidence, ...]]:
+    """The sets of so many rows that make the difference, the best first."""
+    return [
+        chosen
+        for chosen in combinations(ranked, size)
+        if sum(fact.amount for fact in chosen) == difference
+        and len({(fact.kind, fact.id) for fact in chosen}) == size
+    ]
+
+
+def _is_wrong(fact: Evidence) -> bool:
+    """Whether our own records say that something is amiss, and not only the sum."""
+    return fact.kind != "posting" and fact.cause not in {Cause.MISSING_GAME_UPDATE, Cause.DUPLICATE}
+
+
+def _meaning(chosen: Sequence[Evidence]) -> tuple[tuple[Cause, int], ...]:
+    return tuple(sorted((fact.cause, fact.amount) for fact in chosen))
+
+
+def _either_of(fitting: Sequence[Sequence[Evidence]]) -> str:
+    """What fits, in words; a row that fits in two ways is said once."""
+    said = list(
+        dict.fromkeys(" + ".join(f"{fact.kind} {fact.id}" for fact in chosen) for chosen in fitting)
     )
+    more = f"; and {len(said) - _NAMED} more" if len(said) > _NAMED else ""
+    return "either of: " + "; ".join(said[:_NAMED]) + more

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from recon.bets import unsettled_bets_of
 from recon.db import load
-from recon.game import BetStatus, GameProtocolError, GameRefused, GameUnavailable
+from recon.errors import ReconError
+from recon.game import BetStatus
 from recon.ledger import Posting, read_postings_since
 from recon.money import Money
 from recon.payments import Direction, Payment, PaymentState, open_payments_of, payments_of
@@ -87,34 +88,39 @@ async def _agreed_version(connection: asyncpg.Connection[Any], user_id: str, cur
 def _unbooked(
     deliveries: list[UnbookedDelivery], payments: dict[str, Payment], currency: str
 ) -> list[Evidence]:
-    """A report that came and could not be booked; the payment registered for it says the amount."""
+    """A report that came and could not be booked.
+
+    Where it says another amount than was registered, the game may have taken either.
+    """
     facts = []
     for delivery in deliveries:
         registered = payments.get(delivery.reference or "")
         reported = delivery.amount
-        amount = registered.amount if registered is not None else reported
-        if amount is None or amount.currency != currency or delivery.kind is None:
-            continue
         kind = str(delivery.kind)
         sign = 1 if kind in _IN else -1 if kind in _OUT else 0
         if sign == 0:
             continue
-        mismatch = registered is not None and reported not in {None, registered.amount}
+        known = None if registered is None else registered.amount
+        amounts = [*dict.fromkeys(amount for amount in (known, reported) if amount is not None)]
+        mismatch = len(amounts) > 1
         said = f"{reported} {reported.currency}" if reported is not None else "no amount"
-        facts.append(
+        told = (
+            f"{delivery.event_type} from {delivery.endpoint} says {said}"
+            + (f", registered was {known}" if mismatch else "")
+            + f"; {delivery.state}: {delivery.reason or 'no reason kept'}"
+        )
+        facts += [
             Evidence(
                 kind="delivery",
                 id=str(delivery.delivery_id),
                 amount=sign * amount.minor,
                 at=delivery.received_at,
-                summary=(
-                    f"{delivery.event_type} from {delivery.endpoint} says {said}"
-                    + (f", registered was {amount}" if mismatch else "")
-                    + f"; {delivery.state}: {delivery.reason or 'no reason kept'}"
-                ),
+                summary=told,
                 cause=Cause.AMOUNT_MISMATCH if mismatch else Cause.MISSING_WEBHOOK,
             )
-        )
+            for amount in amounts
+            if amount.currency == currency
+        ]
     return facts
 
 
@@ -196,7 +202,7 @@ async def _of_bet(reconciler: Reconciler, user_id: str, bet: UnsettledBet) -> li
         if asked.payout_transaction_id is None:
             return []
         payout = await reconciler.game.payout(user_id, asked.payout_transaction_id)
-    except (GameRefused, GameUnavailable, GameProtocolError):
+    except ReconError:
         return []
     told = (
         f"payout {payout.transaction_id} of {payout.amount} for bet {bet.bet_id} is "

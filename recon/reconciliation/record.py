@@ -102,7 +102,7 @@ async def record_discrepancy(
         *(Decimal(look.difference), Decimal(look.held_difference)),
         *(Decimal(explanation.explained), Decimal(explanation.unexplained)),
         [_plain(fact) for fact in explanation.evidence],
-        list(looked_at),
+        [*looked_at, *explanation.notes],
         since,
         run_id,
     )

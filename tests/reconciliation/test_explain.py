@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from itertools import combinations
+from random import Random
 from time import perf_counter
 
 import pytest
@@ -119,6 +120,96 @@ def test_of_two_equal_facts_the_most_recent_is_named() -> None:
     assert names(found) == ["new"]
 
 
+def test_which_of_two_equal_facts_it_was_is_said_to_be_open() -> None:
+    found = explain(5, [fact(5, "old", minutes=1), fact(5, "new", minutes=9)])
+
+    assert found.notes == ["either of: payment new; payment old"]
+
+
+def test_facts_of_one_amount_and_several_causes_name_the_best_and_say_the_others() -> None:
+    found = explain(
+        5,
+        [
+            fact(5, "w:GBP:3", cause=Cause.DUPLICATE, kind="posting"),
+            fact(5, "unreported", cause=Cause.MISSING_WEBHOOK),
+        ],
+    )
+
+    assert (found.cause, names(found)) == (Cause.MISSING_WEBHOOK, ["unreported"])
+    assert found.notes == ["either of: payment unreported; posting w:GBP:3"]
+
+
+def test_two_pairs_that_fit_by_different_amounts_explain_nothing_and_are_both_said() -> None:
+    found = explain(10, [fact(4, "a"), fact(6, "b"), fact(3, "c"), fact(7, "d")])
+
+    assert (found.explained, found.unexplained, found.cause) == (0, 10, Cause.UNEXPLAINED)
+    assert len(found.notes) == 1
+    assert set(found.notes[0].removeprefix("either of: ").split("; ")) == {
+        "payment a + payment b",
+        "payment c + payment d",
+    }
+
+
+def test_two_pairs_that_differ_in_which_of_two_equal_facts_are_one_explanation() -> None:
+    found = explain(10, [fact(4, "a", minutes=2), fact(4, "b", minutes=1), fact(6, "c")])
+
+    assert (found.unexplained, sorted(names(found))) == (0, ["a", "c"])
+    assert found.notes == ["either of: payment a + payment c; payment b + payment c"]
+
+
+def test_random_differences_among_300_postings_are_not_explained_by_chance_sums() -> None:
+    random = Random(8)  # noqa: S311 - amounts of a test, the same each time
+    postings = [
+        fact(sign * amount, f"w:GBP:{number}", kind="posting", cause=cause)
+        for number in range(300)
+        for amount in [random.randrange(100_00, 900_00)]
+        for sign, cause in ((-1, Cause.MISSING_GAME_UPDATE), (1, Cause.DUPLICATE))
+    ]
+    single = {one.amount for one in postings}
+    differences = [d for d in random.sample(range(1_00, 900_00), 40) if d not in single][:30]
+
+    explained = [d for d in differences if not explain(d, postings).unexplained]
+
+    assert (len(differences), explained) == (30, [])
+
+
+def test_one_lost_update_is_still_found_among_a_thousand_postings() -> None:
+    postings = [
+        fact(sign * (100 + number), f"w:GBP:{number}", kind="posting", cause=cause)
+        for number in range(1000)
+        for sign, cause in ((-1, Cause.MISSING_GAME_UPDATE), (1, Cause.DUPLICATE))
+    ]
+
+    found = explain(-777, postings)
+
+    assert (names(found), found.cause, found.notes) == (
+        ["w:GBP:677"],
+        Cause.MISSING_GAME_UPDATE,
+        [],
+    )
+
+
+def test_two_of_our_own_open_records_are_combined_among_any_number_of_postings() -> None:
+    postings = [
+        fact(-(100 + number), f"w:GBP:{number}", kind="posting", cause=Cause.MISSING_GAME_UPDATE)
+        for number in range(500)
+    ]
+
+    found = explain(90_00, [*postings, fact(40_00, "p1"), fact(50_00, "p2")])
+
+    assert sorted(names(found)) == ["p1", "p2"]
+
+
+def test_a_lost_update_and_an_open_record_are_combined_where_there_are_few_facts() -> None:
+    few = [
+        fact(-10_00, "w:GBP:7", kind="posting", cause=Cause.MISSING_GAME_UPDATE),
+        fact(10_00, "w:GBP:7", kind="posting", cause=Cause.DUPLICATE),
+        fact(3_00, "p1"),
+    ]
+
+    assert sorted(names(explain(-7_00, few))) == ["p1", "w:GBP:7"]
+
+
 amounts = st.integers(-60, 60).filter(bool)
 facts = st.lists(
     st.builds(
@@ -145,20 +236,29 @@ def test_the_equation_always_holds(difference: int, candidates: list[Evidence]) 
 
 @given(difference=amounts, candidates=facts)
 @settings(max_examples=300, deadline=None)
-def test_no_smaller_set_would_do_and_no_row_stands_twice(
+def test_the_smallest_sets_that_fit_explain_it_if_they_say_one_thing(
     difference: int, candidates: list[Evidence]
 ) -> None:
-    def smallest() -> int | None:
+    def smallest() -> list[tuple[Evidence, ...]]:
         for size in (1, 2, 3):
-            for chosen in combinations(candidates, size):
-                rows = {(one.kind, one.id) for one in chosen}
-                if len(rows) == size and sum(one.amount for one in chosen) == difference:
-                    return size
-        return None
+            fitting = [
+                chosen
+                for chosen in combinations(candidates, size)
+                if len({(one.kind, one.id) for one in chosen}) == size
+                and sum(one.amount for one in chosen) == difference
+            ]
+            if fitting:
+                return fitting
+        return []
 
     found = explain(difference, candidates)
 
-    assert (len(found.evidence) or None) == smallest()
+    fitting = smallest()
+    said = {tuple(sorted((one.cause, one.amount) for one in chosen)) for chosen in fitting}
+    if len(said) == 1 or (fitting and len(fitting[0]) == 1):
+        assert len(found.evidence) == len(fitting[0])
+    else:
+        assert found.evidence == []
     assert len({(one.kind, one.id) for one in found.evidence}) == len(found.evidence)
 
 

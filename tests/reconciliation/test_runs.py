@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 import msgspec
+import pytest
 
-from recon.money import format_minor
+from recon.clock import new_id
+from recon.money import Money, format_minor
 from recon.payments import ExpectedPayment
 from recon.reconciliation import Cause, RunScope, RunState, Status, run_here, start_run
 from recon.webhooks import register_payment
@@ -59,6 +62,41 @@ async def test_a_registered_deposit_that_only_the_game_has_is_a_missing_webhook(
 
     assert (found.cause, found.difference) == (Cause.MISSING_WEBHOOK, 2500)
     assert [(fact.kind, fact.id) for fact in found.evidence] == [("payment", "ref-1")]
+
+
+async def test_which_of_two_equal_deposits_it_was_is_left_open_in_what_was_looked_at(
+    world: World,
+) -> None:
+    await register(world, "ref-1", "deposit", "u_new", "25.00")
+    await register(world, "ref-2", "deposit", "u_new", "25.00")
+    world.game.set("u_new", "25.00")
+
+    await world.run(RunScope.CHANGED)
+    (found,) = await world.found()
+
+    assert (found.cause, [fact.id for fact in found.evidence]) == (
+        Cause.MISSING_WEBHOOK,
+        ["ref-2"],
+    )
+    assert found.looked_at[-1] == "either of: payment ref-2; payment ref-1"
+
+
+@pytest.mark.parametrize("credited", ["50.00", "62.00"])
+async def test_an_amount_that_does_not_match_is_found_whichever_the_game_credited(
+    world: World, credited: str
+) -> None:
+    await register(world, "ref-1", "deposit", "u_1", "50.00")
+    await quarantine(world, "ref-1", "u_1", "62.00")
+    world.game.set("u_1", credited)
+
+    await world.run(RunScope.CHANGED)
+    (found,) = await world.found()
+
+    (fact,) = found.evidence
+    assert (found.cause, found.unexplained) == (Cause.AMOUNT_MISMATCH, 0)
+    assert (fact.kind, format_minor(fact.amount, "GBP")) == ("delivery", credited)
+    assert "62.00" in fact.summary
+    assert "50.00" in fact.summary
 
 
 async def test_a_deposit_that_the_game_counted_twice_is_a_duplicate(world: World) -> None:
@@ -315,6 +353,27 @@ async def test_a_run_of_changed_wallets_asks_only_for_those(world: World) -> Non
     run = await world.run(RunScope.CHANGED)
 
     assert (run.wallets.agreed, set(world.game.asked)) == (1, {"u_3"})
+
+
+async def quarantine(world: World, reference: str, user: str, amount: str) -> None:
+    """As if the PSP had reported an amount that is not the registered one."""
+    async with world.pool.acquire() as connection:
+        await connection.execute(
+            """
+            INSERT INTO deliveries (
+                endpoint, event_id, delivery_id, provider, received_at, body_sha256,
+                content_sha256, headers, verified_by, event_type, kind, reference, user_id,
+                currency, amount, state, reason
+            )
+            VALUES (
+                'stripe', $1, $2, 'stripe', clock_timestamp(), '', '', '{}', 'v1',
+                'payment_intent.succeeded', 'deposit.succeeded', $3, $4, 'GBP', $5,
+                'quarantined', 'amount_mismatch'
+            )
+            """,
+            *(f"evt-{reference}", new_id(), reference, user),
+            Decimal(Money.parse(amount, "GBP").minor),
+        )
 
 
 async def register(world: World, reference: str, direction: str, user: str, amount: str) -> None:

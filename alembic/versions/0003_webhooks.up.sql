@@ -149,7 +149,8 @@ BEGIN
         SELECT FROM unnest(p_named_endpoint, p_name) AS a (endpoint, name)
         CROSS JOIN LATERAL (
             SELECT FROM movements AS m
-            WHERE m.payment_id = a.name AND m.endpoint || '' = a.endpoint AND m.payment_id <> m.object_id
+            WHERE m.payment_id = a.name AND m.endpoint || '' = a.endpoint
+                AND m.payment_id <> m.object_id
             OFFSET 0
         ) AS f
     ) OR EXISTS (

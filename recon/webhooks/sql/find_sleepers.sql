@@ -24,16 +24,16 @@ SELECT
 FROM unnest($1::text[], $2::text[]) AS a (endpoint, payment_id)
 CROSS JOIN
     LATERAL (
-        SELECT *
-        FROM deliveries
+        SELECT s.*
+        FROM deliveries AS s
         WHERE
-            deliveries.payment_id = a.payment_id
-            AND deliveries.endpoint = a.endpoint
+            s.payment_id = a.payment_id
+            AND s.endpoint = a.endpoint
             AND (
-                deliveries.state IN ('waiting', 'suspended')
-                OR (deliveries.state = 'ignored' AND deliveries.kind = 'deposit.failed')
+                s.state IN ('waiting', 'suspended')
+                OR (s.state = 'ignored' AND s.kind = 'deposit.failed')
             )
-        ORDER BY deliveries.event_at, deliveries.delivery_id
+        ORDER BY s.event_at, s.delivery_id
         OFFSET 0
     ) AS d
 ORDER BY d.event_at, d.delivery_id

@@ -44,6 +44,8 @@ CREATE TABLE checks (
     checked_at timestamptz NOT NULL,
     -- The last look was no agreement: the next run of changed wallets looks again.
     unsettled boolean NOT NULL,
+    -- The game was seen to have taken every withdrawal that a PSP had accepted by then.
+    taken_until timestamptz,
     PRIMARY KEY (user_id, currency)
 ) WITH (fillfactor = 70);
 

@@ -2,12 +2,13 @@
 
 A registered withdrawal has left ``available`` here, while the game is told by the PSP, at some time
 of its own: until the PSP has reported it to us, the game should still show the money; once it is
-accepted, either is right; once it is paid, the game should not.
+accepted, either is right; once it is paid, the game should not. Some PSPs never say more than
+accepted: after a while, or once the game was seen to have taken it, it counts as paid (`look`).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from itertools import combinations
 from typing import TYPE_CHECKING
@@ -39,8 +40,10 @@ class Snapshot:
         reserved: set aside for withdrawals.
         version: the wallet's; 0 when no posting has opened it.
         unreported: reserved for withdrawals that no PSP has spoken of.
-        accepted: amounts of withdrawals that a PSP has accepted and not yet paid.
+        accepted: amounts of withdrawals that a PSP has accepted and the game may still show, the
+            newest first; beyond the first eight the game is taken to have taken them.
         unsettled: bets whose outcome is not booked yet.
+        read_at: when this was so, by the database's clock; two readings are equal without it.
     """
 
     user_id: str
@@ -52,6 +55,7 @@ class Snapshot:
     unreported: int
     accepted: tuple[int, ...]
     unsettled: int
+    read_at: datetime | None = field(default=None, compare=False)
 
     @property
     def expected_available(self) -> int:
@@ -74,7 +78,7 @@ class Comparison:
 
     ``readings`` are the differences of the available balance that can be meant: the game may have
     taken each accepted withdrawal already, or not. ``available_difference`` is the first of them,
-    which says that it has taken all.
+    which says that it has taken all; ``all_taken`` says that this very reading agrees.
     """
 
     snapshot: Snapshot
@@ -83,6 +87,7 @@ class Comparison:
     held_difference: int
     verdict: Verdict
     readings: tuple[int, ...]
+    all_taken: bool
 
     @property
     def difference(self) -> int:
@@ -104,9 +109,10 @@ def compare(snapshot: Snapshot, game: GameSays, *, tolerance: int) -> Comparison
     raw = game.available - snapshot.expected_available
     sums = _accepted_sums(snapshot.accepted)
     readings = [_beyond(tolerance, raw - still_there) for still_there in sums]
+    held = _beyond(tolerance, game.held - snapshot.held)
+    all_taken = readings[0] == held == 0
     if 0 in readings:
         readings = [0]
-    held = _beyond(tolerance, game.held - snapshot.held)
     agrees = readings[0] == held == 0
     return Comparison(
         snapshot=snapshot,
@@ -115,6 +121,7 @@ def compare(snapshot: Snapshot, game: GameSays, *, tolerance: int) -> Comparison
         held_difference=held,
         verdict=Verdict.AGREES if agrees else Verdict.DIFFERS,
         readings=tuple(dict.fromkeys(readings)),
+        all_taken=all_taken,
     )
 
 
@@ -125,8 +132,7 @@ def _beyond(tolerance: int, difference: int) -> int:
 
 def _accepted_sums(accepted: tuple[int, ...]) -> list[int]:
     """What of accepted withdrawals the game may still show: none of it first, then ever more."""
-    if len(accepted) > _MAX_ACCEPTED:
-        return [0, sum(accepted)]
+    accepted = accepted[:_MAX_ACCEPTED]
     return sorted(
         {
             sum(chosen)

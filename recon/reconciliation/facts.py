@@ -65,6 +65,7 @@ async def gather(reconciler: Reconciler, look: Comparison) -> Facts:
     candidates = [
         *_unbooked(deliveries, by_reference, currency),
         *_unreported(payments, {d.reference for d in deliveries if d.reference}),
+        *_not_taken(payments),
         *[fact for posting in postings for fact in _of_posting(posting)],
         *[fact for bet in bets for fact in await _of_bet(reconciler, user_id, bet)],
     ]
@@ -146,6 +147,25 @@ def _unreported(payments: list[Payment], reported: set[str]) -> list[Evidence]:
             )
         )
     return facts
+
+
+def _not_taken(payments: list[Payment]) -> list[Evidence]:
+    """A withdrawal accepted by the PSP, which the game may not have been told of."""
+    return [
+        Evidence(
+            kind="payment",
+            id=payment.reference,
+            amount=payment.amount.minor,
+            at=payment.updated_at,
+            summary=(
+                f"withdrawal {payment.reference} of {payment.amount} {payment.amount.currency} "
+                f"was accepted by {payment.endpoint}; the game still shows the money"
+            ),
+            cause=Cause.MISSING_GAME_UPDATE,
+        )
+        for payment in payments
+        if payment.state is PaymentState.ACCEPTED and payment.direction is Direction.WITHDRAWAL
+    ]
 
 
 def _of_posting(posting: Posting) -> list[Evidence]:

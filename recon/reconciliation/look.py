@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
+from datetime import timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 __all__ = ["Look", "LookState", "look", "look_at_page"]
 
 log = structlog.get_logger(__name__)
+
+# How long an accepted withdrawal may still be at the game; Adyen, for one, never says paid.
+_AMBIGUOUS_FOR = timedelta(days=7)
 
 _UNKNOWN_THERE = {Refusal.USER_NOT_FOUND, Refusal.NOT_FOUND, Refusal.CURRENCY_MISMATCH}
 
@@ -137,6 +141,7 @@ async def _snapshots(reconciler: Reconciler, wallets: Sequence[tuple[str, str]])
             load("recon.reconciliation", "snapshots"),
             [user_id for user_id, _ in wallets],
             [currency for _, currency in wallets],
+            max(_AMBIGUOUS_FOR, reconciler.grace),
         )
     return [_snapshot(row) for row in rows]
 
@@ -150,6 +155,7 @@ def _snapshot(row: asyncpg.Record) -> Snapshot:
         reserved=int(row["reserved"]),
         version=row["version"],
         unreported=int(row["unreported"]),
-        accepted=tuple(sorted(int(amount) for amount in row["accepted"])),
+        accepted=tuple(int(amount) for amount in row["accepted"]),
         unsettled=row["unsettled"],
+        read_at=row["read_at"],
     )

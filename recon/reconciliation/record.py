@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 __all__ = ["record_agreements", "record_discrepancy", "record_event", "record_unsettled"]
 
 
+_MAY_BE_COMMITTED_LATER = timedelta(minutes=1)
+
+
 async def record_agreements(
     connection: asyncpg.Connection[Any], looks: Sequence[Look], *, actor: str
 ) -> None:
@@ -34,17 +38,20 @@ async def record_agreements(
     them.
     """
     agreed = sorted(
-        (look.user_id, look.currency, look.comparison.snapshot.version)
-        for look in looks
-        if look.comparison is not None
+        (look.comparison for look in looks if look.comparison is not None),
+        key=lambda one: (one.snapshot.user_id, one.snapshot.currency),
     )
     if not agreed:
         return
-    users = [user_id for user_id, _, _ in agreed]
-    currencies = [currency for _, currency, _ in agreed]
-    versions = [version for _, _, version in agreed]
+    users = [one.snapshot.user_id for one in agreed]
+    currencies = [one.snapshot.currency for one in agreed]
+    versions = [one.snapshot.version for one in agreed]
     await connection.execute(
-        load("recon.reconciliation", "record_agreements"), users, currencies, versions
+        load("recon.reconciliation", "record_agreements"),
+        users,
+        currencies,
+        versions,
+        [_taken_until(one) for one in agreed],
     )
     cleared = await connection.fetch(
         load("recon.reconciliation", "clear_discrepancies"), users, currencies, versions
@@ -134,6 +141,15 @@ async def record_event(
         load("recon.reconciliation", "insert_event"),
         *(user_id, discrepancy_id, new_id(), actor, action, detail or {}),
     )
+
+
+def _taken_until(look: Comparison) -> datetime | None:
+    """Until when every withdrawal accepted by a PSP is known to have left the game."""
+    snapshot = look.snapshot
+    if not (look.all_taken and snapshot.accepted) or snapshot.read_at is None:
+        return None
+    # What was accepted just before may not have been committed yet when the ledger was read.
+    return snapshot.read_at - _MAY_BE_COMMITTED_LATER
 
 
 def _action(live: asyncpg.Record | None, status: str, look: Comparison) -> str:

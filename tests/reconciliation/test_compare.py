@@ -84,12 +84,20 @@ def test_each_of_several_accepted_withdrawals_may_have_left() -> None:
     assert look.difference == 51_00
 
 
-def test_more_accepted_withdrawals_than_can_be_combined_are_taken_all_or_none() -> None:
-    nine = ledger(0, accepted=(1_00,) * 9)
+def test_of_many_accepted_withdrawals_the_eight_newest_may_still_be_there() -> None:
+    nine = ledger(0, accepted=(*(1_00,) * 8, 70_00))  # the newest first
 
-    assert seen(nine, game(9_00)) == (Verdict.AGREES, 0)
-    assert seen(nine, game(0)) == (Verdict.AGREES, 0)
-    assert seen(nine, game(3_00)) == (Verdict.DIFFERS, 3_00)
+    for shown in (0, 3_00, 8_00):
+        assert seen(nine, game(shown)) == (Verdict.AGREES, 0)
+    assert seen(nine, game(70_00)) == (Verdict.DIFFERS, 70_00)
+
+
+def test_a_look_says_whether_the_game_has_taken_every_accepted_withdrawal() -> None:
+    accepted = ledger(70_00, accepted=(30_00,))
+
+    assert compare(accepted, game(70_00), tolerance=0).all_taken
+    assert not compare(accepted, game(100_00), tolerance=0).all_taken
+    assert not compare(accepted, game(84_00), tolerance=0).all_taken
 
 
 def test_unreported_and_accepted_withdrawals_count_each_by_its_own_rule() -> None:

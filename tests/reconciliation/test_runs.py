@@ -140,6 +140,61 @@ async def test_a_withdrawal_on_its_way_is_no_alarm_whether_or_not_the_game_was_t
     assert (run.wallets.agreed, await world.found()) == (2, [])
 
 
+async def test_an_accepted_withdrawal_is_taken_for_paid_after_seven_days(world: World) -> None:
+    await world.deposit("u_1", "100.00")
+    await register(world, "wd-1", "withdrawal", "u_1", "30.00")
+    world.game.set("u_1", "100.00")
+    await accepted(world, "6 days 23 hours")
+    young = await world.run()
+
+    await accepted(world, "7 days 1 hour")
+    old = await world.run()
+    (found,) = await world.found()
+
+    assert (young.wallets.agreed, old.wallets.discrepant) == (1, 1)
+    assert (found.cause, found.difference, found.unexplained) == (
+        Cause.MISSING_GAME_UPDATE,
+        30_00,
+        0,
+    )
+    assert [(fact.kind, fact.id) for fact in found.evidence] == [("payment", "wd-1")]
+
+
+async def test_what_the_game_once_showed_as_taken_hides_no_difference_later(
+    world: World,
+) -> None:
+    await world.deposit("u_1", "100.00")
+    await register(world, "wd-1", "withdrawal", "u_1", "30.00")
+    await accepted(world, "1 hour")
+    world.game.set("u_1", "70.00")
+    taken = await world.run()
+
+    # The very amount of the withdrawal too much, which could have been that it is still there.
+    world.game.set("u_1", "100.00")
+    later = await world.run()
+
+    assert (taken.wallets.agreed, later.wallets.discrepant) == (1, 1)
+
+
+async def test_a_withdrawal_accepted_after_that_may_again_be_there_or_not(world: World) -> None:
+    await world.deposit("u_1", "100.00")
+    await register(world, "wd-1", "withdrawal", "u_1", "30.00")
+    await accepted(world, "1 hour")
+    world.game.set("u_1", "70.00")
+    await world.run()
+    await register(world, "wd-2", "withdrawal", "u_1", "20.00")
+    async with world.pool.acquire() as connection:
+        await connection.execute(
+            "UPDATE payments SET state = 'accepted', updated_at = clock_timestamp()"
+            " WHERE reference = 'wd-2'"
+        )
+
+    for shown in ("70.00", "50.00"):
+        world.game.set("u_1", shown)
+        assert (await world.run()).wallets.agreed == 1
+    assert await world.found() == []
+
+
 async def test_an_accepted_withdrawal_never_distorts_what_else_is_missing(world: World) -> None:
     for user, shown in (("u_1", "170.00"), ("u_2", "200.00")):
         await world.deposit(user, "100.00")
@@ -353,6 +408,16 @@ async def test_a_run_of_changed_wallets_asks_only_for_those(world: World) -> Non
     run = await world.run(RunScope.CHANGED)
 
     assert (run.wallets.agreed, set(world.game.asked)) == (1, {"u_3"})
+
+
+async def accepted(world: World, ago: str) -> None:
+    """The PSP accepted every withdrawal so long ago, and has told nothing since."""
+    async with world.pool.acquire() as connection:
+        await connection.execute(
+            "UPDATE payments SET state = 'accepted', updated_at = clock_timestamp() - $1::text"
+            "::interval WHERE direction = 'withdrawal'",
+            ago,
+        )
 
 
 async def quarantine(world: World, reference: str, user: str, amount: str) -> None:

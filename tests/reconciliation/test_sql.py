@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -34,7 +35,7 @@ async def test_a_page_of_discrepancies_is_read_off_an_index_in_its_order(pool: P
 
 
 async def test_the_wallets_snapshot_looks_up_each_wallet_by_key(pool: Pool) -> None:
-    plan = await planned(pool, "snapshots", ["u_1"], ["GBP"])
+    plan = await planned(pool, "snapshots", ["u_1"], ["GBP"], timedelta(days=7))
 
     assert "wallets_pkey" in plan
     assert "Seq Scan on wallets" not in plan

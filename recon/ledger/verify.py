@@ -14,10 +14,14 @@ if TYPE_CHECKING:
 
 __all__ = ["Fault", "Verification", "verify_books"]
 
+# Folding years of postings takes what it takes; the pool's time-out is for requests.
+_TIMEOUT_S = 3600
+
 _CHECKS = {
     "wallet": "verify_wallets",
     "posting": "verify_postings",
     "holds": "verify_holds",
+    "hold postings": "verify_hold_postings",
     "idempotency": "verify_keys",
     "movement": "verify_movements",
 }
@@ -49,19 +53,22 @@ async def verify_books(pool: Pool) -> Verification:
     """Check that balances equal the fold of their postings, and everything that hangs on them.
 
     Versions are dense, each balance follows from the one before, open holds equal what is held and
-    reserved, each posting has its idempotency row, each PSP movement its posting. A posting is one
-    debit and one credit of one amount, so every book sums to zero by its shape.
+    reserved, each hold and each end of one is a posting of its amount, each posting has its
+    idempotency row, each PSP movement its posting of the same money. A posting is one debit and one
+    credit of one amount, so every book sums to zero by its shape.
     """
     async with (
         pool.acquire() as connection,
         connection.transaction(isolation="repeatable_read", readonly=True),
     ):
         await connection.execute("SET LOCAL statement_timeout = 0")
-        counts = await connection.fetchrow(load("recon.ledger", "verify_counts"))
+        counts = await connection.fetchrow(
+            load("recon.ledger", "verify_counts"), timeout=_TIMEOUT_S
+        )
         faults = [
             Fault(check, row["user_id"], row["currency"], row["detail"])
             for check, name in _CHECKS.items()
-            for row in await connection.fetch(load("recon.ledger", name), timeout=3600)
+            for row in await connection.fetch(load("recon.ledger", name), timeout=_TIMEOUT_S)
         ]
     if counts is None:
         raise RuntimeError("a count gave no row")

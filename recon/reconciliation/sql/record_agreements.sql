@@ -28,6 +28,6 @@ ON CONFLICT (user_id, currency) DO UPDATE
         unsettled = false,
         taken_until = greatest(c.taken_until, excluded.taken_until)
     WHERE
-        c.agreed_version IS DISTINCT FROM excluded.agreed_version
-        OR c.unsettled
-        OR excluded.taken_until IS NOT NULL
+    c.agreed_version IS DISTINCT FROM excluded.agreed_version
+    OR c.unsettled
+    OR excluded.taken_until IS NOT NULL

@@ -11,6 +11,7 @@ import asyncpg
 import pytest
 
 from recon.clock import new_id, now
+from recon.db import load
 from recon.ledger import (
     Entry,
     HoldResolvedError,
@@ -27,6 +28,8 @@ from recon.ledger import (
 from recon.money import Money
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from recon.db import Pool
 
 
@@ -223,6 +226,33 @@ async def test_a_wallet_is_known_as_of_any_instant(pool: Pool) -> None:
 
     assert then == [100, 300, 600]
     assert [(entry.version, entry.available_after) for entry in entries] == [(2, 300), (1, 100)]
+
+
+async def test_a_wallet_with_a_long_past_is_read_as_of_any_instant_without_going_through_it(
+    pool: Pool,
+) -> None:
+    instants: list[datetime] = [now()]
+    for number in range(1, 34):
+        await write(pool, deposit("u_7", "1.00", f"p{number}:deposit"))
+        instants.append(now())
+
+    async with pool.acquire() as connection:
+        assert await read_wallet_or_none(connection, "u_7", "GBP", at=instants[0]) is None
+        for version, at in enumerate(instants[1:], start=1):
+            wallet = await read_wallet(connection, "u_7", "GBP", at=at)
+            entries = await read_entries(connection, "u_7", "GBP", at=at, limit=2)
+            assert (wallet.version, wallet.available) == (version, version * 100)
+            assert [one.version for one in entries] == [version, version - 1][:version]
+        below = await read_entries(
+            connection, "u_7", "GBP", at=instants[20], before_version=11, limit=1
+        )
+        plan = await connection.fetch(
+            f"EXPLAIN (ANALYZE, COSTS OFF) {load('recon.ledger', 'wallet_at')}",
+            *("u_7", "GBP", instants[1]),
+        )
+    assert [one.version for one in below] == [10]
+    filtered = [row[0] for row in plan if "Rows Removed by Filter" in row[0]]
+    assert all(int(line.rpartition(":")[2]) <= 6 for line in filtered), filtered
 
 
 async def test_amounts_of_eighteen_decimals_and_past_64_bits_are_exact(pool: Pool) -> None:

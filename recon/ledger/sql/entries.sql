@@ -1,5 +1,22 @@
 -- $1 user, $2 currency, $3 only versions below this (null: from the newest), $4 how many,
--- $5 only postings recorded until this instant (null: all). Newest first.
+-- $5 only postings recorded until this instant (null: all). Newest first. As recorded_at rises with
+-- the version, the last one until then is found by halving the versions, as in wallet_at.sql.
+WITH RECURSIVE halves AS (
+    SELECT
+        0::bigint AS low,
+        version AS high
+    FROM wallets
+    WHERE user_id = $1 AND currency = $2 AND $5::timestamptz IS NOT NULL
+    UNION ALL
+    SELECT
+        CASE WHEN m.recorded_at <= $5 THEN m.version ELSE h.low END AS low,
+        CASE WHEN m.recorded_at <= $5 THEN h.high ELSE m.version - 1 END AS high
+    FROM halves AS h
+    INNER JOIN postings AS m
+        ON m.user_id = $1 AND m.currency = $2 AND m.version = (h.low + h.high + 1) / 2
+    WHERE h.low < h.high
+)
+
 SELECT
     user_id,
     currency,
@@ -21,6 +38,8 @@ WHERE
     user_id = $1
     AND currency = $2
     AND ($3::bigint IS NULL OR version < $3)
-    AND ($5::timestamptz IS NULL OR recorded_at <= $5)
+    AND version <= coalesce(
+        (SELECT h.low FROM halves AS h WHERE h.low = h.high), 9223372036854775807
+    )
 ORDER BY version DESC
 LIMIT $4

@@ -1,5 +1,5 @@
--- Holds, and ends of holds, that are not the posting which they name; and postings of a hold of which
--- no hold and no end of one tells.
+-- Holds, and ends of holds, that are not the posting which they name; and postings of a hold of
+-- which nothing tells.
 WITH told AS (
     SELECT
         h.user_id,

@@ -31,7 +31,8 @@ from recon.webhooks.views import (
 )
 
 if TYPE_CHECKING:
-    from recon.webhooks.model import Delivery
+    from recon.webhooks.flood import FloodGate
+    from recon.webhooks.model import Delivery, Endpoint
 
 __all__ = ["routes"]
 
@@ -42,9 +43,10 @@ log = structlog.get_logger(__name__)
 @routes.post("/webhooks/{endpoint}")
 async def take(request: web.Request) -> web.Response:
     """A PSP's call; 2xx once everything in it is durable."""
-    deliveries = await _verified(request)
-    outcomes = await request.config_dict[DRAIN].take(deliveries)
-    endpoint = request.config_dict[INTAKE].endpoint(request.match_info["endpoint"])
+    known = request.config_dict
+    endpoint = known[INTAKE].endpoint(request.match_info["endpoint"])
+    deliveries = await _verified(request, endpoint, known[INTAKE].gate)
+    outcomes = await known[DRAIN].take(deliveries)
     for delivery, outcome in zip(deliveries, outcomes, strict=True):
         log.info(
             "delivery_taken",
@@ -60,16 +62,14 @@ async def take(request: web.Request) -> web.Response:
     return json_response(taken(outcomes[0]))
 
 
-async def _verified(request: web.Request) -> list[Delivery]:
+async def _verified(request: web.Request, endpoint: Endpoint, gate: FloodGate) -> list[Delivery]:
     """The call's deliveries; one that proves nothing is counted before it is refused."""
-    intake = request.config_dict[INTAKE]
-    endpoint = intake.endpoint(request.match_info["endpoint"])
     try:
         body = await read_call(request)
         return verify_call(endpoint, request.headers, body, now())
     except ReconError as error:
         log.info("call_refused", endpoint=endpoint.name, code=error.code, address=request.remote)
-        intake.gate.count(request.remote or "", endpoint.name)
+        gate.count(request.remote or "", endpoint.name)
         raise
 
 

@@ -24,7 +24,7 @@ _TRANSFER = f"""
 \\set a random(1, {_ACCOUNTS})
 \\set b random(1, {_ACCOUNTS})
 SELECT id FROM pgledger_create_transfer('from_' || :a::int, 'to_' || :b::int, 20.00);
-"""
+"""  # noqa: S608 - numbers of our own
 
 _OPEN_ACCOUNTS = """
 INSERT INTO pgledger_accounts (
@@ -47,7 +47,7 @@ class Peer:
         """Run pgbench on the peer's database; its output."""
         url = urlsplit(self._server.dsn_for(self._database))
         where = parse_qs(url.query)
-        return subprocess.run(
+        return subprocess.run(  # noqa: S603 - the server's own program
             [
                 self._server.bin("pgbench"),
                 *("-h", where["host"][0], "-p", where["port"][0]),
@@ -74,9 +74,7 @@ def pgbench(server: EmbeddedPostgres, database: str) -> Peer:
     return peer
 
 
-async def pgledger(
-    server: EmbeddedPostgres, database: str, checkout: Path, scratch: Path
-) -> Peer:
+async def pgledger(server: EmbeddedPostgres, database: str, checkout: Path, scratch: Path) -> Peer:
     """Random transfers between as many accounts that no client is kept waiting by another.
 
     Args:
@@ -85,7 +83,7 @@ async def pgledger(
         checkout: of pgledger, or its ``pgledger.sql``; ``vendor/`` is found beside it.
         scratch: a directory for pgbench's script.
     """
-    ledger = checkout / "pgledger.sql" if checkout.is_dir() else checkout
+    ledger = checkout if checkout.suffix == ".sql" else checkout / "pgledger.sql"
     ulid = ledger.parent / "vendor" / "scoville-pgsql-ulid" / "uuid-to-ulid.sql"
     connection = await asyncpg.connect(server.dsn_for(database))
     try:

@@ -37,7 +37,7 @@ class Service:
 @contextmanager
 def service(variant: str, database_url: str) -> Iterator[Service]:
     """A service process of one variant, stopped at the end."""
-    child = subprocess.Popen(
+    child = subprocess.Popen(  # noqa: S603 - this very interpreter
         [sys.executable, "-m", "tests.benchmarks.serving", variant],
         env={**os.environ, URL_VARIABLE: database_url},
         stdout=subprocess.PIPE,
@@ -60,7 +60,7 @@ class Sender:
     def __init__(self, child: subprocess.Popen[bytes]) -> None:
         self._child = child
 
-    def send(self, service: Service, **order: Any) -> dict[str, Any]:
+    def send(self, service: Service, **order: object) -> dict[str, Any]:
         """Send to a service, as `tests.benchmarks.sending` understands it; what came of it.
 
         Raises:
@@ -68,8 +68,8 @@ class Sender:
         """
         assert self._child.stdin is not None
         assert self._child.stdout is not None
-        order = {"host": "127.0.0.1", "port": service.port, "references": None, **order}
-        self._child.stdin.write(json.dumps(order).encode() + b"\n")
+        asked = {"host": "127.0.0.1", "port": service.port, "references": None, **order}
+        self._child.stdin.write(json.dumps(asked).encode() + b"\n")
         self._child.stdin.flush()
         answer: dict[str, Any] = json.loads(self._child.stdout.readline())
         if answer["faults"]:

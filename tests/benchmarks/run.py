@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 import tempfile
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -19,18 +20,24 @@ from recon.db.migrations import migrate
 from recon.ledger import verify_books
 from tests.benchmarks import peers
 from tests.benchmarks.filling import fill_history, register_payments
-from tests.benchmarks.processes import Sender, Service, cpu_seconds, sender, service
-from tests.benchmarks.processes import tree_cpu_seconds
+from tests.benchmarks.processes import (
+    Sender,
+    Service,
+    cpu_seconds,
+    sender,
+    service,
+    tree_cpu_seconds,
+)
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable
 
     from recon.db.embedded import EmbeddedPostgres
 
-__all__ = ["CONNECTIONS", "Plan", "Results", "run"]
+__all__ = ["CONNECTIONS", "PLAYERS", "SETTINGS", "Plan", "Results", "Turn", "run", "say"]
 
 CONNECTIONS = 64
-_USERS = 100_000
+PLAYERS = 100_000
 _WARM_UP = 3_000
 _MEMORY_FROM = 10_000
 
@@ -89,6 +96,8 @@ class Results:
     rates: dict[str, list[float]] = field(default_factory=dict)
     memory_mb: tuple[float, float] = (0.0, 0.0)
     booked: int = 0
+    sent: int = 0
+    load_before: float = field(default_factory=lambda: os.getloadavg()[0])
 
     def rate(self, name: str) -> float:
         """The median rate of a contender."""
@@ -96,7 +105,7 @@ class Results:
 
     def median(self, name: str, measure: str) -> float:
         """The median of any measure of a service's turns."""
-        return median(getattr(turn, measure) for turn in self.turns[name])
+        return float(median(getattr(turn, measure) for turn in self.turns[name]))
 
 
 @dataclass(slots=True)
@@ -112,13 +121,13 @@ class _Bench:
         if name == "registered":
             references = f"ref_{self.sent.get(name, 0)}_"
             async with _connected(self.server, name) as connection:
-                await register_payments(connection, references, count, _USERS)
+                await register_payments(connection, references, count, PLAYERS)
         self.sent[name] = self.sent.get(name, 0) + count
         return await asyncio.to_thread(
             self.sender.send,
             target,
             count=count,
-            users=_USERS,
+            users=PLAYERS,
             connections=CONNECTIONS,
             references=references,
         )
@@ -143,7 +152,7 @@ async def run(plan: Plan) -> Results:
     """Measure everything of a plan."""
     with tempfile.TemporaryDirectory(prefix="recon-bench-") as folder:
         home = Path(folder)
-        home.chmod(0o755)
+        home.chmod(0o755)  # noqa: ASYNC240 - nothing else runs yet
         try:
             async with embedded_postgres(home / "data", settings=SETTINGS) as server:
                 with sender() as sending:
@@ -168,22 +177,23 @@ async def _measure(bench: _Bench, home: Path) -> None:
     await _databases(bench, chosen)
     async with AsyncExitStack() as running:
         services = {
-            name: running.enter_context(service(variants[name], bench.server.dsn_for(_of(name))))
+            name: running.enter_context(service(variants[name], bench.server.dsn_for(name)))
             for name in chosen
         }
         counts = {}
+        memory_from = 0.0
         for name, target in services.items():
-            warm = _MEMORY_FROM if name == "booked" else _WARM_UP
-            took = (await bench.send(name, target, warm))["seconds"]
+            # Twice: the first fills caches, and for memory it is the point to measure from.
+            await bench.send(name, target, _MEMORY_FROM if name == "booked" else _WARM_UP)
+            memory_from = target.memory_mb if name == "booked" else memory_from
             took = (await bench.send(name, target, _WARM_UP))["seconds"]
             counts[name] = int(plan.seconds * _WARM_UP / took)
-        memory_from = services["booked"].memory_mb if "booked" in services else 0.0
         for number in range(plan.rounds):
             for name, target in services.items():
                 turn = await bench.turn(name, target, counts[name])
                 results.turns.setdefault(name, []).append(turn)
                 results.rates.setdefault(name, []).append(turn.rate)
-                _say(
+                say(
                     f"round {number + 1} {name}: {turn.rate:,.0f}/s p50 {turn.p50_ms:.1f} "
                     f"p99 {turn.p99_ms:.1f} ms; CPU µs: service {turn.service_us:.0f}, "
                     f"Postgres {turn.postgres_us:.0f}, sender {turn.sender_us:.0f}"
@@ -191,14 +201,15 @@ async def _measure(bench: _Bench, home: Path) -> None:
             for name, peer in others.items():
                 rate = await asyncio.to_thread(peer.rate, max(1, round(plan.seconds)))
                 results.rates.setdefault(name, []).append(rate)
-                _say(f"round {number + 1} {name}: {rate:,.0f}/s")
+                say(f"round {number + 1} {name}: {rate:,.0f}/s")
         if "booked" in services:
             target = services["booked"]
             while not plan.only and bench.sent["booked"] < plan.endurance:
                 rest = min(20_000, plan.endurance - bench.sent["booked"])
                 await bench.send("booked", target, rest)
-                _say(f"{bench.sent['booked']:,} deliveries, {target.memory_mb:.1f} MB")
+                say(f"{bench.sent['booked']:,} deliveries, {target.memory_mb:.1f} MB")
             results.memory_mb = memory_from, target.memory_mb
+            results.sent = bench.sent["booked"]
     for name in chosen:
         if name != "no-database":
             await _prove(bench, name)
@@ -213,7 +224,7 @@ async def _databases(bench: _Bench, names: Iterable[str]) -> None:
             await connection.execute(f'CREATE DATABASE "{name}" TEMPLATE bench_template')
     if "history" in names:
         async with _connected(bench.server, "history") as connection:
-            await fill_history(connection, bench.plan.history, _USERS, progress=_say)
+            await fill_history(connection, bench.plan.history, PLAYERS, progress=say)
 
 
 async def _peers(bench: _Bench, home: Path) -> dict[str, peers.Peer]:
@@ -247,10 +258,6 @@ async def _prove(bench: _Bench, name: str) -> None:
     bench.results.booked += bench.sent[name]
 
 
-def _of(name: str) -> str:
-    return name
-
-
 @asynccontextmanager
 async def _connected(
     server: EmbeddedPostgres, database: str
@@ -273,5 +280,6 @@ async def _settings(server: EmbeddedPostgres) -> dict[str, str]:
     return {row["name"]: row["value"] for row in rows}
 
 
-def _say(text: str) -> None:
+def say(text: str) -> None:
+    """Tell whoever ran it."""
     print(text, file=sys.stderr, flush=True)  # noqa: T201 - progress

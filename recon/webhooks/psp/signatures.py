@@ -6,6 +6,7 @@ import base64
 import binascii
 import hashlib
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from recon.webhooks.errors import SignatureMalformedError, SignatureStaleError
@@ -21,6 +22,7 @@ TOLERANCE_S = 300
 _SECONDS = re.compile(r"\d{1,18}", re.ASCII)
 
 
+@lru_cache(maxsize=256)
 def key_id(index: int, secret: str) -> str:
     """Which secret verified, without telling it: its place in the settings and a short digest."""
     return f"key:{index}:{hashlib.sha256(secret.encode()).hexdigest()[:8]}"

@@ -74,7 +74,7 @@ def check_secret(secret: str) -> None:
 def sign(secret: str, message_id: str, timestamp: str, body: bytes) -> str:
     """``v1,<base64>`` of HMAC-SHA256 over ``<id>.<timestamp>.<body>`` with a ``whsec_`` secret."""
     signed = f"{message_id}.{timestamp}.".encode() + body
-    mac = hmac.new(_shared_key(secret), signed, hashlib.sha256).digest()
+    mac = hmac.digest(_shared_key(secret), signed, "sha256")
     return "v1," + base64.b64encode(mac).decode()
 
 
@@ -99,7 +99,7 @@ def verify(headers: Mapping[str, str], body: bytes, secrets: Sequence[str], now:
         if secret.startswith(_PUBLIC):
             verified = any(_verified(secret, candidate, signed) for candidate in public)
         else:
-            mac = hmac.new(_shared_key(secret), signed, hashlib.sha256).digest()
+            mac = hmac.digest(_shared_key(secret), signed, "sha256")
             verified = any(hmac.compare_digest(mac, candidate) for candidate in shared)
         if verified:
             return key_id(index, secret)
@@ -117,6 +117,7 @@ def _candidates(header: str) -> tuple[list[bytes], list[bytes]]:
     return found["v1"], found["v1a"]
 
 
+@lru_cache(maxsize=64)
 def _shared_key(secret: str) -> bytes:
     return decode_base64(secret.removeprefix(_SHARED)) or b""
 

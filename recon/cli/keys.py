@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -53,20 +54,37 @@ class _Lifetime(click.ParamType["timedelta | None"]):
         return lifetime
 
 
+class _Scopes(click.ParamType["tuple[str, ...]"]):
+    """One scope, or several separated by commas."""
+
+    name = "scope"
+
+    def convert(
+        self, value: str, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, ...]:
+        """Read the text."""
+        scopes = tuple(part.strip() for part in value.split(",") if part.strip())
+        unknown = [scope for scope in scopes if scope not in set(Scope)]
+        if unknown or not scopes:
+            self.fail(f"{value!r} is none of {', '.join(Scope)}", param, ctx)
+        return scopes
+
+
 @click.group()
 def keys() -> None:
     """API keys of internal callers; only a hash of each is stored."""
 
 
 @keys.command()
-@click.option("--name", required=True, help="Who calls with it.")
+@click.option("--name", help="Who calls with it; without one, the key is a caller of its own.")
 @click.option(
     "--scope",
+    "--scopes",
     "scopes",
     multiple=True,
     required=True,
-    type=click.Choice([str(scope) for scope in Scope]),
-    help="Repeatable.",
+    type=_Scopes(),
+    help=f"Repeatable, or several with commas: {', '.join(Scope)}.",
 )
 @click.option(
     "--expires",
@@ -81,8 +99,8 @@ def keys() -> None:
 def create(
     ctx: click.Context,
     *,
-    name: str,
-    scopes: tuple[str, ...],
+    name: str | None,
+    scopes: tuple[tuple[str, ...], ...],
     lifetime: timedelta | None,
     as_json: bool,
 ) -> None:
@@ -90,7 +108,12 @@ def create(
 
     async def work(settings: Settings) -> CreatedKey:
         async with open_database(settings) as pool:
-            return await create_key(pool, name=name, scopes=scopes, lifetime=lifetime)
+            return await create_key(
+                pool,
+                name=name or f"caller-{secrets.token_hex(4)}",
+                scopes=[scope for some in scopes for scope in some],
+                lifetime=lifetime,
+            )
 
     created = run_async(work(settings_of(ctx)))
     if as_json:

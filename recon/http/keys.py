@@ -123,7 +123,7 @@ async def create_key(
 
     Raises:
         Invalid: ``unknown_scope`` or ``invalid_name``.
-        Conflict: ``two_keys_live``: the caller has two already, enough to rotate.
+        Conflict: ``two_keys_live``: the caller has two with these scopes, enough to rotate.
     """
     if (
         not 1 <= len(name) <= _MAX_NAME
@@ -149,11 +149,12 @@ async def create_key(
     granted = sorted(set(scopes))
     async with pool.acquire() as connection, connection.transaction():
         await connection.execute(load("recon.http", "lock_caller"), name)
-        live = await connection.fetch(load("recon.http", "live_keys"), name)
+        live = await connection.fetch(load("recon.http", "live_keys"), name, granted)
         if len(live) >= _MAX_LIVE:
             ids = " and ".join(row["key_id"] for row in live)
             raise Conflict(
-                f"{name} has two live keys ({ids}); revoke one of them first", code="two_keys_live"
+                f"{name} has two live keys with these scopes ({ids}); revoke one of them first",
+                code="two_keys_live",
             )
         await connection.execute(
             load("recon.http", "insert_key"), key_id, name, _hash(key), granted, expires_at

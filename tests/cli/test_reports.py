@@ -283,6 +283,16 @@ async def test_a_key_made_for_people_stands_alone_on_stdout(run: Run) -> None:
     assert len(made.out.split()) == 1
 
 
+async def test_a_key_without_a_name_is_a_caller_of_its_own(run: Run, pool: Pool) -> None:
+    scopes = "read:bet,write:bet"
+    made = [(await run("keys", "create", "--scope", scopes, "--json")).json() for _ in range(3)]
+
+    assert made[0]["scopes"] == ["read:bet", "write:bet"]
+    async with pool.acquire() as connection:
+        callers = [await authenticate(connection, f"Bearer {one['key']}") for one in made]
+    assert len({caller.principal_id for caller in callers}) == 3
+
+
 async def test_a_revoked_key_opens_nothing(run: Run, pool: Pool) -> None:
     made = (await run("keys", "create", "--name", "ops", "--scope", "read:bet", "--json")).json()
 
@@ -299,7 +309,6 @@ async def test_a_revoked_key_opens_nothing(run: Run, pool: Pool) -> None:
 @pytest.mark.parametrize(
     "arguments",
     [
-        ("keys", "create", "--scope", "read:bet"),
         ("keys", "create", "--name", "ops"),
         ("keys", "create", "--name", "ops", "--scope", "read:everything"),
         ("keys", "create", "--name", "ops", "--scope", "read:bet", "--expires", "soon"),

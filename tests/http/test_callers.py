@@ -73,12 +73,13 @@ async def test_two_callers_with_one_idempotency_key_do_not_meet(service: Service
     assert answers == [(201, "ref-1"), (201, "ref-2")]
 
 
-async def test_a_caller_has_two_live_keys_at_most(pool: Pool) -> None:
+async def test_a_caller_has_two_live_keys_of_the_same_scopes_at_most(pool: Pool) -> None:
     first = await create_key(pool, name="ops", scopes=[Scope.READ_BET], lifetime=None)
     await create_key(pool, name="ops", scopes=[Scope.READ_BET], lifetime=timedelta(days=1))
 
     with pytest.raises(Conflict, match=r"ops has two live keys .*; revoke one of them first"):
         await create_key(pool, name="ops", scopes=[Scope.READ_BET], lifetime=None)
+    await create_key(pool, name="ops", scopes=[Scope.WRITE_BET], lifetime=None)
     await revoke_key(pool, first.key_id)
     third = await create_key(pool, name="ops", scopes=[Scope.READ_BET], lifetime=None)
 

@@ -18,7 +18,7 @@ def main() -> None:
     parser.add_argument(
         "--big", action="store_true", help="10 million postings and 1 million deliveries"
     )
-    parser.add_argument("--rounds", type=int, default=5, help="of each contender, interleaved")
+    parser.add_argument("--rounds", type=int, default=3, help="of each contender, interleaved")
     parser.add_argument("--seconds", type=float, default=3.0, help="of one round, about")
     parser.add_argument("--pgledger", type=Path, help="a checkout of pgledger, or its SQL file")
     parser.add_argument("--only", nargs="*", default=[], help="these parts alone; nothing written")
@@ -27,8 +27,8 @@ def main() -> None:
     plan = Plan(
         rounds=given.rounds,
         seconds=given.seconds,
-        history=10_000_000 if given.big else 500_000,
-        endurance=1_000_000 if given.big else 100_000,
+        history=10_000_000 if given.big else 300_000,
+        endurance=1_000_000 if given.big else 60_000,
         pgledger=given.pgledger,
         only=frozenset(given.only),
     )

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from recon.db.embedded.child import die_with_parent
 from tests.benchmarks.serving import URL_VARIABLE
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ def service(variant: str, database_url: str) -> Iterator[Service]:
         env={**os.environ, URL_VARIABLE: database_url},
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
+        preexec_fn=die_with_parent(),
     )
     assert child.stdout is not None
     with child:

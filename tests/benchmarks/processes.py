@@ -43,7 +43,7 @@ def service(variant: str, database_url: str) -> Iterator[Service]:
         env={**os.environ, URL_VARIABLE: database_url},
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
-        preexec_fn=die_with_parent(),
+        preexec_fn=die_with_parent(),  # noqa: PLW1509 - one call of prctl, from the main thread
     )
     assert child.stdout is not None
     with child:

@@ -110,5 +110,7 @@ async def _game(settings: Settings) -> _Finding:
             noticed = [str(notice) for notice in game.notices]
     except ReconError as error:
         return _Finding("game", ok=False, detail=error.message)
+    if settings.game_signing_secret is None:
+        noticed.append("RECON_GAME_SIGNING_SECRET is not set: no bet can be placed")
     detail = f"round {state.round_id} is {state.status}"
     return _Finding("game", ok=not noticed, detail="; ".join([detail, *noticed]))

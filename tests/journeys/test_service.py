@@ -202,6 +202,19 @@ async def test_from_a_deposit_to_an_explained_discrepancy_and_back(recon: Recon)
         assert seen["occurrences"] == 2
 
 
+async def test_without_a_signing_secret_wallets_are_compared_and_doctor_says_what_is_missing(
+    recon: Recon,
+) -> None:
+    sandbox = await recon.start(*SANDBOX)
+    settings = sandbox.ready["settings"] | {"RECON_GAME_SIGNING_SECRET": ""}
+
+    run = await recon.json("reconcile", "--all", **settings)
+    code, said, _ = await recon.run("doctor", **settings)
+
+    assert (run["state"], code) == ("finished", 5)
+    assert "RECON_GAME_SIGNING_SECRET" in said
+
+
 async def test_without_a_game_reconcile_says_what_to_set_and_exits_2(recon: Recon) -> None:
     code, _, said = await recon.run("reconcile")
 

@@ -172,83 +172,56 @@ def reservation_voided(
 
 def stake_held(user_id: str, stake: Money, *, bet_id: UUID, event_at: datetime) -> Entry:
     """Put a stake on hold before the game is asked; refused when it is not available."""
-    return Entry(
-        user_id=user_id,
-        currency=stake.currency,
-        debit=Account.AVAILABLE,
-        credit=Account.HELD,
-        amount_minor=stake.minor,
-        kind="bet.held",
-        source=BET_SOURCE,
-        key=f"{bet_id}:held",
-        event_at=event_at,
-        guarded=True,
-        hold_id=bet_id,
-        hold_op=HoldOp.OPEN,
-    )
+    move = (Account.AVAILABLE, Account.HELD)
+    return _of_bet(user_id, stake, move, "held", bet_id, event_at, hold_op=HoldOp.OPEN)
 
 
 def stake_captured(user_id: str, stake: Money, *, bet_id: UUID, event_at: datetime) -> Entry:
     """The game has confirmed the bet: the stake is the game's."""
-    return Entry(
-        user_id=user_id,
-        currency=stake.currency,
-        debit=Account.HELD,
-        credit=Account.GAME,
-        amount_minor=stake.minor,
-        kind="bet.placed",
-        source=BET_SOURCE,
-        key=f"{bet_id}:placed",
-        event_at=event_at,
-        hold_id=bet_id,
-        hold_op=HoldOp.CAPTURED,
-    )
+    move = (Account.HELD, Account.GAME)
+    return _of_bet(user_id, stake, move, "placed", bet_id, event_at, hold_op=HoldOp.CAPTURED)
 
 
 def stake_voided(user_id: str, stake: Money, *, bet_id: UUID, event_at: datetime) -> Entry:
     """The game refused the bet for good: the stake goes back from its hold."""
-    return Entry(
-        user_id=user_id,
-        currency=stake.currency,
-        debit=Account.HELD,
-        credit=Account.AVAILABLE,
-        amount_minor=stake.minor,
-        kind="bet.rejected",
-        source=BET_SOURCE,
-        key=f"{bet_id}:rejected",
-        event_at=event_at,
-        hold_id=bet_id,
-        hold_op=HoldOp.VOIDED,
-    )
+    move = (Account.HELD, Account.AVAILABLE)
+    return _of_bet(user_id, stake, move, "rejected", bet_id, event_at, hold_op=HoldOp.VOIDED)
 
 
 def stake_returned(user_id: str, stake: Money, *, bet_id: UUID, event_at: datetime) -> Entry:
     """The round was cancelled after the bet was placed: the game gives the stake back."""
-    return Entry(
-        user_id=user_id,
-        currency=stake.currency,
-        debit=Account.GAME,
-        credit=Account.AVAILABLE,
-        amount_minor=stake.minor,
-        kind="bet.void",
-        source=BET_SOURCE,
-        key=f"{bet_id}:void",
-        event_at=event_at,
-    )
+    return _of_bet(user_id, stake, (Account.GAME, Account.AVAILABLE), "void", bet_id, event_at)
 
 
 def payout(user_id: str, amount: Money, *, bet_id: UUID, event_at: datetime) -> Entry:
     """The game's payout of a bet is completed."""
+    return _of_bet(user_id, amount, (Account.GAME, Account.AVAILABLE), "payout", bet_id, event_at)
+
+
+def _of_bet(
+    user_id: str,
+    amount: Money,
+    move: tuple[Account, Account],
+    step: str,
+    bet_id: UUID,
+    event_at: datetime,
+    *,
+    hold_op: HoldOp | None = None,
+) -> Entry:
+    """One step of a bet, from the debit to the credit of ``move``; each step stands once."""
     return Entry(
         user_id=user_id,
         currency=amount.currency,
-        debit=Account.GAME,
-        credit=Account.AVAILABLE,
+        debit=move[0],
+        credit=move[1],
         amount_minor=amount.minor,
-        kind="bet.payout",
+        kind=f"bet.{step}",
         source=BET_SOURCE,
-        key=f"{bet_id}:payout",
+        key=f"{bet_id}:{step}",
         event_at=event_at,
+        guarded=hold_op is HoldOp.OPEN,
+        hold_id=None if hold_op is None else bet_id,
+        hold_op=hold_op,
     )
 
 

@@ -23,7 +23,7 @@ def now() -> datetime:
 
 def new_id() -> UUID:
     """A fresh UUIDv7: unique, and ordered by the millisecond in which it was made."""
-    return UUID(bytes=uuid_utils.uuid7().bytes)
+    return UUID(int=uuid_utils.uuid7().int)
 
 
 def format_time(instant: datetime) -> str:

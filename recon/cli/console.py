@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 import sys
+from typing import Any
 
+import msgspec
 import structlog
 from rich.console import Console
 
@@ -15,6 +17,10 @@ console = Console(soft_wrap=False)
 
 progress_console = Console(stderr=True)
 """For progress and words to people: stderr."""
+
+
+def _to_json(event: structlog.typing.EventDict, **given: Any) -> str:  # noqa: ANN401 - structlog's own
+    return msgspec.json.encode(event, enc_hook=given["default"]).decode()
 
 
 def configure_logging(level: str) -> None:
@@ -28,7 +34,7 @@ def configure_logging(level: str) -> None:
     renderer: list[structlog.typing.Processor] = (
         [structlog.dev.ConsoleRenderer()]
         if people
-        else [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
+        else [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(_to_json)]
     )
     structlog.configure(
         processors=[*shared, *renderer],

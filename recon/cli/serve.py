@@ -21,6 +21,7 @@ from recon.cli.context import progress_console, settings_of
 from recon.db import open_pool
 from recon.db.embedded.child import die_with_parent
 from recon.http.health import READINESS
+from recon.http.server import collect_seldom, make_runner
 
 if TYPE_CHECKING:
     from recon.settings import Settings
@@ -63,14 +64,9 @@ async def _serve(settings: Settings, host: str, port: int, *, jobs: bool, as_jso
     stop = _on_signals()
     async with open_database_url(settings) as url:
         app = build_app(settings, url, jobs=jobs)
-        runner = web.AppRunner(
-            app,
-            access_log=None,
-            auto_decompress=False,
-            shutdown_timeout=_DRAIN_S,
-            keepalive_timeout=75,
-        )
+        runner = make_runner(app, shutdown_timeout_s=_DRAIN_S)
         await runner.setup()
+        collect_seldom()
         try:
             site = web.TCPSite(runner, host, port, reuse_port=bool(os.environ.get(_SHARED_PORT)))
             await site.start()

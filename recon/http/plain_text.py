@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import re
+from typing import TYPE_CHECKING, Final
 
 from aiohttp import web
 
@@ -10,6 +11,9 @@ from recon.errors import Invalid
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
+
+_PLAIN_AS_SENT: Final = re.compile(r"[!-$&-~]*", re.ASCII)
+"""An address without escapes is what it looks like, and most are."""
 
 __all__ = ["is_plain_text", "plain_text_middleware", "refuse_odd_text"]
 
@@ -46,9 +50,10 @@ async def plain_text_middleware(
     Raises:
         Invalid: ``invalid_characters``.
     """
-    refuse_odd_text(
-        request.path,
-        *request.match_info.values(),
-        *(part for pair in request.query.items() for part in pair),
-    )
+    if not _PLAIN_AS_SENT.fullmatch(request.raw_path):
+        refuse_odd_text(
+            request.path,
+            *request.match_info.values(),
+            *(part for pair in request.query.items() for part in pair),
+        )
     return await handler(request)

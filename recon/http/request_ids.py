@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
+from os import urandom
 from typing import TYPE_CHECKING
 
-import structlog
 from aiohttp import web
-
-from recon.clock import new_id
+from structlog.contextvars import bind_contextvars, reset_contextvars
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -27,7 +26,7 @@ def request_id_of(request: web.Request) -> str:
     known = request.get(_REQUEST_ID)
     if known is None:
         given = request.headers.get("X-Request-Id", "")
-        known = given if _FIT.fullmatch(given) else f"req_{new_id().hex}"
+        known = given if _FIT.fullmatch(given) else f"req_{urandom(16).hex()}"
         request[_REQUEST_ID] = known
     return known
 
@@ -38,12 +37,17 @@ async def request_id_middleware(
 ) -> web.StreamResponse:
     """Bind the id to every log line of the request and write it on the answer."""
     request_id = request_id_of(request)
-    trace = _TRACEPARENT.fullmatch(request.headers.get("traceparent", ""))
+    traced = request.headers.get("traceparent")
+    trace = None if traced is None else _TRACEPARENT.fullmatch(traced)
     bound = {"request_id": request_id}
     if trace is not None:
         bound["trace_id"] = trace.group(1)
-    with structlog.contextvars.bound_contextvars(**bound):
+    # Not `bound_contextvars`: it goes through every variable of the context, for each request.
+    tokens = bind_contextvars(**bound)
+    try:
         response = await handler(request)
+    finally:
+        reset_contextvars(**tokens)
     if not response.prepared:
         response.headers["X-Request-Id"] = request_id
         if trace is not None:

@@ -46,7 +46,7 @@ async def page_problem_middleware(
     request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
 ) -> web.StreamResponse:
     """Answer people with a page; programs get what the JSON middleware around this one makes."""
-    if PAGES not in request.config_dict or not _is_for_people(request):
+    if not _is_for_people(request) or PAGES not in request.config_dict:
         return await handler(request)
     try:
         return await handler(request)
@@ -103,11 +103,11 @@ def _problem(
 
 
 def _is_for_people(request: web.Request) -> bool:
-    if request.path.startswith(_FOR_PROGRAMS):
-        return False
     kinds = request.headers.get("Accept", "")
     html, json = kinds.find("text/html"), kinds.find("json")
-    return html >= 0 and (json < 0 or html < json)
+    if html < 0 or -1 < json < html:
+        return False
+    return not request.path.startswith(_FOR_PROGRAMS)
 
 
 def _route(request: web.Request) -> str:

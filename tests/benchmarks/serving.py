@@ -19,6 +19,7 @@ from pydantic import SecretStr
 
 from recon.app import build_app
 from recon.cli.console import configure_logging
+from recon.http.server import collect_seldom, make_runner
 from recon.settings import Psp, Settings
 from recon.webhooks import Drain
 from recon.webhooks.model import Outcome, State
@@ -79,8 +80,9 @@ async def _serve(variant: str) -> None:
     )
     with patch("recon.app.Drain", _VARIANTS[variant]):
         app = build_app(settings, os.environ[URL_VARIABLE], jobs=False)
-        runner = web.AppRunner(app, access_log=None, auto_decompress=False, keepalive_timeout=75)
+        runner = make_runner(app)
         await runner.setup()
+        collect_seldom()
     try:
         await web.TCPSite(runner, "127.0.0.1", 0).start()
         print(runner.addresses[0][1], flush=True)  # noqa: T201 - its port

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import csv
 import re
-from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 from typing import TYPE_CHECKING, Final
+
+import msgspec
 
 from recon.errors import Invalid
 
@@ -100,8 +101,7 @@ def format_minor(minor: int | Decimal, currency: str) -> str:
     return f"{sign}{digits[:-exponent]}.{digits[-exponent:]}"
 
 
-@dataclass(frozen=True, slots=True, order=False)
-class Money:
+class Money(msgspec.Struct, frozen=True):
     """An amount in whole minor units of one currency; may be negative."""
 
     minor: int

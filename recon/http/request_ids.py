@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from os import urandom
 from typing import TYPE_CHECKING
 
 from aiohttp import web
 from structlog.contextvars import bind_contextvars, reset_contextvars
+
+from recon.clock import new_id
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -26,7 +27,7 @@ def request_id_of(request: web.Request) -> str:
     known = request.get(_REQUEST_ID)
     if known is None:
         given = request.headers.get("X-Request-Id", "")
-        known = given if _FIT.fullmatch(given) else f"req_{urandom(16).hex()}"
+        known = given if _FIT.fullmatch(given) else f"req_{new_id().hex}"
         request[_REQUEST_ID] = known
     return known
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from uuid import UUID
 
-if TYPE_CHECKING:
-    from datetime import datetime
-    from uuid import UUID
+import msgspec
 
 __all__ = ["Account", "Entry", "HoldOp", "Outcome", "Posted", "Posting", "Wallet"]
 
@@ -50,8 +49,7 @@ class Outcome(StrEnum):
     HOLD_RESOLVED = "hold_resolved"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class Entry(msgspec.Struct, frozen=True, kw_only=True):
     """One posting to be written: ``amount_minor`` from ``debit`` to ``credit``.
 
     ``(user_id, source, key)`` makes it idempotent for ever. A ``guarded`` entry is refused rather
@@ -80,8 +78,7 @@ class Entry:
         return hashlib.sha256(said.encode()).digest()
 
 
-@dataclass(frozen=True, slots=True)
-class Posted:
+class Posted(msgspec.Struct, frozen=True):
     """The outcome of one entry, with the wallet as it stood right after it, in minor units.
 
     ``version`` is the posting's own, also when it was written earlier; ``None`` if it is refused.

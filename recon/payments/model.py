@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from uuid import UUID
 
 import msgspec
 
 from recon.errors import Conflict, Invalid, NotFound, Unprocessable
 from recon.money import Money
-
-if TYPE_CHECKING:
-    from datetime import datetime
-    from uuid import UUID
 
 __all__ = [
     "Direction",
@@ -105,8 +101,7 @@ class ExpectedPayment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         check_user_id(self.user_id)
 
 
-@dataclass(frozen=True, slots=True)
-class Payment:
+class Payment(msgspec.Struct, frozen=True):
     """A registered payment; ``hold_id`` is a withdrawal's reservation in the ledger."""
 
     reference: str
@@ -122,8 +117,7 @@ class Payment:
     updated_at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class Told:
+class Told(msgspec.Struct, frozen=True):
     """What a PSP had said of a payment before it was registered.
 
     Args:

@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from recon.db import load
+from recon.payments.model import PaymentState
 from recon.payments.read import payment_of_row
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
-    from datetime import datetime
 
     import asyncpg
 
-    from recon.payments.model import Payment, PaymentState
+    from recon.payments.model import Payment
 
 __all__ = ["Report", "find_payments", "record_reports"]
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
+class Report(msgspec.Struct, frozen=True):
     """The state that a report puts a payment in, and the PSP's own id for it.
 
     ``reported_at`` is when we had it, if that was not just now.

@@ -8,8 +8,12 @@ decided again at once: a webhook that overtook another is put right in the same 
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+from uuid import UUID
+
+import msgspec
+from msgspec.structs import replace
 
 from recon.payments import Report
 from recon.webhooks.model import CaseKind, Event, Kind, State
@@ -17,7 +21,6 @@ from recon.webhooks.rules import Decision, Known, decide, decide_again
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
-    from uuid import UUID
 
     from recon.ledger import Entry
     from recon.payments import Payment
@@ -26,8 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["Batch", "Sleeper", "lock_names"]
 
 
-@dataclass(frozen=True, slots=True)
-class Sleeper:
+class Sleeper(msgspec.Struct, frozen=True):
     """A delivery that may be decided otherwise once more is known."""
 
     delivery_id: UUID

@@ -39,16 +39,21 @@ __all__ = ["routes"]
 routes = web.RouteTableDef()
 log = structlog.get_logger(__name__)
 
+_AS_IT_SHOULD = frozenset({State.BOOKED, State.REPEATED, State.IGNORED})
+
 
 @routes.post("/webhooks/{endpoint}")
 async def take(request: web.Request) -> web.Response:
     """A PSP's call; 2xx once everything in it is durable."""
     known = request.config_dict
-    endpoint = known[INTAKE].endpoint(request.match_info["endpoint"])
-    deliveries = await _verified(request, endpoint, known[INTAKE].gate)
+    intake = known[INTAKE]
+    endpoint = intake.endpoint(request.match_info["endpoint"])
+    deliveries = await _verified(request, endpoint, intake.gate)
     outcomes = await known[DRAIN].take(deliveries)
     for delivery, outcome in zip(deliveries, outcomes, strict=True):
-        log.info(
+        # What went as it should is in the inbox, which is the log of deliveries.
+        say = log.debug if outcome.state in _AS_IT_SHOULD else log.info
+        say(
             "delivery_taken",
             endpoint=endpoint.name,
             event_id=outcome.event_id,

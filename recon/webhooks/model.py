@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from uuid import UUID
 
-if TYPE_CHECKING:
-    from datetime import datetime
-    from uuid import UUID
+import msgspec
 
-    from recon.money import Money
+from recon.money import Money
 
 __all__ = [
     "MAX_EVENT_ID",
@@ -117,8 +116,7 @@ class Endpoint:
     manual_capture: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Event:
+class Event(msgspec.Struct, frozen=True, kw_only=True):
     """One provider's event in our words.
 
     Args:
@@ -150,8 +148,7 @@ class Event:
     also_known_as: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Unusable:
+class Unusable(msgspec.Struct, frozen=True, kw_only=True):
     """An authentic event that nothing can be made of, with the reason."""
 
     event_id: str
@@ -159,8 +156,7 @@ class Unusable:
     reason: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reading:
+class Reading(msgspec.Struct, frozen=True, kw_only=True):
     """One event of a call: its own bytes, what a repeat of it must equal, and what it says."""
 
     body: bytes
@@ -168,8 +164,7 @@ class Reading:
     event: Event | Unusable
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Delivery:
+class Delivery(msgspec.Struct, frozen=True, kw_only=True):
     """One verified event as it arrived.
 
     Args:
@@ -200,8 +195,7 @@ class Delivery:
         return hashlib.sha256(self.body).digest()
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(msgspec.Struct, frozen=True):
     """What became of one delivery; of a repeat, ``delivery_id`` is the first one's."""
 
     delivery_id: UUID
@@ -210,8 +204,7 @@ class Outcome:
     reason: str | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Movement:
+class Movement(msgspec.Struct, frozen=True, kw_only=True):
     """Money that moved at a PSP, as it is booked under ``user_id`` (a player, or a suspense book).
 
     ``effect`` is an `Effect`, with ``:released`` behind it for the second row of a movement that
@@ -239,8 +232,7 @@ class Movement:
         return self.user_id.startswith("~")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Case:
+class Case(msgspec.Struct, frozen=True, kw_only=True):
     """Something that people must look at."""
 
     case_id: UUID

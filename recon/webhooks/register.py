@@ -8,8 +8,9 @@ payment is in the state that was reported.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
+
+from msgspec.structs import replace
 
 from recon.clock import new_id
 from recon.db import with_retries

@@ -2,43 +2,36 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+import msgspec
 
+from recon.ledger import Entry
+from recon.payments import PaymentState
 from recon.webhooks.model import CaseKind, Event, Movement, State
-
-if TYPE_CHECKING:
-    from recon.ledger import Entry
-    from recon.payments import PaymentState
 
 __all__ = ["Booking", "Decision", "Nobody", "Somebody", "conflict", "repeated"]
 
 
-@dataclass(frozen=True, slots=True)
-class Somebody:
+class Somebody(msgspec.Struct, frozen=True):
     """The player whose money it is."""
 
     user_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class Nobody:
+class Nobody(msgspec.Struct, frozen=True):
     """Nobody whom the money may be booked to: why, and whom it may concern."""
 
     reason: str
     concerns: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Booking:
+class Booking(msgspec.Struct, frozen=True):
     """One movement with the entry that books it."""
 
     movement: Movement
     entry: Entry
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(msgspec.Struct, frozen=True):
     """What becomes of one delivery.
 
     Args:

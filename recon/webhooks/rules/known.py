@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
+from uuid import UUID
+
+import msgspec
+from msgspec.structs import replace
 
 from recon.payments import Direction, Payment, PaymentState
 from recon.webhooks.model import CaseKind, Effect, Event, Kind, Movement, State
@@ -13,7 +16,6 @@ from recon.webhooks.rules.decision import Decision, Nobody, Somebody
 if TYPE_CHECKING:
     from collections.abc import Collection
     from datetime import datetime
-    from uuid import UUID
 
     from recon.money import Money
 
@@ -23,8 +25,7 @@ _OPEN = frozenset({PaymentState.REGISTERED, PaymentState.PENDING, PaymentState.A
 _OF_THE_PAYMENT = frozenset({Kind.DEPOSIT_SUCCEEDED, Kind.DEPOSIT_FAILED})
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
+class Known(msgspec.Struct, frozen=True):
     """The registered payment, and every movement of it so far.
 
     Args:

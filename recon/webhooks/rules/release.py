@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from recon.webhooks.model import State
 from recon.webhooks.rules.bookings import out_of_suspense

@@ -145,12 +145,9 @@ async def test_a_fact_of_a_psp_may_overdraw_and_a_stake_may_not(pool: Pool) -> N
 async def test_the_database_itself_refuses_an_overdrawing_stake(pool: Pool) -> None:
     await write(pool, deposit("u_7", "1.00", "p1:deposit"))
     unguarded = rules.stake_held("u_7", gbp("2.00"), bet_id=new_id(), event_at=now())
-    unguarded = Entry(
-        **{name: getattr(unguarded, name) for name in Entry.__slots__} | {"guarded": False}
-    )
 
     with pytest.raises(asyncpg.CheckViolationError, match="postings_overdraft_check"):
-        await write(pool, unguarded)
+        await write(pool, replace(unguarded, guarded=False))
     assert await available(pool, "u_7") == "1.00"
 
 

@@ -15,7 +15,8 @@ from recon.bets import observe_attempt
 from recon.bets.handlers import finish_calls
 from recon.bets.handlers import routes as bet_routes
 from recon.db import POOL, Pool, open_pool
-from recon.db.embedded import embedded_postgres
+from recon.db.embedded import SERVICE_USER, embedded_postgres
+from recon.db.grants import role_of
 from recon.db.migrations import migrate, schema_head, schema_status
 from recon.db.pool import DatabaseUnavailableError
 from recon.game import Attempt, GameClient
@@ -131,7 +132,7 @@ def build_app(settings: Settings, database_url: str, *, jobs: bool) -> web.Appli
 
 @asynccontextmanager
 async def open_database_url(settings: Settings) -> AsyncIterator[str]:
-    """The URL of a database with our schema; the embedded server lives as long as the block.
+    """The service's URL of a database with our schema; an embedded server lives as long as this.
 
     An embedded database is brought up to date, and so is a configured one that is still empty. One
     that is behind is left to `recon migrate`, because that is a decision.
@@ -141,13 +142,16 @@ async def open_database_url(settings: Settings) -> AsyncIterator[str]:
     """
     if settings.database_url is None:
         async with embedded_postgres(settings.data_dir) as server:
-            await migrate(server.dsn)
-            yield server.dsn
+            await migrate(server.dsn, service_role=SERVICE_USER)
+            yield server.service_dsn
         return
     url = settings.database_url.get_secret_value()
     status = await schema_status(url)
     if status.current is None:
-        status = await migrate(url)
+        owner = settings.migration_database_url
+        status = await migrate(
+            url if owner is None else owner.get_secret_value(), service_role=await role_of(url)
+        )
     if not status.up_to_date:
         raise DatabaseUnavailableError(
             f"the schema is at {status.current}, this version needs {status.head}: "

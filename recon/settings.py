@@ -161,6 +161,7 @@ class Settings(BaseSettings):
     )
 
     database_url: Annotated[SecretStr, AfterValidator(_postgres)] | None = None
+    migration_database_url: Annotated[SecretStr, AfterValidator(_postgres)] | None = None
     data_dir: Path = Path(".recon")
     environment: Literal["sandbox", "live"] = "sandbox"
     game_url: Annotated[str, AfterValidator(_private)] | None = None

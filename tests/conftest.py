@@ -7,12 +7,13 @@ import tempfile
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import asyncpg
 import pytest
 
 from recon.db import Pool, open_pool
-from recon.db.embedded import EmbeddedPostgres, embedded_postgres, remove_embedded
+from recon.db.embedded import SERVICE_USER, EmbeddedPostgres, embedded_postgres, remove_embedded
 from recon.db.migrations import migrate
 
 if TYPE_CHECKING:
@@ -51,23 +52,38 @@ async def server(home: Path) -> AsyncIterator[EmbeddedPostgres]:
 async def template(server: EmbeddedPostgres) -> str:
     """The name of a migrated database to clone."""
     await _execute(server, "CREATE DATABASE template_recon")
-    await migrate(server.dsn_for("template_recon"))
+    await migrate(server.dsn_for("template_recon"), service_role=SERVICE_USER)
     return "template_recon"
 
 
 @pytest.fixture
 async def database_url(server: EmbeddedPostgres, template: str) -> AsyncIterator[str]:
-    """A migrated database of the test's own."""
+    """A migrated database of the test's own, as the service's role, so that the suite proves that
+    its rights are enough; `owner` is for what they forbid.
+    """
     name = f"test_{next(_numbers)}"
     await _execute(server, f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy")
-    yield server.dsn_for(name)
+    yield server.service_dsn_for(name)
     await _execute(server, f"DROP DATABASE {name} WITH (FORCE)")
 
 
 @pytest.fixture
+def owner_url(server: EmbeddedPostgres, database_url: str) -> str:
+    """The test's own database as its owner, who may do anything to it."""
+    return server.dsn_for(urlsplit(database_url).path.removeprefix("/"))
+
+
+@pytest.fixture
 async def pool(database_url: str) -> AsyncIterator[Pool]:
-    """A pool on the test's own database."""
+    """A pool on the test's own database, as the service."""
     async with open_pool(database_url, max_size=20) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def owner(owner_url: str) -> AsyncIterator[Pool]:
+    """A pool on the test's own database as its owner, to plant what the service could not do."""
+    async with open_pool(owner_url, min_size=0, max_size=4) as opened:
         yield opened
 
 

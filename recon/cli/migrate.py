@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import click
 
 from recon.cli.context import print_json, progress_console, run_async, settings_of
-from recon.db.embedded import embedded_postgres
+from recon.db.embedded import SERVICE_USER, embedded_postgres
+from recon.db.grants import role_of
 from recon.db.migrations import SchemaStatus, schema_status
 from recon.db.migrations import migrate as bring_up
 
@@ -24,7 +25,11 @@ _EXIT_BEHIND = 1
 @click.option("--json", "as_json", is_flag=True)
 @click.pass_context
 def migrate(ctx: click.Context, action: str, *, as_json: bool) -> None:
-    """Bring the schema up to this version, or say where it is."""
+    """Bring the schema up to this version, or say where it is.
+
+    As the role of RECON_MIGRATION_DATABASE_URL, where it is set; the role of RECON_DATABASE_URL is
+    then granted what the service needs, and nothing else.
+    """
     settings = settings_of(ctx)
     status = run_async(_run(settings, up=action == "up"))
     if as_json:
@@ -42,8 +47,16 @@ def migrate(ctx: click.Context, action: str, *, as_json: bool) -> None:
 
 
 async def _run(settings: Settings, *, up: bool) -> SchemaStatus:
-    work = bring_up if up else schema_status
-    if settings.database_url is not None:
-        return await work(settings.database_url.get_secret_value())
-    async with embedded_postgres(settings.data_dir) as server:
-        return await work(server.dsn)
+    if settings.database_url is None:
+        async with embedded_postgres(settings.data_dir) as server:
+            return await _work(server.dsn, SERVICE_USER, up=up)
+    service = settings.database_url.get_secret_value()
+    owner = settings.migration_database_url or settings.database_url
+    role = await role_of(service) if up else None
+    return await _work(owner.get_secret_value(), role, up=up)
+
+
+async def _work(owner: str, service_role: str | None, *, up: bool) -> SchemaStatus:
+    if not up:
+        return await schema_status(owner)
+    return await bring_up(owner, service_role=service_role, regrant=True)

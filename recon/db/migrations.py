@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import asyncpg
 from alembic import command, op
@@ -18,10 +18,15 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 from sqlalchemy.util import await_only
 
+from recon.db.grants import grants_for
 from recon.db.pool import DatabaseUnavailableError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from sqlalchemy import Connection
+
+    _Step: TypeAlias = Callable[[Config, Connection], None]
 
 __all__ = ["SchemaStatus", "downgrade", "migrate", "run_script", "schema_head", "schema_status"]
 
@@ -47,24 +52,38 @@ def run_script(version_file: str, direction: str) -> None:
     The driver's own ``execute`` takes a whole script; SQLAlchemy's prepares single statements.
     """
     script = Path(version_file).with_suffix(f".{direction}.sql").read_text(encoding="utf-8")
-    driver: asyncpg.Connection[Any] | None = op.get_bind().connection.driver_connection
-    if driver is None:
-        raise RuntimeError("migrations need a live connection")
-    await_only(driver.execute(script))
+    _execute(op.get_bind(), script)
 
 
-async def migrate(dsn: str, *, revision: str = "head") -> SchemaStatus:
+async def migrate(
+    dsn: str, *, revision: str = "head", service_role: str | None = None, regrant: bool = False
+) -> SchemaStatus:
     """Bring the schema up to ``revision``; safe to call from many processes at once.
 
+    Args:
+        dsn: the owner's, who makes and changes tables.
+        revision: how far; grants are given at the newest one only.
+        service_role: who runs the service, and gets exactly the rights in ``grants.sql``; ``None``,
+            or the owner itself, for nobody.
+        regrant: give the rights again even where they were given before.
+
     Raises:
-        DatabaseUnavailableError: no server answers, or another session holds a lock we need.
+        DatabaseUnavailableError: no server answers, another session holds a lock we need, or there
+            is no such role.
     """
-    return await _run(dsn, lambda config: command.upgrade(config, revision))
+
+    def step(config: Config, connection: Connection) -> None:
+        command.upgrade(config, revision)
+        connection.commit()
+        if service_role is not None:
+            _grant(connection, service_role, regrant=regrant)
+
+    return await _run(dsn, step)
 
 
 async def downgrade(dsn: str, *, revision: str) -> SchemaStatus:
     """Take the schema down to ``revision`` (``base`` for nothing at all)."""
-    return await _run(dsn, lambda config: command.downgrade(config, revision))
+    return await _run(dsn, lambda config, _: command.downgrade(config, revision))
 
 
 async def schema_status(dsn: str) -> SchemaStatus:
@@ -82,7 +101,7 @@ def schema_head() -> str:
     return head
 
 
-async def _run(dsn: str, step: Any) -> SchemaStatus:  # noqa: ANN401 - alembic's commands are untyped
+async def _run(dsn: str, step: _Step | None) -> SchemaStatus:
     engine = create_async_engine(
         make_url(dsn).set(drivername="postgresql+asyncpg"), poolclass=NullPool
     )
@@ -95,7 +114,7 @@ async def _run(dsn: str, step: Any) -> SchemaStatus:  # noqa: ANN401 - alembic's
         await engine.dispose()
 
 
-def _in_lock(connection: Connection, step: Any) -> SchemaStatus:  # noqa: ANN401
+def _in_lock(connection: Connection, step: _Step | None) -> SchemaStatus:
     config = Config()
     config.set_main_option("script_location", str(_script_location()))
     config.attributes["connection"] = connection
@@ -105,7 +124,7 @@ def _in_lock(connection: Connection, step: Any) -> SchemaStatus:  # noqa: ANN401
         connection.execute(text("SET statement_timeout = '10min'"))
         connection.commit()
         try:
-            step(config)
+            step(config, connection)
             connection.commit()
         finally:
             connection.rollback()
@@ -114,6 +133,27 @@ def _in_lock(connection: Connection, step: Any) -> SchemaStatus:  # noqa: ANN401
     return SchemaStatus(
         MigrationContext.configure(connection).get_current_revision(), schema_head()
     )
+
+
+def _grant(connection: Connection, role: str, *, regrant: bool) -> None:
+    """Give a role its rights in one transaction, unless the mark says that it has them."""
+    current = MigrationContext.configure(connection).get_current_revision()
+    owner = connection.execute(text("SELECT current_user")).scalar_one()
+    if current != schema_head() or owner == role:
+        return
+    statements, mark = grants_for(_script_location() / "grants.sql", role)
+    found = "SELECT obj_description('alembic_version'::regclass, 'pg_class')"
+    if not regrant and connection.execute(text(found)).scalar() == mark:
+        return
+    quoted = mark.replace("'", "''")
+    _execute(connection, f"{statements}\nCOMMENT ON TABLE alembic_version IS '{quoted}'")
+
+
+def _execute(connection: Connection, script: str) -> None:
+    driver: asyncpg.Connection[Any] | None = connection.connection.driver_connection
+    if driver is None:
+        raise RuntimeError("migrations need a live connection")
+    await_only(driver.execute(script))
 
 
 def _script_location() -> Path:

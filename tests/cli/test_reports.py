@@ -224,12 +224,11 @@ async def test_a_wallet_is_shown_as_it_was_at_any_instant(run: Run, cases: Cases
 
 
 async def test_verify_prints_the_contracts_shape_and_exits_5_on_a_fault(
-    run: Run, cases: Cases
+    run: Run, cases: Cases, owner: Pool
 ) -> None:
     await cases.deposit("u_1", "5.00")
     sound = await run("verify", "--json")
-    async with cases.pool.acquire() as connection:
-        await connection.execute("UPDATE wallets SET available = available + 1")
+    await owner.execute("UPDATE wallets SET available = available + 1")
     broken = await run("verify", "--json")
     words = await run("verify")
 

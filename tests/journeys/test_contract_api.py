@@ -66,7 +66,7 @@ async def world(
     await administrator.execute(f"CREATE DATABASE contract_api TEMPLATE {template}")
     async with playing() as game:
         settings = {
-            "RECON_DATABASE_URL": server.dsn_for("contract_api"),
+            "RECON_DATABASE_URL": server.service_dsn_for("contract_api"),
             "RECON_RECONCILE_EVERY": "off",
             "RECON_GRACE_PERIOD": "1s",
             **PSPS,

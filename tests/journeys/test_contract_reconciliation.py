@@ -69,7 +69,7 @@ async def world(
     await administrator.execute(f"CREATE DATABASE contract_recon TEMPLATE {template}")
     async with playing() as game:
         settings = {
-            "RECON_DATABASE_URL": server.dsn_for("contract_recon"),
+            "RECON_DATABASE_URL": server.service_dsn_for("contract_recon"),
             "RECON_RECONCILE_EVERY": "off",
             "RECON_GRACE_PERIOD": "1s",
             **PSPS,

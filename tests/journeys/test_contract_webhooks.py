@@ -90,7 +90,7 @@ async def world(
     home: Path = tmp_path_factory.mktemp("contract")
     recon = Recon(
         {
-            "RECON_DATABASE_URL": server.dsn_for("contract_webhooks"),
+            "RECON_DATABASE_URL": server.service_dsn_for("contract_webhooks"),
             "RECON_RECONCILE_EVERY": "off",
             **PSPS,
         },

@@ -23,19 +23,21 @@ async def write(pool: Pool, *entries: Entry) -> None:
         await post(connection, entries)
 
 
-async def tamper(pool: Pool, statement: str, *arguments: object) -> list[tuple[str, str, str]]:
+async def tamper(owner: Pool, statement: str, *arguments: object) -> list[tuple[str, str, str]]:
     """Change what can only grow, as its owner could; (check, player, detail) of the faults."""
-    async with pool.acquire() as connection:
+    async with owner.acquire() as connection:
         for table in TABLES:
             await connection.execute(f"ALTER TABLE {table} DISABLE TRIGGER USER")
         await connection.execute(statement, *arguments)
-    faults: list[Fault] = (await verify_books(pool)).faults
+    faults: list[Fault] = (await verify_books(owner)).faults
     return [(fault.check, fault.user_id, fault.detail) for fault in faults]
 
 
 @pytest.fixture
-async def played(pool: Pool) -> Pool:
-    """A player with 10.00, who lost 4.00 and has 3.00 on hold; taken in as a movement."""
+async def played(pool: Pool, owner: Pool) -> Pool:
+    """The books of a player with 10.00, who lost 4.00 and has 3.00 on hold; taken in as a
+    movement. In their owner's hands.
+    """
     lost, held = new_id(), new_id()
 
     def gbp(text: str) -> Money:
@@ -61,7 +63,7 @@ async def played(pool: Pool) -> Pool:
             *(new_id(), Decimal(1000), now()),
         )
     assert (await verify_books(pool)).ok
-    return pool
+    return owner
 
 
 async def test_a_movement_of_another_amount_than_its_posting(played: Pool) -> None:

@@ -150,7 +150,7 @@ async def database_url(
         source = _WEEK
     name = f"web_{next(_numbers)}"
     await _execute(server, f"CREATE DATABASE {name} TEMPLATE {source} STRATEGY file_copy")
-    yield server.dsn_for(name)
+    yield server.service_dsn_for(name)
     await _execute(server, f"DROP DATABASE {name} WITH (FORCE)")
 
 

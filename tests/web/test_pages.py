@@ -13,6 +13,7 @@ from recon.clock import new_id, now
 from recon.web.discrepancy_list import DiscrepancyQuery, list_page
 
 if TYPE_CHECKING:
+    from recon.db import Pool
     from tests.web.conftest import Site
     from tests.web.seeding import Seeded
 
@@ -295,9 +296,9 @@ async def test_an_error_is_a_page_for_people_and_a_problem_for_programs(site: Si
         assert response.content_type == "application/problem+json"
 
 
-async def test_a_crash_shows_its_id_and_nothing_else(site: Site) -> None:
+async def test_a_crash_shows_its_id_and_nothing_else(site: Site, owner: Pool) -> None:
     await site.sign_in("watcher")
-    await site.pool.execute("ALTER TABLE runs RENAME TO runs_elsewhere")
+    await owner.execute("ALTER TABLE runs RENAME TO runs_elsewhere")
 
     status, html = await site.get("/runs", **{"X-Request-Id": "req-8"})
 

@@ -387,7 +387,7 @@ async def test_a_database_that_cannot_take_it_is_503_with_retry_after(error: Exc
         assert await problem(response) == (503, "database_unavailable")
 
 
-async def test_a_real_database_that_goes_away_is_503(door: Door, database_url: str) -> None:
+async def test_a_real_database_that_goes_away_is_503(database_url: str, owner: Pool) -> None:
     app = web.Application(middlewares=[problem_middleware])
     app[INTAKE] = Intake(ENDPOINTS)
     app.add_routes(routes)
@@ -395,11 +395,11 @@ async def test_a_real_database_that_goes_away_is_503(door: Door, database_url: s
         app[DRAIN] = Drain(pool)
         async with TestClient(TestServer(app)) as client:
             await pool.execute("SELECT 1")
-            await door.pool.execute("ALTER TABLE deliveries RENAME TO elsewhere")
+            await owner.execute("ALTER TABLE deliveries RENAME TO elsewhere")
             headers = stripe_headers(EVENT)
             response = await client.post("/webhooks/stripe", data=EVENT, headers=headers)
             assert await problem(response) == (503, "database_unavailable")
-            await door.pool.execute("ALTER TABLE elsewhere RENAME TO deliveries")
+            await owner.execute("ALTER TABLE elsewhere RENAME TO deliveries")
             response = await client.post("/webhooks/stripe", data=EVENT, headers=headers)
             assert response.status == 200
 

@@ -16,6 +16,7 @@ from tests.webhooks.conftest import item
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from recon.db import Pool
     from tests.webhooks.conftest import Door
 
 
@@ -274,7 +275,7 @@ async def test_the_same_reference_at_another_endpoint_is_another_payment(door: D
     assert await door.payment_state("wd1") == "registered"
 
 
-async def test_a_reference_of_hundreds_of_deliveries_is_no_payment(door: Door) -> None:
+async def test_a_reference_of_hundreds_of_deliveries_is_no_payment(door: Door, owner: Pool) -> None:
     await door.pool.execute(
         """
         INSERT INTO deliveries (
@@ -292,7 +293,7 @@ async def test_a_reference_of_hundreds_of_deliveries_is_no_payment(door: Door) -
         await door.register("order-1")
 
     assert getattr(refused.value, "code", None) == "reference_ambiguous"
-    await door.pool.execute("DELETE FROM deliveries WHERE event_id = 'msg_1'")
+    await owner.execute("DELETE FROM deliveries WHERE event_id = 'msg_1'")
     await door.register("order-1")
     assert await door.payment_state("order-1") == "registered"
 

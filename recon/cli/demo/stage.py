@@ -18,7 +18,7 @@ import msgspec
 
 from recon.clock import new_id
 from recon.db import Pool, open_pool
-from recon.db.embedded import EmbeddedPostgres, embedded_postgres
+from recon.db.embedded import SERVICE_USER, EmbeddedPostgres, embedded_postgres
 from recon.db.embedded.child import die_with_parent
 from recon.db.migrations import migrate
 from recon.errors import Unavailable
@@ -109,9 +109,8 @@ async def _fresh_database(server: EmbeddedPostgres, run: str) -> str:
         await connection.execute(f'CREATE DATABASE "{_PREFIX}{run}"')
     finally:
         await connection.close()
-    url = server.dsn_for(f"{_PREFIX}{run}")
-    await migrate(url)
-    return url
+    await migrate(server.dsn_for(f"{_PREFIX}{run}"), service_role=SERVICE_USER)
+    return server.service_dsn_for(f"{_PREFIX}{run}")
 
 
 async def _connect_psps(stage: Stage) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from recon.db.embedded.binaries import packaged_binaries
+from recon.db.embedded.cluster import SERVICE_USER, USER
 from recon.db.embedded.desk import Desk, open_desk
 from recon.db.embedded.errors import from_log
 from recon.db.embedded.launch import launch_supervisor
@@ -52,7 +53,8 @@ def acquire(
             if state is None:
                 launch_supervisor(desk, settings, deadline, root_home)
                 state = _started(desk, deadline)
-        return EmbeddedPostgres(data_dir, Path(state["sockets"]), desk.password(), share)
+        passwords = {USER: desk.password(), SERVICE_USER: desk.service_password()}
+        return EmbeddedPostgres(data_dir, Path(state["sockets"]), passwords, share)
     except BaseException:
         share.release()
         raise

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from recon.db.embedded.binaries import CLEAN_ENVIRONMENT
 from recon.db.embedded.child import die_with_parent
-from recon.db.embedded.desk import sync_folder
+from recon.db.embedded.desk import sync_folder, write_private
 from recon.db.embedded.errors import EmbeddedPostgresError, from_log, from_os_error
 
 if TYPE_CHECKING:
@@ -24,19 +24,24 @@ if TYPE_CHECKING:
     from recon.db.embedded.desk import Desk
     from recon.db.embedded.place import Place
 
-__all__ = ["DATABASE", "USER", "ensure_cluster"]
+__all__ = ["DATABASE", "SERVICE_USER", "USER", "ensure_cluster"]
 
 USER = "recon"
+"""Owns the tables and migrates them."""
+
+SERVICE_USER = "recon_service"
+"""Runs the service; what it may do in a database is granted there by the migrations."""
+
 DATABASE = "recon"
 
 _DRAFT = "data.new"
 
 
 def ensure_cluster(desk: Desk, place: Place, binaries: Binaries, *, durable: bool) -> None:
-    """Make the cluster with its user and database, unless it is there.
+    """Make the cluster with its users and database, unless it is there.
 
     Args:
-        desk: keeps the password; one that was lost is replaced, in the cluster too.
+        desk: keeps the passwords; one that was lost is replaced, in the cluster too.
         place: where the cluster goes and whose it is.
         binaries: of the version that the cluster must have.
         durable: wait until it is on disk; False where the server runs without fsync.
@@ -51,6 +56,9 @@ def ensure_cluster(desk: Desk, place: Place, binaries: Binaries, *, durable: boo
         if not desk.password_file.exists():
             password = desk.new_password()
             _single_user(place, binaries, place.data, f"ALTER ROLE {USER} PASSWORD '{password}'")
+        if not desk.service_password_file.exists():
+            # Also a cluster that an older version made: it knew one user only.
+            _make_service_user(desk, place, binaries, place.data, durable=durable)
     except OSError as error:
         raise from_os_error(error, "make the database") from error
 
@@ -109,15 +117,29 @@ def _make(desk: Desk, place: Place, binaries: Binaries, *, durable: bool) -> Non
     finally:
         password_file.unlink()
     _single_user(place, binaries, draft, f"CREATE DATABASE {DATABASE}", durable=durable)
+    _make_service_user(desk, place, binaries, draft, durable=durable)
     draft.rename(place.data)
     if durable:
         sync_folder(place.home)
 
 
-def _single_user(
-    place: Place, binaries: Binaries, data: Path, statement: str, *, durable: bool = True
+def _make_service_user(
+    desk: Desk, place: Place, binaries: Binaries, data: Path, *, durable: bool
 ) -> None:
-    """Run one statement while no server runs; an error in it is our error."""
+    """Make the service's user or give it a new password; what is killed half way is done again."""
+    password = secrets.token_urlsafe(32)
+    # In single-user mode a line is a statement.
+    made = f"IF to_regrole('{SERVICE_USER}') IS NULL THEN CREATE ROLE {SERVICE_USER}; END IF;"
+    statements = f"""DO $$BEGIN {made} END$$
+ALTER ROLE {SERVICE_USER} LOGIN PASSWORD '{password}'"""
+    _single_user(place, binaries, data, statements, durable=durable)
+    write_private(desk.service_password_file, password + "\n")
+
+
+def _single_user(
+    place: Place, binaries: Binaries, data: Path, statements: str, *, durable: bool = True
+) -> None:
+    """Run statements, one a line, while no server runs; an error in them is our error."""
     fsync = "on" if durable else "off"
     _run(
         place,
@@ -132,7 +154,7 @@ def _single_user(
             "exit_on_error=on",
             "postgres",
         ],
-        statement + "\n",
+        statements + "\n",
     )
 
 

@@ -24,7 +24,9 @@ _README = """\
 This directory belongs to recon: it keeps the PostgreSQL server that recon runs when it is given no
 RECON_DATABASE_URL. `recon` starts it and stops it; nothing here is meant to be edited.
 
-password      of the database user "recon"
+password      of the database user "recon", who owns the tables and migrates them
+service-password
+              of "recon_service", as whom the service connects; it cannot change the past
 place.json    where the server's own directories are ("home"). Started by root they may be outside
               this directory, because PostgreSQL refuses to run as root and the user it runs as
               must be able to reach them without any directory here being opened to others.
@@ -62,6 +64,11 @@ class Desk:
         return self.path / "password"
 
     @property
+    def service_password_file(self) -> Path:
+        """The password of the service's own database user."""
+        return self.path / "service-password"
+
+    @property
     def place_file(self) -> Path:
         """Where the server's own directories are."""
         return self.path / "place.json"
@@ -82,10 +89,22 @@ class Desk:
         Raises:
             EmbeddedPostgresError: it cannot be read.
         """
-        try:
-            return self.password_file.read_text("ascii").strip()
-        except OSError as error:
-            raise from_os_error(error, "read the database's password") from error
+        return _read_secret(self.password_file)
+
+    def service_password(self) -> str:
+        """Read the password of the service's own user.
+
+        Raises:
+            EmbeddedPostgresError: it cannot be read; the server was started by a version of recon
+                that had no such user, or the file was lost while it ran.
+        """
+        if not self.service_password_file.exists():
+            raise EmbeddedPostgresError(
+                "the server that runs on this data directory has no user for the service yet: stop "
+                "every recon that uses it, then start again",
+                code="postgres_in_use",
+            )
+        return _read_secret(self.service_password_file)
 
     def new_password(self) -> str:
         """Make a password and keep it, so that it is on disk before anything depends on it."""
@@ -162,6 +181,13 @@ def sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _read_secret(path: Path) -> str:
+    try:
+        return path.read_text("ascii").strip()
+    except OSError as error:
+        raise from_os_error(error, "read the database's password") from error
 
 
 def _mkdir_private(path: Path) -> bool:

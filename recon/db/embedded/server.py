@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from recon.db.embedded.binaries import packaged_binaries
-from recon.db.embedded.cluster import DATABASE, USER
+from recon.db.embedded.cluster import DATABASE, SERVICE_USER, USER
 from recon.db.embedded.deadline import Deadline
 from recon.db.embedded.desk import Desk
 from recon.db.embedded.occupancy import is_supervised, is_used_by_others
 from recon.db.embedded.sockets import PORT
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from recon.db.embedded.locks import FileLock
@@ -33,20 +34,27 @@ class EmbeddedPostgres:
         socket_dir: where the server's only socket is.
     """
 
-    def __init__(self, data_dir: Path, socket_dir: Path, password: str, share: FileLock) -> None:
+    def __init__(
+        self, data_dir: Path, socket_dir: Path, passwords: Mapping[str, str], share: FileLock
+    ) -> None:
         self.data_dir = data_dir
         self.socket_dir = socket_dir
-        self._password = password
+        self._passwords = passwords
         self._share = share
 
     def __repr__(self) -> str:
-        """Leave the password out."""
+        """Leave the passwords out."""
         return f"{type(self).__name__}({str(self.data_dir)!r})"
 
     @property
     def dsn(self) -> str:
-        """The database ``recon`` as a libpq URL, password included."""
+        """The database ``recon`` as its owner's libpq URL, password included."""
         return self.dsn_for(DATABASE)
+
+    @property
+    def service_dsn(self) -> str:
+        """The same as the service's own user, who has only what the migrations grant it."""
+        return self.service_dsn_for(DATABASE)
 
     @property
     def pid(self) -> int | None:
@@ -56,14 +64,25 @@ class EmbeddedPostgres:
         return state["pid"] if state else None
 
     def dsn_for(self, database: str) -> str:
-        """Give the URL of any database of this server.
+        """Give the owner's URL of any database of this server.
 
         Args:
             database: its name, unquoted.
         """
+        return self._dsn(USER, database)
+
+    def service_dsn_for(self, database: str) -> str:
+        """Give the service's URL of any database of this server.
+
+        Args:
+            database: its name, unquoted; migrated with grants to ``SERVICE_USER``.
+        """
+        return self._dsn(SERVICE_USER, database)
+
+    def _dsn(self, user: str, database: str) -> str:
         socket_dir = quote(str(self.socket_dir), safe="/")
         return (
-            f"postgresql://{USER}:{self._password}@/{quote(database, safe='')}"
+            f"postgresql://{user}:{self._passwords[user]}@/{quote(database, safe='')}"
             f"?host={socket_dir}&port={PORT}"
         )
 

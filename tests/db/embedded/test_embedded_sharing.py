@@ -11,7 +11,12 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from recon.db.embedded import embedded_postgres, embedded_postgres_sync, start_embedded
+from recon.db.embedded import (
+    SERVICE_USER,
+    embedded_postgres,
+    embedded_postgres_sync,
+    start_embedded,
+)
 from tests.db.embedded.home import FAST, keep_number, kept_numbers, query
 from tests.db.embedded.processes import family, gone, kill, living, processes_naming
 
@@ -129,3 +134,21 @@ def _sleeping_fork() -> int:
         time.sleep(30)
         os._exit(0)
     return child
+
+
+async def test_the_service_has_a_user_of_its_own_also_where_an_older_version_made_the_database(
+    home: Home,
+) -> None:
+    async with home.server() as server:
+        await keep_number(server.dsn, 7)
+        assert await query(server.service_dsn, "SELECT current_user") == SERVICE_USER
+        await query(server.dsn, f"DROP ROLE {SERVICE_USER}")
+        (server.data_dir / "postgres" / "service-password").unlink()
+
+    async with home.server() as server:
+        assert await kept_numbers(server.dsn) == [7]
+        assert await query(server.service_dsn, "SELECT current_user") == SERVICE_USER
+        more = "SELECT rolsuper OR rolcreaterole OR rolcreatedb OR rolbypassrls FROM pg_roles"
+        assert not await query(server.service_dsn, f"{more} WHERE rolname = current_user")
+        kept = server.data_dir / "postgres" / "service-password"
+        assert kept.stat().st_mode & 0o077 == 0

@@ -1,0 +1,45 @@
+-- What the service's own role may do, exactly; run by `recon migrate` after the versions, and by
+-- hand with `psql -v service=recon_service -f grants.sql`. Whoever adds a table adds its line here,
+-- and tests/architecture/test_service_role.py says so. Money has one door: ledger_post, which runs
+-- with its owner's rights; what only grows can be neither changed nor removed.
+REVOKE ALL ON ALL TABLES IN SCHEMA public FROM :"service";
+REVOKE ALL ON ALL SEQUENCES IN SCHEMA public FROM :"service";
+REVOKE ALL ON ALL FUNCTIONS IN SCHEMA public FROM :"service";
+REVOKE CREATE ON SCHEMA public FROM PUBLIC, :"service";
+GRANT SELECT ON ALL TABLES IN SCHEMA public TO :"service";
+
+-- The ledger.
+GRANT EXECUTE ON FUNCTION ledger_post TO :"service";
+
+-- Payments and the inbox.
+GRANT INSERT, UPDATE ON payments, cases TO :"service";
+GRANT INSERT ON deliveries, delivery_repeats, movements TO :"service";
+-- What became of a delivery, and what its bytes are read to say; they themselves may only go.
+GRANT UPDATE (
+    body, event_type, kind, payment_id, effect_id, reference, user_id, currency, amount, event_at,
+    state, reason
+) ON deliveries TO :"service";
+
+-- Bets.
+GRANT INSERT, UPDATE ON bets TO :"service";
+GRANT INSERT ON bet_attempts TO :"service";
+
+-- Reconciliation.
+GRANT INSERT, UPDATE ON runs, checks, discrepancies TO :"service";
+GRANT INSERT, UPDATE, DELETE ON run_ranges, suspects TO :"service";
+GRANT INSERT, DELETE ON run_wallets TO :"service";
+GRANT INSERT ON run_discrepancies, discrepancy_events, adjustments TO :"service";
+GRANT UPDATE (state, decided_by, decided_at, decision_reason) ON adjustments TO :"service";
+
+-- Callers, staff, and what they did.
+GRANT INSERT, UPDATE ON api_keys, staff, sessions, sign_in_links TO :"service";
+GRANT INSERT, UPDATE, DELETE ON api_requests TO :"service";
+GRANT INSERT, DELETE ON sign_in_attempts TO :"service";
+GRANT INSERT ON audit TO :"service";
+
+-- Jobs.
+GRANT INSERT, UPDATE, DELETE ON job_starts TO :"service";
+GRANT INSERT, UPDATE, DELETE
+ON pgqueuer, pgqueuer_log, pgqueuer_schedules, pgqueuer_statistics TO :"service";
+GRANT USAGE ON pgqueuer_id_seq, pgqueuer_schedules_id_seq, pgqueuer_statistics_id_seq
+TO :"service";

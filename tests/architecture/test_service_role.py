@@ -1,0 +1,186 @@
+"""The service's database role may do this and nothing else: it cannot rewrite the past."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import asyncpg
+import pytest
+
+from recon.db.embedded import SERVICE_USER
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from recon.db import Pool
+    from recon.db.embedded import EmbeddedPostgres
+
+GROWS = {"INSERT"}
+CHANGES = {"INSERT", "UPDATE"}
+COMES_AND_GOES = {"INSERT", "UPDATE", "DELETE"}
+READ = set[str]()
+# Beside SELECT, which it has on every table. A new table is to be given its line.
+RIGHTS = {
+    "adjustments": GROWS,
+    "alembic_version": READ,
+    "api_keys": CHANGES,
+    "api_requests": COMES_AND_GOES,
+    "audit": GROWS,
+    "bet_attempts": GROWS,
+    "bets": CHANGES,
+    "cases": CHANGES,
+    "checks": CHANGES,
+    "currencies": READ,
+    "deliveries": GROWS,
+    "delivery_repeats": GROWS,
+    "discrepancies": CHANGES,
+    "discrepancy_events": GROWS,
+    "hold_resolutions": READ,
+    "holds": READ,
+    "idempotency": READ,
+    "job_starts": COMES_AND_GOES,
+    "movements": GROWS,
+    "payments": CHANGES,
+    "pgqueuer": COMES_AND_GOES,
+    "pgqueuer_log": COMES_AND_GOES,
+    "pgqueuer_schedules": COMES_AND_GOES,
+    "pgqueuer_statistics": COMES_AND_GOES,
+    "postings": READ,
+    "run_discrepancies": GROWS,
+    "run_ranges": COMES_AND_GOES,
+    "run_wallets": {"INSERT", "DELETE"},
+    "runs": CHANGES,
+    "sessions": CHANGES,
+    "sign_in_attempts": {"INSERT", "DELETE"},
+    "sign_in_links": CHANGES,
+    "staff": CHANGES,
+    "suspects": COMES_AND_GOES,
+    "wallets": READ,
+}
+# The columns that may change where the rest of the row may not.
+COLUMNS = {
+    "adjustments": {"state", "decided_by", "decided_at", "decision_reason"},
+    "deliveries": {
+        *("body", "event_type", "kind", "payment_id", "effect_id", "reference", "user_id"),
+        *("currency", "amount", "event_at", "state", "reason"),
+    },
+}
+LASTING = sorted(table for table, rights in RIGHTS.items() if "DELETE" not in rights)
+
+
+@pytest.fixture(scope="module")
+async def service(
+    server: EmbeddedPostgres, schema: asyncpg.Connection[asyncpg.Record]
+) -> AsyncIterator[asyncpg.Connection[asyncpg.Record]]:
+    """The service's connection to the module's database."""
+    name = await schema.fetchval("SELECT current_database()")
+    connection = await asyncpg.connect(server.service_dsn_for(name))
+    yield connection
+    await connection.close()
+
+
+async def test_the_service_has_these_rights_and_no_other(
+    schema: asyncpg.Connection[asyncpg.Record],
+) -> None:
+    rows = await schema.fetch(
+        """
+        SELECT c.relname AS name, a.privilege_type AS privilege, a.grantee::regrole::text AS role
+        FROM pg_class AS c
+        CROSS JOIN LATERAL aclexplode(coalesce(c.relacl, acldefault('r', c.relowner))) AS a
+        WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p', 'v', 'm')
+            AND a.grantee <> c.relowner
+        """
+    )
+    tables = await schema.fetch("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
+    found = {row["tablename"]: set[str]() for row in tables}
+    for row in rows:
+        assert row["role"] == SERVICE_USER, f"{row['role']} has rights on {row['name']}"
+        found[row["name"]].add(row["privilege"])
+
+    assert found == {table: {"SELECT", *rights} for table, rights in RIGHTS.items()}
+
+
+async def test_of_some_tables_only_these_columns_may_change(
+    schema: asyncpg.Connection[asyncpg.Record],
+) -> None:
+    rows = await schema.fetch(
+        """
+        SELECT c.relname AS name, t.attname AS column, x.privilege_type AS privilege
+        FROM pg_attribute AS t
+        JOIN pg_class AS c ON c.oid = t.attrelid
+        CROSS JOIN LATERAL aclexplode(t.attacl) AS x
+        WHERE c.relnamespace = 'public'::regnamespace
+        """
+    )
+    found: dict[str, set[str]] = {}
+    for row in rows:
+        assert row["privilege"] == "UPDATE"
+        found.setdefault(row["name"], set()).add(row["column"])
+
+    assert found == COLUMNS
+
+
+@pytest.mark.parametrize("table", LASTING)
+async def test_nothing_is_taken_away_nor_is_a_table_changed(
+    service: asyncpg.Connection[asyncpg.Record], table: str
+) -> None:
+    for statement in (
+        f"DELETE FROM {table}",  # noqa: S608 - names of our own
+        f"TRUNCATE {table}",
+        f"ALTER TABLE {table} ADD COLUMN more integer",
+        f"ALTER TABLE {table} DISABLE TRIGGER ALL",
+        f"DROP TABLE {table}",
+        f"CREATE TRIGGER t BEFORE INSERT ON {table} FOR EACH ROW EXECUTE FUNCTION refuse_change()",
+        f"CREATE RULE r AS ON INSERT TO {table} DO INSTEAD NOTHING",
+        f"CREATE POLICY p ON {table} USING (false)",
+    ):
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await service.execute(statement)
+
+
+@pytest.mark.parametrize(
+    "table", sorted(table for table, rights in RIGHTS.items() if "UPDATE" not in rights)
+)
+async def test_what_is_written_stays_as_it_is(
+    service: asyncpg.Connection[asyncpg.Record], table: str
+) -> None:
+    columns = await service.fetch(
+        "SELECT attname FROM pg_attribute WHERE attrelid = $1::regclass AND attnum > 0", table
+    )
+    for (column,) in columns:
+        if column in COLUMNS.get(table, ()):
+            continue
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await service.execute(f"UPDATE {table} SET {column} = {column}")  # noqa: S608 - names of our own
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "SET session_replication_role = replica",
+        "CREATE TABLE mine (n integer)",
+        "CREATE FUNCTION sha256(bytea) RETURNS bytea LANGUAGE sql AS 'SELECT $1'",
+        "CREATE OR REPLACE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS ''",
+        "ALTER FUNCTION ledger_post SECURITY INVOKER",
+        "SET ROLE recon",
+        "CREATE ROLE another",
+        "COPY postings FROM stdin",
+    ],
+)
+async def test_it_cannot_get_round_its_rights(
+    service: asyncpg.Connection[asyncpg.Record], statement: str
+) -> None:
+    with pytest.raises(asyncpg.InsufficientPrivilegeError):
+        await service.execute(statement)
+
+
+async def test_money_is_written_through_its_one_door_only(pool: Pool) -> None:
+    for table in ("wallets", "postings", "idempotency", "holds", "hold_resolutions"):
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await pool.execute(f"INSERT INTO {table} DEFAULT VALUES")
+    doors = await pool.fetch(
+        "SELECT proname FROM pg_proc"
+        " WHERE pronamespace = 'public'::regnamespace AND prosecdef"
+        " AND has_function_privilege(oid, 'EXECUTE')"
+    )
+    assert [row["proname"] for row in doors] == ["ledger_post"]

@@ -1,0 +1,136 @@
+"""One role owns the tables and migrates them; another runs the service with what it is granted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import count
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit, urlunsplit
+
+import asyncpg
+import pytest
+
+from recon.clock import now
+from recon.db import open_pool
+from recon.db.grants import role_of
+from recon.db.migrations import downgrade, migrate, schema_status
+from recon.db.pool import DatabaseUnavailableError
+from recon.ledger import post_one, rules
+from recon.money import Money
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from recon.db.embedded import EmbeddedPostgres
+
+_numbers = count(1)
+
+
+@dataclass(frozen=True)
+class Roles:
+    """A database as an operator makes it, by the statements in the README."""
+
+    owner: str
+    service: str
+    service_role: str
+
+
+def as_user(url: str, user: str) -> str:
+    parts = urlsplit(url)
+    return urlunsplit(parts._replace(netloc=f"{user}:pw@{parts.netloc.rpartition('@')[2]}"))
+
+
+@pytest.fixture
+async def roles(server: EmbeddedPostgres) -> AsyncIterator[Roles]:
+    number = next(_numbers)
+    owner, service, database = f"owner_{number}", f"Service {number}", f"granted_{number}"
+    admin = await asyncpg.connect(server.dsn_for("postgres"))
+    try:
+        for role in (owner, service):
+            await admin.execute(f"CREATE ROLE \"{role}\" LOGIN PASSWORD 'pw'")
+        await admin.execute(f"CREATE DATABASE {database} OWNER {owner}")
+        url = server.dsn_for(database)
+        yield Roles(as_user(url, owner), as_user(url, service.replace(" ", "%20")), service)
+    finally:
+        await admin.execute(f"DROP DATABASE {database} WITH (FORCE)")
+        for role in (owner, service):
+            await admin.execute(f'DROP ROLE "{role}"')
+        await admin.close()
+
+
+async def may(url: str, privilege: str) -> bool:
+    connection = await asyncpg.connect(url)
+    try:
+        answer: bool = await connection.fetchval(
+            "SELECT has_table_privilege('movements', $1)", privilege
+        )
+    finally:
+        await connection.close()
+    return answer
+
+
+async def run(url: str, statement: str) -> None:
+    connection = await asyncpg.connect(url)
+    try:
+        await connection.execute(statement)
+    finally:
+        await connection.close()
+
+
+async def test_an_ordinary_owner_migrates_and_an_ordinary_role_serves(roles: Roles) -> None:
+    role = await role_of(roles.service)
+    status = await migrate(roles.owner, service_role=role)
+
+    assert (role, status.up_to_date) == (roles.service_role, True)
+    assert (await schema_status(roles.service)).up_to_date
+    async with open_pool(roles.service) as pool:
+        async with pool.acquire() as connection, connection.transaction():
+            fact = rules.fact_for_player(
+                "u_7",
+                Money.parse("1.00", "GBP"),
+                kind="deposit.succeeded",
+                source="psp:x",
+                key="p1:deposit",
+                event_at=now(),
+            )
+            await post_one(connection, fact)
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await pool.execute("UPDATE wallets SET available = 9")
+    with pytest.raises(DatabaseUnavailableError, match="must be owner"):
+        await downgrade(roles.service, revision="base")
+
+
+async def test_a_role_that_had_more_has_exactly_its_rights_after_the_next_migrate(
+    roles: Roles,
+) -> None:
+    await migrate(roles.owner, service_role=roles.service_role)
+    await run(roles.owner, f'GRANT ALL ON movements TO "{roles.service_role}"')
+    # What is marked as done is left alone where nobody asked.
+    await migrate(roles.owner, service_role=roles.service_role)
+    assert await may(roles.service, "DELETE")
+
+    await migrate(roles.owner, service_role=roles.service_role, regrant=True)
+
+    assert await may(roles.service, "INSERT")
+    assert not await may(roles.service, "DELETE")
+
+
+async def test_one_role_for_both_keeps_what_an_owner_has(roles: Roles) -> None:
+    status = await migrate(roles.owner, service_role=await role_of(roles.owner))
+
+    assert status.up_to_date
+    assert await may(roles.owner, "DELETE")
+
+
+async def test_a_role_that_is_not_there_is_told(roles: Roles) -> None:
+    with pytest.raises(DatabaseUnavailableError, match='role "nobody" does not exist'):
+        await migrate(roles.owner, service_role="nobody")
+
+    assert (await schema_status(roles.owner)).up_to_date
+
+
+async def test_a_service_that_is_not_let_in_is_told_without_its_password(roles: Roles) -> None:
+    with pytest.raises(DatabaseUnavailableError, match="cannot be reached") as refused:
+        await role_of(roles.service.replace(":pw@", ":hunter2@"))
+
+    assert "hunter2" not in str(refused.value)

@@ -11,8 +11,8 @@ GRANT SELECT ON ALL TABLES IN SCHEMA public TO :"service";
 -- The ledger.
 GRANT EXECUTE ON FUNCTION ledger_post TO :"service";
 
--- Payments and the inbox.
-GRANT INSERT, UPDATE ON payments, cases TO :"service";
+-- Payments and the inbox, and how far a PSP's own list was compared with it.
+GRANT INSERT, UPDATE ON payments, cases, backfills TO :"service";
 GRANT INSERT ON deliveries, delivery_repeats, movements TO :"service";
 -- What became of a delivery, and what its bytes are read to say; they themselves may only go.
 GRANT UPDATE (

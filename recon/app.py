@@ -23,7 +23,7 @@ from recon.game import Attempt, GameClient
 from recon.game.handlers import GAME, GAME_WATCH, GameWatch
 from recon.game.handlers import routes as game_routes
 from recon.http import health
-from recon.http.health import READINESS, Readiness, metrics_middleware
+from recon.http.health import BEFORE_METRICS, READINESS, Readiness, metrics_middleware
 from recon.http.openapi import openapi_route
 from recon.http.plain_text import plain_text_middleware
 from recon.http.problems import problem_middleware
@@ -31,24 +31,34 @@ from recon.http.rate_limits import FAILURES, LIMITER, RateLimiter
 from recon.http.request_ids import request_id_middleware
 from recon.jobs import run_until_cancelled
 from recon.ledger.handlers import routes as ledger_routes
-from recon.payments import REGISTER
+from recon.payments import REGISTER, Overdue
 from recon.payments.handlers import ENDPOINTS
 from recon.payments.handlers import routes as payment_routes
 from recon.reconciliation import Reconciler, RunScope
 from recon.reconciliation.handlers import routes as reconciliation_routes
 from recon.reconciliation.review_handlers import routes as review_routes
 from recon.reconciliation.send_export import PUBLIC_URL
-from recon.schedule import build_worker
-from recon.webhooks import DRAIN, INTAKE, Drain, build_intake, register_payment
+from recon.schedule import Lookout, build_worker
+from recon.webhooks import DRAIN, INTAKE, Drain, build_endpoints, build_intake, register_payment
+from recon.webhooks.backfill import build_api_accounts, refresh_gauges
 from recon.webhooks.handlers import routes as webhook_routes
+from recon.webhooks.inbox import refresh_case_gauges
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from datetime import timedelta
 
     from recon.settings import Settings
+    from recon.webhooks.backfill import ApiAccount
 
-__all__ = ["build_app", "open_database_url", "open_game", "reconciler_of", "run_worker"]
+__all__ = [
+    "api_accounts_of",
+    "build_app",
+    "open_database_url",
+    "open_game",
+    "reconciler_of",
+    "run_worker",
+]
 
 log = structlog.get_logger(__name__)
 
@@ -56,6 +66,8 @@ _API_QUOTA = 6000
 _API_WINDOW_S = 60
 _FAILURE_QUOTA = 60
 _LAST_CALLS_S = 5.0
+# Adyen has no notification that a payout has reached its bank.
+_NEVER_SAY_PAID = frozenset({"adyen"})
 
 
 def build_app(settings: Settings, database_url: str, *, jobs: bool) -> web.Application:
@@ -86,6 +98,7 @@ def build_app(settings: Settings, database_url: str, *, jobs: bool) -> web.Appli
     if settings.public_url is not None:
         app[PUBLIC_URL] = settings.public_url.rstrip("/")
     app[READINESS] = Readiness(schema_head())
+    app[BEFORE_METRICS] = (refresh_gauges, refresh_case_gauges)
     watch = app[GAME_WATCH] = GameWatch()
 
     async def connections(app: web.Application) -> AsyncIterator[None]:
@@ -209,7 +222,29 @@ def reconciler_of(settings: Settings, pool: Pool, game: GameClient) -> Reconcile
 async def run_worker(settings: Settings, pool: Pool, game: GameClient | None) -> None:
     """Run the jobs until cancelled."""
     reconciler = None if game is None else reconciler_of(settings, pool, game)
-    await run_until_cancelled(lambda: build_worker(pool, reconciler, lanes=_lanes(settings)))
+    lanes, lookout = _lanes(settings), lookout_of(settings)
+    await run_until_cancelled(lambda: build_worker(pool, reconciler, lanes=lanes, lookout=lookout))
+
+
+def api_accounts_of(settings: Settings) -> list[ApiAccount]:
+    """The PSP accounts whose own list of events can be read."""
+    endpoints = build_endpoints(settings.psp)
+    return build_api_accounts(endpoints, settings.psp, livemode=settings.environment == "live")
+
+
+def lookout_of(settings: Settings) -> Lookout:
+    """What is looked for that no PSP has told."""
+    return Lookout(
+        overdue=Overdue(
+            unreported=settings.payment_overdue_after,
+            unpaid=settings.withdrawal_overdue_after,
+            abandoned=settings.deposit_abandoned_after,
+            silent=[name for name, psp in settings.psp.items() if psp.provider in _NEVER_SAY_PAID],
+        ),
+        accounts=api_accounts_of(settings),
+        backfill_every=settings.backfill_every,
+        backfill_after=settings.backfill_after,
+    )
 
 
 def _lanes(settings: Settings) -> dict[RunScope, timedelta]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 from uuid import UUID
@@ -10,6 +11,7 @@ from recon.bets import resolve_due
 from recon.clock import now
 from recon.db import load
 from recon.jobs import Worker
+from recon.payments import Overdue, find_overdue
 from recon.reconciliation import (
     SWEEP_JOB,
     RunScope,
@@ -20,19 +22,21 @@ from recon.reconciliation import (
     start_due_run,
     sweep_range,
 )
+from recon.webhooks.backfill import ApiAccount, backfill_due
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from recon.db import Pool
     from recon.game import GameClient
     from recon.reconciliation import Reconciler
 
-__all__ = ["build_worker"]
+__all__ = ["Lookout", "build_worker"]
 
 # Six fields: the last one counts seconds.
 _EVERY_SECOND = "* * * * * *"
 _EVERY_TEN_SECONDS = "* * * * * */10"
+_EVERY_MINUTE = "* * * * *"
 _HOURLY = "17 * * * *"
 
 _KEEP_ANSWERS = timedelta(days=7)
@@ -43,8 +47,29 @@ _RANGES_AT_ONCE = 4
 _BETS_AT_ONCE = 500
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lookout:
+    """What the service looks for that no PSP has told.
+
+    Args:
+        overdue: after how long a payment is overdue.
+        accounts: PSP accounts whose own list of events can be read.
+        backfill_every: how often it is; ``None``: on demand alone.
+        backfill_after: events younger than this are left to their webhooks.
+    """
+
+    overdue: Overdue
+    accounts: Sequence[ApiAccount]
+    backfill_every: timedelta | None
+    backfill_after: timedelta
+
+
 def build_worker(
-    pool: Pool, reconciler: Reconciler | None, *, lanes: Mapping[RunScope, timedelta]
+    pool: Pool,
+    reconciler: Reconciler | None,
+    *,
+    lanes: Mapping[RunScope, timedelta],
+    lookout: Lookout,
 ) -> Worker:
     """A worker for everything that the service does by itself.
 
@@ -53,6 +78,7 @@ def build_worker(
         reconciler: ``None`` when no game API is configured: then nothing is compared or settled.
         lanes: what runs by itself and how often: what changed, and everything. Without one, runs
             on demand still work.
+        lookout: what is looked for that no PSP has told.
     """
     worker = Worker(pool)
 
@@ -63,6 +89,7 @@ def build_worker(
         await forget_ranges(pool, now() - _KEEP_RANGES)
 
     worker.tick("clean", _HOURLY, clean)
+    _look_out(worker, pool, lookout)
     if reconciler is None:
         return worker
 
@@ -93,6 +120,21 @@ def build_worker(
     worker.tick("resume_ranges", _EVERY_TEN_SECONDS, resume)
     worker.handle(SWEEP_JOB, sweep, concurrency=_RANGES_AT_ONCE, parked=give_up)
     return worker
+
+
+def _look_out(worker: Worker, pool: Pool, lookout: Lookout) -> None:
+    async def find() -> None:
+        await find_overdue(pool, lookout.overdue)
+
+    worker.tick("find_overdue", _EVERY_MINUTE, find)
+    every = lookout.backfill_every
+    if not lookout.accounts or every is None:
+        return
+
+    async def list_events() -> None:
+        await backfill_due(pool, lookout.accounts, every=every, leave=lookout.backfill_after)
+
+    worker.tick("backfill", _EVERY_SECOND, list_events)
 
 
 async def _settle_bets(pool: Pool, game: GameClient) -> None:

@@ -149,7 +149,7 @@ class Psp(BaseModel):
     secrets: tuple[SecretStr, ...] = Field(min_length=1)
     merchant_account: str | None = None
     capture: Literal["auto", "manual"] = "auto"
-    api_url: str | None = None
+    api_url: Annotated[str, AfterValidator(_private)] | None = None
     api_key: SecretStr | None = None
 
 
@@ -171,6 +171,11 @@ class Settings(BaseSettings):
     reconcile_every: Schedule = timedelta(minutes=5)
     reconcile_all_every: Schedule = timedelta(days=1)
     grace_period: Duration = timedelta(minutes=2)
+    backfill_every: Schedule = timedelta(minutes=5)
+    backfill_after: Duration = timedelta(minutes=5)
+    payment_overdue_after: Schedule = timedelta(minutes=30)
+    withdrawal_overdue_after: Schedule = timedelta(days=3)
+    deposit_abandoned_after: Schedule = timedelta(days=7)
     tolerance: Annotated[dict[str, str], AfterValidator(_tolerances)] = Field(default_factory=dict)
     public_url: Annotated[str, AfterValidator(_web)] | None = None
     log_level: Literal["debug", "info", "warning", "error"] = "info"
@@ -260,11 +265,14 @@ def _faults_together(settings: Settings) -> Iterator[tuple[set[str], str]]:
         yield {"game_url", "game_api_key"}, "game_url is set and game_api_key is not"
     if settings.environment == "live":
         yield from _live_faults(settings, key or "")
-    elif (key or "").startswith("ck_live_"):
+        return
+    if (key or "").startswith("ck_live_"):
         yield (
             {"environment", "game_api_key"},
             "environment is sandbox and game_api_key is a live key",
         )
+    for name in _psps_with_key(settings, "_live_"):
+        yield {"environment", "psp"}, f"environment is sandbox and psp {name!r} has a live api_key"
 
 
 def _live_faults(settings: Settings, key: str) -> Iterator[tuple[set[str], str]]:
@@ -290,6 +298,17 @@ def _live_faults(settings: Settings, key: str) -> Iterator[tuple[set[str], str]]
                 {"environment", "psp"},
                 f"environment is live and psp {name!r} has an http:// api_url",
             )
+    for name in _psps_with_key(settings, "_test_"):
+        yield {"environment", "psp"}, f"environment is live and psp {name!r} has a test api_key"
+
+
+def _psps_with_key(settings: Settings, mode: str) -> list[str]:
+    """PSPs whose API key says which mode it is of (Stripe: ``sk_test_…``, ``rk_live_…``)."""
+    return [
+        name
+        for name, psp in settings.psp.items()
+        if psp.api_key is not None and psp.api_key.get_secret_value()[2:].startswith(mode)
+    ]
 
 
 def explain(settings: Settings, flags: Mapping[str, object]) -> list[Explained]:
@@ -330,7 +349,7 @@ def _shown(name: str, value: object) -> str:
         case timedelta():
             return f"{value.total_seconds():g}s"
         case None:
-            return "off" if name == "reconcile_every" else "-"
+            return "off" if name in _MAY_BE_OFF else "-"
         case _:
             return str(value)
 
@@ -443,6 +462,17 @@ def _is_loopback(host: str) -> bool:
     except ValueError:
         return host == "localhost"
 
+
+_MAY_BE_OFF: Final = frozenset(
+    {
+        "reconcile_every",
+        "reconcile_all_every",
+        "backfill_every",
+        "payment_overdue_after",
+        "withdrawal_overdue_after",
+        "deposit_abandoned_after",
+    }
+)
 
 _NAMES: Final = [f"{_PREFIX}{name.upper()}" for name in Settings.model_fields] + [*_OURS]
 _SHOWN: Final = {

@@ -15,7 +15,11 @@ CREATE TABLE payments (
     hold_id uuid,
     registered_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     reported_at timestamptz,
-    updated_at timestamptz NOT NULL DEFAULT clock_timestamp()
+    updated_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    -- When it was found that no PSP has reported it in time, and that a withdrawal which the PSP
+    -- has taken on stays unpaid; each is found once for ever.
+    overdue_at timestamptz,
+    unpaid_at timestamptz
 );
 
 CREATE INDEX payments_user_idx ON payments (user_id, currency);
@@ -26,3 +30,9 @@ CREATE INDEX payments_recent_idx ON payments (updated_at)
 WHERE state IN ('registered', 'pending', 'accepted');
 CREATE INDEX payments_payment_id_idx ON payments (endpoint, payment_id)
 WHERE payment_id IS NOT NULL;
+-- What may be found to be overdue: it leaves its index when it is, so that what was abandoned long
+-- ago is not looked at again.
+CREATE INDEX payments_unreported_idx ON payments (registered_at)
+WHERE state = 'registered' AND overdue_at IS NULL;
+CREATE INDEX payments_unpaid_idx ON payments (reported_at)
+WHERE direction = 'withdrawal' AND state IN ('pending', 'accepted') AND unpaid_at IS NULL;

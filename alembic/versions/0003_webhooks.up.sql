@@ -89,11 +89,62 @@ CREATE TABLE cases (
     reason text NOT NULL,
     state text NOT NULL DEFAULT 'open' CHECK (state IN ('open', 'closed')),
     opened_at timestamptz NOT NULL DEFAULT clock_timestamp(),
-    closed_at timestamptz
+    closed_at timestamptz,
+    -- Who closed it and why; a case that its delivery closed by finding its place says neither.
+    closed_by text,
+    closed_reason text
 );
 
 CREATE INDEX cases_open_idx ON cases (case_id) WHERE state = 'open';
+CREATE INDEX cases_open_kind_idx ON cases (kind, opened_at) WHERE state = 'open';
 CREATE INDEX cases_delivery_idx ON cases (delivery_id) WHERE delivery_id IS NOT NULL;
+CREATE INDEX cases_reference_idx ON cases (reference) WHERE reference IS NOT NULL;
+
+-- A payment that was overdue is reported after all: its case closes in the commit that says so,
+-- whatever wrote it.
+CREATE FUNCTION close_overdue_cases() RETURNS trigger
+LANGUAGE plpgsql
+AS $$
+BEGIN
+    UPDATE cases
+    SET
+        state = 'closed',
+        closed_at = clock_timestamp(),
+        closed_by = 'psp:' || new.endpoint,
+        closed_reason = 'it was reported after all: ' || new.state
+    WHERE
+        reference = new.reference
+        AND state = 'open'
+        AND (
+            kind = 'payment_overdue'
+            OR (kind = 'withdrawal_overdue' AND new.state NOT IN ('pending', 'accepted'))
+        );
+    RETURN NULL;
+END
+$$;
+
+CREATE TRIGGER payments_close_overdue_cases AFTER UPDATE OF state ON payments
+FOR EACH ROW
+WHEN (
+    (old.overdue_at IS NOT NULL OR old.unpaid_at IS NOT NULL)
+    AND new.state IS DISTINCT FROM old.state
+)
+EXECUTE FUNCTION close_overdue_cases();
+
+-- How far the events that a PSP's own API lists were compared with the inbox.
+CREATE TABLE backfills (
+    endpoint text PRIMARY KEY,
+    -- Whatever happened before this was listed, and what was missed was taken in; null: nothing.
+    listed_until timestamptz,
+    started_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    completed_at timestamptz,
+    failed_at timestamptz,
+    failure text,
+    events bigint NOT NULL DEFAULT 0,
+    -- Who lists now, and until when nobody else does; one that was killed is waited for no longer.
+    held_by uuid,
+    held_until timestamptz NOT NULL DEFAULT '-infinity'
+);
 
 CREATE TRIGGER movements_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON movements
 FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import click
 from rich.table import Table
 
-from recon.app import open_database_url, open_game
+from recon.app import api_accounts_of, open_database_url, open_game
 from recon.cli.context import console, flags_of, print_json, run_async, settings_of
 from recon.db import open_pool
 from recon.errors import ReconError
 from recon.settings import explain, ignored_variables
+from recon.webhooks.backfill import open_event_list
 
 if TYPE_CHECKING:
     from recon.settings import Settings
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["config", "doctor"]
 
 _EXIT_FAULT = 5
+_LIST_TIMEOUT = timedelta(seconds=10)
 
 
 @click.group()
@@ -84,11 +87,32 @@ async def _examine(settings: Settings) -> list[_Finding]:
         for name, psp in settings.psp.items()
         if psp.provider == "adyen" and psp.merchant_account is None
     ]
+    findings += [await _event_list(name, settings) for name in _stripes(settings)]
     findings += [
         _Finding("environment", ok=False, detail=f"{name} is no setting; it is ignored")
         for name in ignored_variables()
     ]
     return findings
+
+
+def _stripes(settings: Settings) -> list[str]:
+    return [name for name, psp in settings.psp.items() if psp.provider == "stripe"]
+
+
+async def _event_list(name: str, settings: Settings) -> _Finding:
+    check = f"psp {name} events"
+    try:
+        accounts = api_accounts_of(settings)
+        found = [account for account in accounts if account.endpoint.name == name]
+        if not found:
+            detail = "API_KEY is not set: events that no webhook brings are not looked for"
+            return _Finding(check, ok=True, detail=detail)
+        async with open_event_list(found[0], timeout=_LIST_TIMEOUT) as events:
+            newest = await events.newest()
+    except ReconError as error:
+        return _Finding(check, ok=False, detail=error.message)
+    said = "none in the last 30 days" if newest is None else f"the newest is {newest.event_id}"
+    return _Finding(check, ok=True, detail=f"its list can be read; {said}")
 
 
 async def _database(settings: Settings) -> _Finding:

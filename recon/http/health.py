@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable, Sequence
 from functools import cache
 from time import perf_counter
-from typing import TYPE_CHECKING
 
 import asyncpg
 from aiohttp import web
 from aiohttp.hdrs import METH_ALL
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, Counter, Histogram, generate_latest
 
-from recon.db import POOL, load
+from recon.db import POOL, Pool, load
 from recon.http.bodies import json_response
 
-if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-
-__all__ = ["READINESS", "Readiness", "metrics_middleware", "routes"]
+__all__ = ["BEFORE_METRICS", "READINESS", "Readiness", "metrics_middleware", "routes"]
 
 routes = web.RouteTableDef()
 
@@ -53,6 +50,11 @@ class Readiness:
 
 READINESS: web.AppKey[Readiness] = web.AppKey("readiness", Readiness)
 
+BEFORE_METRICS: web.AppKey[Sequence[Callable[[Pool], Awaitable[None]]]] = web.AppKey(
+    "before_metrics", Sequence
+)
+"""What sets gauges by the database whenever somebody asks for the numbers."""
+
 
 @routes.get("/healthz")
 async def healthz(request: web.Request) -> web.Response:
@@ -74,7 +76,7 @@ async def readyz(request: web.Request) -> web.Response:
 @routes.get("/metrics")
 async def metrics(request: web.Request) -> web.Response:
     """Prometheus' text format; never labelled by user."""
-    del request
+    await _refresh(request)
     text = await asyncio.to_thread(generate_latest, REGISTRY)
     return web.Response(body=text, headers={"Content-Type": CONTENT_TYPE_LATEST})
 
@@ -104,6 +106,16 @@ def _latency_of(route: str) -> Histogram:
 @cache
 def _requests_of(method: str, route: str, status: int) -> Counter:
     return _requests.labels(method, route, status)
+
+
+async def _refresh(request: web.Request) -> None:
+    """Let the gauges say what the database says; without it they stay as they were."""
+    try:
+        async with asyncio.timeout(_TIMEOUT_S):
+            for refresh in request.config_dict.get(BEFORE_METRICS, ()):
+                await refresh(request.config_dict[POOL])
+    except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        return
 
 
 async def _database(request: web.Request) -> dict[str, str]:

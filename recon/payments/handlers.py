@@ -18,6 +18,7 @@ from recon.payments.model import (
     PaymentState,
     UnknownEndpointError,
 )
+from recon.payments.overdue import OverdueCase, open_overdue_case
 from recon.payments.read import read_payment
 from recon.payments.register import REGISTER
 
@@ -38,6 +39,14 @@ class PaymentDelivery(msgspec.Struct, frozen=True):
     received_at: datetime
 
 
+class OverdueView(msgspec.Struct, frozen=True):
+    """The open case that says a payment is overdue."""
+
+    case_id: UUID
+    kind: str
+    opened_at: datetime
+
+
 class PaymentView(msgspec.Struct, frozen=True):
     """A registered payment, with what the PSP has sent about it."""
 
@@ -53,6 +62,7 @@ class PaymentView(msgspec.Struct, frozen=True):
     reported_at: datetime | None
     updated_at: datetime
     deliveries: list[PaymentDelivery]
+    overdue: OverdueView | None = None
 
 
 @routes.post("/api/v1/payments")
@@ -81,10 +91,14 @@ async def show(request: web.Request) -> web.Response:
             load("recon.payments", "deliveries"),
             *(payment.endpoint, payment.reference, payment.payment_id),
         )
-    return json_response(_view(payment, [PaymentDelivery(**dict(row)) for row in rows]))
+        case = await open_overdue_case(connection, payment.reference)
+    deliveries = [PaymentDelivery(**dict(row)) for row in rows]
+    return json_response(_view(payment, deliveries, case))
 
 
-def _view(payment: Payment, deliveries: list[PaymentDelivery]) -> PaymentView:
+def _view(
+    payment: Payment, deliveries: list[PaymentDelivery], case: OverdueCase | None = None
+) -> PaymentView:
     return PaymentView(
         reference=payment.reference,
         endpoint=payment.endpoint,
@@ -98,4 +112,5 @@ def _view(payment: Payment, deliveries: list[PaymentDelivery]) -> PaymentView:
         reported_at=payment.reported_at,
         updated_at=payment.updated_at,
         deliveries=deliveries,
+        overdue=None if case is None else OverdueView(case.case_id, case.kind, case.opened_at),
     )

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from recon.webhooks.batch import lock_names
 from recon.webhooks.look_up import look_up, prepare
 from recon.webhooks.model import CaseKind, Delivery, Event, Outcome, State, Unusable
+from recon.webhooks.retold import compare_retold
 from recon.webhooks.rules import Decision
 from recon.webhooks.write_down import keep_repeats, write_down
 
@@ -55,6 +56,7 @@ async def book(
             fresh.append(delivery)
         else:
             repeats.append((delivery, first[0], first[1] == delivery.content_sha256))
+    repeats = await compare_retold(connection, repeats, deliveries)
     batch = await prepare(
         connection,
         [delivery.event for delivery in fresh if isinstance(delivery.event, Event)],

@@ -14,6 +14,8 @@ from recon.errors import (
 
 __all__ = [
     "BodyIncompleteError",
+    "CaseClosedError",
+    "CaseNotFoundError",
     "DeliveryNotFoundError",
     "EndpointNotFoundError",
     "IntakeUnavailableError",
@@ -74,6 +76,18 @@ class DeliveryNotFoundError(NotFound):
     """The inbox has no such delivery."""
 
     code = "delivery_not_found"
+
+
+class CaseNotFoundError(NotFound):
+    """There is no such case."""
+
+    code = "case_not_found"
+
+
+class CaseClosedError(Conflict):
+    """The case is closed already."""
+
+    code = "case_closed"
 
 
 class ReplayRefusedError(Conflict):

@@ -11,7 +11,17 @@ from aiohttp import web
 from recon.clock import now
 from recon.db import POOL
 from recon.errors import Invalid, ReconError
-from recon.http import Cursor, Problem, Scope, json_response, operation, page_response
+from recon.http import (
+    Cursor,
+    Problem,
+    Scope,
+    decode,
+    json_response,
+    operation,
+    page_response,
+    principal_of,
+)
+from recon.webhooks.close_case import CloseCase, close_case
 from recon.webhooks.drain import DRAIN
 from recon.webhooks.inbox import list_cases, list_deliveries, repeats_of
 from recon.webhooks.intake import INTAKE
@@ -21,6 +31,7 @@ from recon.webhooks.receive import verify_call
 from recon.webhooks.replay import read_delivery, replay_delivery
 from recon.webhooks.views import (
     CasePage,
+    CaseView,
     DeliveryDetail,
     DeliveryPage,
     DeliveryView,
@@ -110,7 +121,7 @@ async def inbox(request: web.Request) -> web.Response:
 async def show(request: web.Request) -> web.Response:
     """One delivery with its body and its repeats."""
     async with request.config_dict[POOL].acquire() as connection:
-        stored = await read_delivery(connection, _path_id(request))
+        stored = await read_delivery(connection, _path_id(request, "delivery_id"))
         repeats = await repeats_of(connection, stored.endpoint, stored.event_id)
     return json_response(delivery_detail(stored, repeats))
 
@@ -122,9 +133,8 @@ async def show(request: web.Request) -> web.Response:
 )
 async def replay(request: web.Request) -> web.Response:
     """Decide about a delivery again; the answer is the delivery as it is then."""
-    stored = await replay_delivery(
-        request.config_dict[POOL], request.config_dict[INTAKE].endpoints, _path_id(request)
-    )
+    endpoints, delivery_id = request.config_dict[INTAKE].endpoints, _path_id(request, "delivery_id")
+    stored = await replay_delivery(request.config_dict[POOL], endpoints, delivery_id)
     return json_response(delivery_view(stored))
 
 
@@ -134,6 +144,7 @@ async def replay(request: web.Request) -> web.Response:
     answers={200: CasePage, 400: Problem},
     query={
         "state": "open or closed",
+        "kind": "such as suspended, quarantined or payment_overdue",
         "cursor": "next_cursor of the page before",
         "limit": "1 to 500",
     },
@@ -148,12 +159,31 @@ async def cases(request: web.Request) -> web.Response:
         page = await list_cases(
             connection,
             state=state,
+            kind=request.query.get("kind"),
             before=_id(cursor.after, "invalid_cursor"),
             limit=cursor.limit + 1,
         )
     shown = page[: cursor.limit]
     last = str(shown[-1].case_id) if len(page) > len(shown) else None
     return page_response(request, [case_view(one) for one in shown], cursor=cursor, last=last)
+
+
+@routes.post("/api/v1/cases/{case_id}/close")
+@operation(
+    scope=Scope.WRITE_DISCREPANCY,
+    body=CloseCase,
+    answers={200: CaseView, 400: Problem, 404: Problem, 409: Problem},
+)
+async def close(request: web.Request) -> web.Response:
+    """Close a case that somebody has dealt with, with the reason."""
+    wanted = decode(await request.read(), CloseCase)
+    closed = await close_case(
+        request.config_dict[POOL],
+        _path_id(request, "case_id"),
+        wanted.reason,
+        actor=principal_of(request).principal_id,
+    )
+    return json_response(case_view(closed))
 
 
 def _state(text: str | None) -> State | None:
@@ -163,10 +193,10 @@ def _state(text: str | None) -> State | None:
         raise Invalid(f"state is one of {', '.join(State)}", code="invalid_state") from None
 
 
-def _path_id(request: web.Request) -> UUID:
-    found = _id(request.match_info["delivery_id"], "invalid_delivery_id")
+def _path_id(request: web.Request, name: str) -> UUID:
+    found = _id(request.match_info[name], f"invalid_{name}")
     if found is None:
-        raise Invalid("a delivery's id is missing", code="invalid_delivery_id")
+        raise Invalid("an id is missing", code=f"invalid_{name}")
     return found
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from prometheus_client import Gauge
+
 from recon.db import load
-from recon.webhooks.model import Kind, State, StoredDelivery
+from recon.webhooks.model import CaseKind, Kind, State, StoredDelivery
 from recon.webhooks.queries import delivery_of, money_of
 
 if TYPE_CHECKING:
@@ -16,17 +18,24 @@ if TYPE_CHECKING:
 
     import asyncpg
 
+    from recon.db import Pool
     from recon.money import Money
 
 __all__ = [
     "CaseRow",
     "Repeat",
     "UnbookedDelivery",
+    "case_of",
     "list_cases",
     "list_deliveries",
+    "refresh_case_gauges",
     "repeats_of",
     "unbooked_deliveries_of",
 ]
+
+
+_CASE_KINDS = (*CaseKind, "payment_overdue", "withdrawal_overdue")
+_open_cases = Gauge("recon_cases_open", "Open cases, by what people must look at.", ["kind"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +79,8 @@ class CaseRow:
     state: str
     opened_at: datetime
     closed_at: datetime | None
+    closed_by: str | None = None
+    closed_reason: str | None = None
 
 
 async def list_deliveries(
@@ -99,27 +110,41 @@ async def list_cases(
     connection: asyncpg.Connection[Any],
     *,
     state: str | None = None,
+    kind: str | None = None,
     before: UUID | None = None,
     limit: int = 50,
 ) -> list[CaseRow]:
     """A page of cases, newest first, from before a case on."""
-    rows = await connection.fetch(load("recon.webhooks", "list_cases"), state, before, limit)
-    return [
-        CaseRow(
-            case_id=row["case_id"],
-            kind=row["kind"],
-            endpoint=row["endpoint"],
-            delivery_id=row["delivery_id"],
-            reference=row["reference"],
-            user_id=row["user_id"],
-            amount=money_of(row),
-            reason=row["reason"],
-            state=row["state"],
-            opened_at=row["opened_at"],
-            closed_at=row["closed_at"],
-        )
-        for row in rows
-    ]
+    rows = await connection.fetch(load("recon.webhooks", "list_cases"), state, before, limit, kind)
+    return [case_of(row) for row in rows]
+
+
+def case_of(row: asyncpg.Record) -> CaseRow:
+    """One row of ``cases``."""
+    return CaseRow(
+        case_id=row["case_id"],
+        kind=row["kind"],
+        endpoint=row["endpoint"],
+        delivery_id=row["delivery_id"],
+        reference=row["reference"],
+        user_id=row["user_id"],
+        amount=money_of(row),
+        reason=row["reason"],
+        state=row["state"],
+        opened_at=row["opened_at"],
+        closed_at=row["closed_at"],
+        closed_by=row["closed_by"],
+        closed_reason=row["closed_reason"],
+    )
+
+
+async def refresh_case_gauges(pool: Pool) -> None:
+    """Set the gauge of open cases by the database; a kind that has none any more says so."""
+    async with pool.acquire() as connection:
+        rows = await connection.fetch(load("recon.webhooks", "count_cases"))
+    counts = {row["kind"]: row["open"] for row in rows}
+    for kind in {*_CASE_KINDS, *counts}:
+        _open_cases.labels(kind).set(counts.get(kind, 0))
 
 
 async def unbooked_deliveries_of(

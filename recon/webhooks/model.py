@@ -13,6 +13,7 @@ import msgspec
 from recon.money import Money
 
 __all__ = [
+    "BACKFILLED",
     "MAX_EVENT_ID",
     "MAX_ID",
     "Case",
@@ -35,6 +36,9 @@ MAX_ID = 128
 
 MAX_EVENT_ID = 255
 """Characters in an event's id."""
+
+BACKFILLED = "api:"
+"""How ``verified_by`` begins where no webhook brought an event: the PSP's own list did."""
 
 
 class Kind(StrEnum):
@@ -175,7 +179,8 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True):
         body: the raw bytes of the event (of one item, where a provider sends many at once).
         content_sha256: what must be the same when the event id comes again.
         headers: those worth keeping; never a credential.
-        verified_by: the key that verified it, as ``key:<index>:<8 hex>``.
+        verified_by: the key that verified it, as ``key:<index>:<8 hex>``; ``api:<8 hex>`` where the
+            PSP's own list has it and no webhook brought it.
         event: what it says.
     """
 
@@ -268,3 +273,8 @@ class StoredDelivery:
     body: bytes | None
     body_sha256: bytes
     headers: dict[str, str]
+
+    @property
+    def backfilled(self) -> bool:
+        """Whether the PSP's own list told of it before any webhook did."""
+        return self.verified_by.startswith(BACKFILLED)

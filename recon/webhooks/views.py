@@ -59,6 +59,7 @@ class DeliveryView(msgspec.Struct, frozen=True):
     event_at: datetime | None
     received_at: datetime
     verified_by: str
+    backfilled: bool
     body_sha256: str
 
 
@@ -100,6 +101,8 @@ class CaseView(msgspec.Struct, frozen=True):
     currency: str | None
     opened_at: datetime
     closed_at: datetime | None
+    closed_by: str | None
+    closed_reason: str | None
 
 
 class CasePage(msgspec.Struct, frozen=True):
@@ -147,6 +150,8 @@ def case_view(case: CaseRow) -> CaseView:
         currency=None if case.amount is None else case.amount.currency,
         opened_at=case.opened_at,
         closed_at=case.closed_at,
+        closed_by=case.closed_by,
+        closed_reason=case.closed_reason,
     )
 
 
@@ -169,5 +174,6 @@ def _fields(stored: StoredDelivery) -> dict[str, Any]:
         "event_at": stored.event_at,
         "received_at": stored.received_at,
         "verified_by": stored.verified_by,
+        "backfilled": stored.backfilled,
         "body_sha256": stored.body_sha256.hex(),
     }

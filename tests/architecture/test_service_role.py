@@ -26,6 +26,7 @@ RIGHTS = {
     "api_keys": CHANGES,
     "api_requests": COMES_AND_GOES,
     "audit": GROWS,
+    "backfills": CHANGES,
     "bet_attempts": GROWS,
     "bets": CHANGES,
     "cases": CHANGES,

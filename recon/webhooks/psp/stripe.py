@@ -29,7 +29,16 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
-__all__ = ["DECIMALS", "KEPT_HEADERS", "check_secret", "read", "reread", "sign", "verify"]
+__all__ = [
+    "DECIMALS",
+    "EVENT_TYPES",
+    "KEPT_HEADERS",
+    "check_secret",
+    "read",
+    "reread",
+    "sign",
+    "verify",
+]
 
 KEPT_HEADERS: Final = ("Content-Type", "User-Agent", "Stripe-Signature")
 
@@ -63,6 +72,15 @@ _BY_REFUND_STATUS: Final = {
 """``pending`` and ``requires_action`` move no money yet."""
 
 _REFUND_TYPES: Final = frozenset({"refund.created", "refund.updated", "charge.refund.updated"})
+
+_SHOWN_TYPES: Final = frozenset({"charge.dispute.created", "charge.dispute.closed"})
+"""They move no money, and people want to see them."""
+
+EVENT_TYPES: Final = tuple(sorted({*_KINDS, *_REFUND_TYPES, *_SHOWN_TYPES}))
+"""What is of use here; Stripe's list of events takes up to twenty."""
+
+_PENDING: Final = b'"pending_webhooks"'
+_COUNT = re.compile(rb"\s*:\s*[0-9]{1,9}(?=\s*[,}])")
 
 
 def check_secret(secret: str) -> None:
@@ -119,7 +137,7 @@ def read(endpoint: Endpoint, headers: Mapping[str, str], body: bytes) -> list[Re
         NotJsonError: the body is not JSON.
     """
     del headers
-    content = hashlib.sha256(body).digest()
+    content = _content(body)
     document = read_document(body)
     event_id, event_type = f"sha256:{content.hex()}", "unreadable"
     event: Event | Unusable
@@ -131,6 +149,18 @@ def read(endpoint: Endpoint, headers: Mapping[str, str], body: bytes) -> list[Re
     except UnusableError as error:
         event = Unusable(event_id=event_id, event_type=event_type, reason=str(error))
     return [Reading(body=body, content_sha256=content, event=event)]
+
+
+def _content(body: bytes) -> bytes:
+    """The hash of an event's bytes without the count of its deliveries under way.
+
+    The count, ``pending_webhooks``, is the one thing that differs when Stripe sends an event again.
+    """
+    start = body.rfind(_PENDING)
+    count = None if start < 0 else _COUNT.match(body, start + len(_PENDING))
+    if count is None:
+        return hashlib.sha256(body).digest()
+    return hashlib.sha256(body[: count.start()] + body[count.end() :]).digest()
 
 
 def reread(endpoint: Endpoint, headers: Mapping[str, str], body: bytes) -> Reading:

@@ -1,0 +1,62 @@
+"""Close a case by hand: who did, when and why stays with it, and in the audit."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import msgspec
+
+from recon.clock import new_id
+from recon.db import load, with_retries
+from recon.webhooks.errors import CaseClosedError, CaseNotFoundError
+from recon.webhooks.inbox import CaseRow, case_of
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    import asyncpg
+
+    from recon.db import Pool
+
+__all__ = ["CloseCase", "close_case"]
+
+
+class CloseCase(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Why the case needs nobody any more."""
+
+    reason: Annotated[str, msgspec.Meta(min_length=1, max_length=4000)]
+
+
+@with_retries
+async def close_case(pool: Pool, case_id: UUID, reason: str, *, actor: str) -> CaseRow:
+    """Close an open case; nothing is booked by it, and what comes later is booked as ever.
+
+    Args:
+        pool: the database.
+        case_id: which one.
+        reason: for whoever reads it after.
+        actor: who closes it, as the audit names them.
+
+    Raises:
+        CaseNotFoundError: there is no such case.
+        CaseClosedError: somebody, or a report that came late, was faster.
+    """
+    async with pool.acquire() as connection, connection.transaction():
+        row = await connection.fetchrow(
+            load("recon.webhooks", "close_case"), case_id, actor, reason
+        )
+        if row is None:
+            await _refuse(connection, case_id)
+        closed = case_of(row)
+        await connection.execute(
+            load("recon.webhooks", "insert_audit"),
+            *(new_id(), actor, "case.closed", f"case:{case_id}"),
+            {"kind": closed.kind, "reference": closed.reference, "reason": reason},
+        )
+        return closed
+
+
+async def _refuse(connection: asyncpg.Connection[Any], case_id: UUID) -> None:
+    if await connection.fetchval(load("recon.webhooks", "case_state"), case_id) is None:
+        raise CaseNotFoundError(f"there is no case {case_id}")
+    raise CaseClosedError("this case is closed already")

@@ -1,0 +1,94 @@
+"""An event that comes again in other bytes, and may say the same.
+
+Stripe writes an event's bytes anew for each that asks: its API's list has other white space,
+another ``pending_webhooks``, and the account's API version where a webhook has its endpoint's own.
+So bytes of the list and bytes of a webhook are compared by what they say: the type, the payment,
+the amount, the player, the time. Two webhooks of one event are compared by their bytes, as ever.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from msgspec.structs import replace
+
+from recon.webhooks.model import BACKFILLED, Event
+from recon.webhooks.queries import read_delivery_row
+from recon.webhooks.rereading import event_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from uuid import UUID
+
+    import asyncpg
+
+    from recon.webhooks.model import Delivery, StoredDelivery
+
+__all__ = ["compare_retold"]
+
+Repeat = tuple["Delivery", "UUID", bool]
+
+
+async def compare_retold(
+    connection: asyncpg.Connection[Any],
+    repeats: Sequence[Repeat],
+    taken: Sequence[Delivery],
+) -> list[Repeat]:
+    """Deliveries that came again, with the doubts about those in other bytes settled.
+
+    Args:
+        connection: inside the transaction that holds their locks.
+        repeats: (delivery, the first one's id, same content by its hash).
+        taken: those of the same commit, among which a first one may be.
+    """
+    if all(same for _, _, same in repeats):
+        return list(repeats)
+    fresh = {delivery.delivery_id: delivery for delivery in taken}
+    return [
+        (delivery, first, same or await _says_the_same(connection, delivery, first, fresh))
+        for delivery, first, same in repeats
+    ]
+
+
+async def _says_the_same(
+    connection: asyncpg.Connection[Any], again: Delivery, first: UUID, fresh: dict[UUID, Delivery]
+) -> bool:
+    known = fresh.get(first)
+    if known is not None:
+        return _either_listed(known.verified_by, again.verified_by) and _said(known.event) == _said(
+            again.event
+        )
+    stored = await read_delivery_row(connection, first)
+    if stored is None or not _either_listed(stored.verified_by, again.verified_by):
+        return False
+    read = event_of(stored)
+    if read is not None:
+        return _said(read) == _said(again.event)
+    return _kept(stored) == _columns(again)
+
+
+def _either_listed(*verified_by: str) -> bool:
+    return any(one.startswith(BACKFILLED) for one in verified_by)
+
+
+def _said(event: object) -> object:
+    """What an event says, whatever the version: older ones do not tell a payment's charge."""
+    return replace(event, also_known_as=None) if isinstance(event, Event) else event
+
+
+def _kept(stored: StoredDelivery) -> tuple[object, ...]:
+    """What is left of an event once its body is redacted."""
+    return (
+        *(stored.event_type, stored.kind, stored.payment_id, stored.effect_id),
+        *(stored.reference, stored.amount, stored.event_at),
+    )
+
+
+def _columns(delivery: Delivery) -> tuple[object, ...]:
+    event = delivery.event
+    if not isinstance(event, Event):
+        return (event.event_type, None, None, None, None, None, None)
+    return (
+        *(event.event_type, event.kind, event.payment_id, event.effect_id),
+        *(event.reference, event.amount, event.event_at),
+    )

@@ -167,15 +167,11 @@ CREATE TYPE ledger_entry AS (
 -- The only way to write money. Members are taken wallet by wallet in the order given; one that
 -- cannot be posted says why and leaves its neighbours alone. Everything is read and written set by
 -- set: the loop between only computes.
---   p_guarded: refuse the member rather than overdraw `available`.
---   p_hold_op: null, 'open' (p_hold is new), or 'captured', 'voided', 'expired' (it is resolved).
+--   guarded: refuse the member rather than overdraw `available`.
+--   hold_op: null, 'open' (hold_id is new), or 'captured', 'voided', 'expired' (it is resolved).
 --   outcome: posted | repeated | conflict | insufficient | hold_unknown | hold_resolved.
--- A (source, key) or a hold may stand once in a call.
-CREATE FUNCTION ledger_post(
-    p_user text[], p_currency text[], p_debit text[], p_credit text[], p_amount numeric[],
-    p_kind text[], p_source text[], p_key text[], p_hash bytea[], p_event_at timestamptz[],
-    p_guarded boolean[], p_hold uuid[], p_hold_op text[]
-)
+-- A (source, key) or a hold may stand once in a call: the primary keys refuse it twice.
+CREATE FUNCTION ledger_post(p_entries ledger_entry[])
 RETURNS TABLE (
     member integer, outcome text, version bigint,
     available numeric, held numeric, reserved numeric
@@ -199,47 +195,67 @@ DECLARE
     r record;
     v_user text;
     v_currency text;
+    v_wallet integer := 0;
     v_available numeric;
     v_held numeric;
     v_reserved numeric;
     v_version bigint;
-    v_start bigint;
     v_outcome text;
-    o_member integer[] := '{}';
-    o_outcome text[] := '{}';
-    o_version bigint[] := '{}';
-    o_available numeric[] := '{}';
-    o_held numeric[] := '{}';
-    o_reserved numeric[] := '{}';
-    w_user text[] := '{}';
-    w_currency text[] := '{}';
-    w_available numeric[] := '{}';
-    w_held numeric[] := '{}';
-    w_reserved numeric[] := '{}';
-    w_version bigint[] := '{}';
     v_now timestamptz;
+    -- The wallets in the order of their keys.
+    w_row tid[];
+    w_available numeric[];
+    w_held numeric[];
+    w_reserved numeric[];
+    w_version bigint[];
+    w_changed boolean[];
+    -- The outcomes in the order of the entries.
+    o_outcome text[] := array_fill(NULL::text, ARRAY[cardinality(p_entries)]);
+    o_version bigint[] := array_fill(NULL::bigint, ARRAY[cardinality(p_entries)]);
+    o_available numeric[] := array_fill(NULL::numeric, ARRAY[cardinality(p_entries)]);
+    o_held numeric[] := o_available;
+    o_reserved numeric[] := o_available;
 BEGIN
     -- A wallet opens with its first posting; who may only take from it cannot open it.
-    INSERT INTO wallets (user_id, currency)
-    SELECT DISTINCT m.u, m.c
-    FROM unnest(p_user, p_currency, p_source, p_key, p_guarded) AS m (u, c, s, k, g)
-    WHERE NOT m.g
-        AND NOT EXISTS (SELECT FROM wallets AS w WHERE w.user_id = m.u AND w.currency = m.c)
-        AND NOT EXISTS (
-            SELECT FROM idempotency AS i WHERE i.user_id = m.u AND i.source = m.s AND i.key = m.k
+    IF EXISTS (
+        SELECT FROM unnest(p_entries) AS e
+        WHERE NOT e.guarded AND NOT EXISTS (
+            SELECT FROM wallets AS w WHERE w.user_id = e.user_id AND w.currency = e.currency
         )
-    ORDER BY 1, 2
-    ON CONFLICT DO NOTHING;
+    ) THEN
+        INSERT INTO wallets (user_id, currency)
+        SELECT DISTINCT e.user_id, e.currency
+        FROM unnest(p_entries) AS e
+        WHERE NOT e.guarded
+            AND NOT EXISTS (
+                SELECT FROM wallets AS w WHERE w.user_id = e.user_id AND w.currency = e.currency
+            )
+            AND NOT EXISTS (
+                SELECT FROM idempotency AS i
+                WHERE i.user_id = e.user_id AND i.source = e.source AND i.key = e.key
+            )
+        ORDER BY 1, 2
+        ON CONFLICT DO NOTHING;
+    END IF;
 
     -- In key order, so that two calls never wait for each other in a ring.
-    SELECT max(l.posted_at)
-    INTO v_now
-    FROM (SELECT DISTINCT m.u, m.c FROM unnest(p_user, p_currency) AS m (u, c) ORDER BY 1, 2) AS k
-    CROSS JOIN LATERAL (
-        SELECT w.posted_at FROM wallets AS w
+    SELECT
+        array_agg(l.ctid), array_agg(coalesce(l.available, 0)), array_agg(coalesce(l.held, 0)),
+        array_agg(coalesce(l.reserved, 0)), array_agg(coalesce(l.version, 0)), array_agg(false),
+        max(l.posted_at)
+    INTO w_row, w_available, w_held, w_reserved, w_version, w_changed, v_now
+    FROM (
+        SELECT e.user_id AS u, e.currency AS c
+        FROM unnest(p_entries) AS e
+        GROUP BY e.user_id, e.currency
+        ORDER BY e.user_id COLLATE "C", e.currency COLLATE "C"
+    ) AS k
+    LEFT JOIN LATERAL (
+        SELECT w.ctid, w.available, w.held, w.reserved, w.version, w.posted_at
+        FROM wallets AS w
         WHERE w.user_id = k.u AND w.currency = k.c
         FOR NO KEY UPDATE
-    ) AS l;
+    ) AS l ON true;
 
     -- After the locks, and no earlier than any posting already on these wallets: a clock may step
     -- back, and the one of a standby that takes over may be behind.
@@ -247,59 +263,56 @@ BEGIN
 
     FOR r IN
         SELECT
-            m.ord::integer AS ord, m.u, m.c, m.d, m.cr, m.a, m.h, m.g, m.ho, m.op,
-            w.available, w.held, w.reserved, w.version,
+            e.ord::integer AS ord, e.user_id AS u, e.currency AS c, e.debit AS d, e.credit AS cr,
+            e.amount::numeric AS a, e.request_hash AS h, e.guarded AS g, e.hold_op AS op,
             i.request_hash AS prior_hash, i.version AS prior_version,
             hold.amount AS hold_amount, hold.currency AS hold_currency,
-            hold.account AS hold_account, done.outcome AS hold_outcome,
-            row_number() OVER (PARTITION BY m.u, m.s, m.k) AS key_nth,
-            row_number() OVER (PARTITION BY m.u, m.ho, m.ho IS NULL, CASE WHEN m.ho IS NULL THEN m.ord END) AS hold_nth
-        FROM unnest(
-            p_user, p_currency, p_debit, p_credit, p_amount, p_source, p_key, p_hash,
-            p_guarded, p_hold, p_hold_op
-        ) WITH ORDINALITY AS m (u, c, d, cr, a, s, k, h, g, ho, op, ord)
-        LEFT JOIN wallets AS w ON w.user_id = m.u AND w.currency = m.c
-        LEFT JOIN idempotency AS i ON i.user_id = m.u AND i.source = m.s AND i.key = m.k
-        LEFT JOIN holds AS hold ON hold.user_id = m.u AND hold.hold_id = m.ho
-        LEFT JOIN hold_resolutions AS done ON done.user_id = m.u AND done.hold_id = m.ho
-        ORDER BY m.u, m.c, m.ord
+            hold.account AS hold_account, done.outcome AS hold_outcome
+        FROM unnest(p_entries) WITH ORDINALITY AS e (
+            user_id, currency, debit, credit, amount, kind, source, key, request_hash, event_at,
+            guarded, hold_id, hold_op, ord
+        )
+        LEFT JOIN idempotency AS i
+            ON i.user_id = e.user_id AND i.source = e.source AND i.key = e.key
+        LEFT JOIN holds AS hold ON hold.user_id = e.user_id AND hold.hold_id = e.hold_id
+        LEFT JOIN hold_resolutions AS done
+            ON done.user_id = e.user_id AND done.hold_id = e.hold_id
+        ORDER BY e.user_id COLLATE "C", e.currency COLLATE "C", e.ord
     LOOP
-        IF r.key_nth > 1 OR r.hold_nth > 1 THEN
-            RAISE EXCEPTION 'a key or a hold stands twice in one call of ledger_post'
-            USING ERRCODE = 'cardinality_violation';
-        END IF;
         IF r.u IS DISTINCT FROM v_user OR r.c IS DISTINCT FROM v_currency THEN
-            IF v_version > v_start THEN
-                w_user := w_user || v_user;
-                w_currency := w_currency || v_currency;
-                w_available := w_available || v_available;
-                w_held := w_held || v_held;
-                w_reserved := w_reserved || v_reserved;
-                w_version := w_version || v_version;
+            IF v_wallet > 0 THEN
+                w_available[v_wallet] := v_available;
+                w_held[v_wallet] := v_held;
+                w_reserved[v_wallet] := v_reserved;
+                w_changed[v_wallet] := v_version > w_version[v_wallet];
+                w_version[v_wallet] := v_version;
             END IF;
+            v_wallet := v_wallet + 1;
             v_user := r.u;
             v_currency := r.c;
-            v_available := coalesce(r.available, 0);
-            v_held := coalesce(r.held, 0);
-            v_reserved := coalesce(r.reserved, 0);
-            v_version := coalesce(r.version, 0);
-            v_start := v_version;
+            v_available := w_available[v_wallet];
+            v_held := w_held[v_wallet];
+            v_reserved := w_reserved[v_wallet];
+            v_version := w_version[v_wallet];
         END IF;
 
         IF r.prior_hash IS NOT NULL THEN
             v_outcome := CASE WHEN r.prior_hash = r.h THEN 'repeated' ELSE 'conflict' END;
+            o_version[r.ord] := r.prior_version;
         ELSIF r.op IS NOT NULL AND r.op <> 'open' AND (
             r.hold_amount IS NULL OR r.hold_currency <> r.c OR r.hold_amount <> r.a
             OR r.hold_account <> r.d
         ) THEN
             v_outcome := 'hold_unknown';
-        ELSIF r.op IS NOT NULL AND (r.hold_outcome IS NOT NULL OR (r.op = 'open' AND r.hold_amount IS NOT NULL)) THEN
+        ELSIF r.op IS NOT NULL
+            AND (r.hold_outcome IS NOT NULL OR (r.op = 'open' AND r.hold_amount IS NOT NULL)) THEN
             v_outcome := 'hold_resolved';
         ELSIF r.g AND r.d = 'available' AND v_available < r.a THEN
             v_outcome := 'insufficient';
         ELSE
             v_outcome := 'posted';
             v_version := v_version + 1;
+            o_version[r.ord] := v_version;
             IF r.d = 'available' THEN v_available := v_available - r.a;
             ELSIF r.d = 'held' THEN v_held := v_held - r.a;
             ELSIF r.d = 'reserved' THEN v_reserved := v_reserved - r.a;
@@ -309,71 +322,76 @@ BEGIN
             ELSIF r.cr = 'reserved' THEN v_reserved := v_reserved + r.a;
             END IF;
         END IF;
-        o_member := o_member || r.ord;
-        o_outcome := o_outcome || v_outcome;
-        o_version := o_version || CASE WHEN v_outcome = 'posted' THEN v_version ELSE r.prior_version END;
-        o_available := o_available || v_available;
-        o_held := o_held || v_held;
-        o_reserved := o_reserved || v_reserved;
+        o_outcome[r.ord] := v_outcome;
+        o_available[r.ord] := v_available;
+        o_held[r.ord] := v_held;
+        o_reserved[r.ord] := v_reserved;
     END LOOP;
-    IF v_version > v_start THEN
-        w_user := w_user || v_user;
-        w_currency := w_currency || v_currency;
-        w_available := w_available || v_available;
-        w_held := w_held || v_held;
-        w_reserved := w_reserved || v_reserved;
-        w_version := w_version || v_version;
+    IF v_wallet > 0 THEN
+        w_available[v_wallet] := v_available;
+        w_held[v_wallet] := v_held;
+        w_reserved[v_wallet] := v_reserved;
+        w_changed[v_wallet] := v_version > w_version[v_wallet];
+        w_version[v_wallet] := v_version;
     END IF;
 
-    IF cardinality(w_user) > 0 THEN
+    IF true = ANY (w_changed) THEN
         INSERT INTO postings (
             user_id, currency, version, debit, credit, amount, kind, source, key, hold_id,
             event_at, recorded_at, available_after, held_after, reserved_after
         )
         SELECT
-            p_user[o.m], p_currency[o.m], o.v, p_debit[o.m], p_credit[o.m], p_amount[o.m],
-            p_kind[o.m], p_source[o.m], p_key[o.m], p_hold[o.m], p_event_at[o.m], v_now,
-            o.a, o.h, o.r
-        FROM unnest(o_member, o_outcome, o_version, o_available, o_held, o_reserved)
-            AS o (m, outcome, v, a, h, r)
-        WHERE o.outcome = 'posted';
+            z.user_id, z.currency, z.v, z.debit, z.credit, z.amount::numeric, z.kind, z.source,
+            z.key, z.hold_id, z.event_at, v_now, z.a, z.h, z.r
+        FROM ROWS FROM (
+            unnest(p_entries), unnest(o_outcome), unnest(o_version), unnest(o_available),
+            unnest(o_held), unnest(o_reserved)
+        ) AS z (
+            user_id, currency, debit, credit, amount, kind, source, key, request_hash, event_at,
+            guarded, hold_id, hold_op, outcome, v, a, h, r
+        )
+        WHERE z.outcome = 'posted';
 
         INSERT INTO idempotency (user_id, source, key, request_hash, currency, version)
-        SELECT p_user[o.m], p_source[o.m], p_key[o.m], p_hash[o.m], p_currency[o.m], o.v
-        FROM unnest(o_member, o_outcome, o_version) AS o (m, outcome, v)
-        WHERE o.outcome = 'posted';
+        SELECT z.user_id, z.source, z.key, z.request_hash, z.currency, z.v
+        FROM ROWS FROM (unnest(p_entries), unnest(o_outcome), unnest(o_version)) AS z (
+            user_id, currency, debit, credit, amount, kind, source, key, request_hash, event_at,
+            guarded, hold_id, hold_op, outcome, v
+        )
+        WHERE z.outcome = 'posted';
 
-        IF array_length(array_remove(p_hold_op, NULL), 1) > 0 THEN
+        IF EXISTS (SELECT FROM unnest(p_entries) AS e WHERE e.hold_op IS NOT NULL) THEN
             INSERT INTO holds (user_id, hold_id, currency, account, amount, version, opened_at)
-            SELECT
-                p_user[o.m], p_hold[o.m], p_currency[o.m], p_credit[o.m], p_amount[o.m], o.v, v_now
-            FROM unnest(o_member, o_outcome, o_version) AS o (m, outcome, v)
-            WHERE o.outcome = 'posted' AND p_hold_op[o.m] = 'open';
+            SELECT z.user_id, z.hold_id, z.currency, z.credit, z.amount::numeric, z.v, v_now
+            FROM ROWS FROM (unnest(p_entries), unnest(o_outcome), unnest(o_version)) AS z (
+                user_id, currency, debit, credit, amount, kind, source, key, request_hash,
+                event_at, guarded, hold_id, hold_op, outcome, v
+            )
+            WHERE z.outcome = 'posted' AND z.hold_op = 'open';
 
             INSERT INTO hold_resolutions (user_id, hold_id, outcome, version, resolved_at)
-            SELECT p_user[o.m], p_hold[o.m], p_hold_op[o.m], o.v, v_now
-            FROM unnest(o_member, o_outcome, o_version) AS o (m, outcome, v)
-            WHERE o.outcome = 'posted' AND p_hold_op[o.m] <> 'open';
+            SELECT z.user_id, z.hold_id, z.hold_op, z.v, v_now
+            FROM ROWS FROM (unnest(p_entries), unnest(o_outcome), unnest(o_version)) AS z (
+                user_id, currency, debit, credit, amount, kind, source, key, request_hash,
+                event_at, guarded, hold_id, hold_op, outcome, v
+            )
+            WHERE z.outcome = 'posted' AND z.hold_op <> 'open';
         END IF;
 
-        -- They are all there: this way of writing finds each by its key, whatever a planner thinks.
-        INSERT INTO wallets AS w (
-            user_id, currency, available, held, reserved, version, posted_at
-        )
-        SELECT n.u, n.c, n.a, n.h, n.r, n.v, v_now
-        FROM unnest(w_user, w_currency, w_available, w_held, w_reserved, w_version)
-            AS n (u, c, a, h, r, v)
-        ON CONFLICT (user_id, currency) DO UPDATE
+        -- By the place where each was locked: it cannot have moved.
+        UPDATE wallets AS w
         SET
-            available = excluded.available, held = excluded.held, reserved = excluded.reserved,
-            version = excluded.version, posted_at = excluded.posted_at;
+            available = n.available, held = n.held, reserved = n.reserved, version = n.version,
+            posted_at = v_now
+        FROM unnest(w_row, w_available, w_held, w_reserved, w_version, w_changed)
+            AS n (place, available, held, reserved, version, changed)
+        WHERE w.ctid = n.place AND n.changed;
     END IF;
 
     RETURN QUERY
-    SELECT o.m, o.outcome, o.v, o.a, o.h, o.r
-    FROM unnest(o_member, o_outcome, o_version, o_available, o_held, o_reserved)
-        AS o (m, outcome, v, a, h, r)
-    ORDER BY o.m;
+    SELECT z.m::integer, z.outcome, z.v, z.a, z.h, z.r
+    FROM unnest(o_outcome, o_version, o_available, o_held, o_reserved) WITH ORDINALITY
+        AS z (outcome, v, a, h, r, m);
 END
 $$;
 

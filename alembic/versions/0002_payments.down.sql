@@ -1,1 +1,3 @@
+DROP FUNCTION payments_report;
+DROP FUNCTION payments_find;
 DROP TABLE payments;

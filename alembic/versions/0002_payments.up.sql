@@ -28,7 +28,7 @@ CREATE INDEX payments_open_idx ON payments (user_id, currency)
 WHERE state IN ('registered', 'pending', 'accepted');
 CREATE INDEX payments_recent_idx ON payments (updated_at)
 WHERE state IN ('registered', 'pending', 'accepted');
-CREATE INDEX payments_payment_id_idx ON payments (endpoint, payment_id)
+CREATE INDEX payments_payment_id_idx ON payments (payment_id, endpoint)
 WHERE payment_id IS NOT NULL;
 -- What may be found to be overdue: it leaves its index when it is, so that what was abandoned long
 -- ago is not looked at again.
@@ -36,3 +36,71 @@ CREATE INDEX payments_unreported_idx ON payments (registered_at)
 WHERE state = 'registered' AND overdue_at IS NULL;
 CREATE INDEX payments_unpaid_idx ON payments (reported_at)
 WHERE direction = 'withdrawal' AND state IN ('pending', 'accepted') AND unpaid_at IS NULL;
+
+-- Payments named by (endpoint, reference) or (endpoint, the PSP's id), in parallel (null: not so
+-- named), locked in key order. Planned once a session, and whatever the table's size was then: see
+-- ledger_post; and intake_look_up for the fences.
+CREATE FUNCTION payments_find(p_endpoint text[], p_reference text[], p_payment_id text[])
+RETURNS SETOF payments
+LANGUAGE plpgsql
+SET plan_cache_mode = force_generic_plan
+SET enable_seqscan = off
+SET enable_indexonlyscan = off
+SET enable_hashjoin = off
+SET enable_mergejoin = off
+SET enable_material = off
+AS $$
+BEGIN
+    RETURN QUERY
+    SELECT l.*
+    FROM (
+        SELECT f.reference
+        FROM unnest(p_endpoint, p_reference) AS a (endpoint, reference)
+        CROSS JOIN LATERAL (
+            SELECT p.reference FROM payments AS p
+            WHERE p.reference = a.reference AND p.endpoint || '' = a.endpoint
+            OFFSET 0
+        ) AS f
+        UNION
+        SELECT f.reference
+        FROM unnest(p_endpoint, p_payment_id) AS a (endpoint, payment_id)
+        CROSS JOIN LATERAL (
+            SELECT p.reference FROM payments AS p
+            WHERE p.payment_id = a.payment_id AND p.endpoint || '' = a.endpoint
+            OFFSET 0
+        ) AS f
+        ORDER BY 1
+    ) AS k
+    CROSS JOIN LATERAL (
+        SELECT p.* FROM payments AS p
+        WHERE p.reference = k.reference
+        FOR NO KEY UPDATE
+    ) AS l;
+END
+$$;
+
+-- What a PSP has said of payments, which are locked by payments_find.
+--   p_reported_at: when we had it (null: now).
+CREATE FUNCTION payments_report(
+    p_reference text[], p_state text[], p_payment_id text[], p_reported_at timestamptz[]
+)
+RETURNS void
+LANGUAGE plpgsql
+SET plan_cache_mode = force_generic_plan
+SET enable_seqscan = off
+SET enable_hashjoin = off
+SET enable_mergejoin = off
+SET enable_material = off
+AS $$
+BEGIN
+    UPDATE payments AS p
+    SET
+        state = r.state,
+        payment_id = coalesce(p.payment_id, r.payment_id),
+        reported_at = coalesce(p.reported_at, r.reported_at, clock_timestamp()),
+        updated_at = clock_timestamp()
+    FROM unnest(p_reference, p_state, p_payment_id, p_reported_at)
+        AS r (reference, state, payment_id, reported_at)
+    WHERE p.reference = r.reference;
+END
+$$;

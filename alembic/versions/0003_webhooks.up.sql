@@ -216,14 +216,14 @@ BEGIN
     sleeping := EXISTS (
         SELECT FROM unnest(p_named_endpoint, p_name) AS a (endpoint, name)
         CROSS JOIN LATERAL (
-            SELECT FROM deliveries AS d
+            -- Its state is looked at outside the fence: the index of states has every delivery that
+            -- is not booked.
+            SELECT d.state, d.kind FROM deliveries AS d
             WHERE d.payment_id = a.name AND d.endpoint || '' = a.endpoint
-                AND (
-                    d.state IN ('waiting', 'suspended')
-                    OR (d.state = 'ignored' AND d.kind = 'deposit.failed')
-                )
             OFFSET 0
         ) AS f
+        WHERE f.state IN ('waiting', 'suspended')
+            OR (f.state = 'ignored' AND f.kind = 'deposit.failed')
     );
 
     RETURN NEXT;

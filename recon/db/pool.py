@@ -73,6 +73,28 @@ def _passed_asyncpg(traceback: TracebackType | None) -> bool:
     return False
 
 
+class _Connection(asyncpg.Connection):  # type: ignore[misc]  # asyncpg is untyped
+    """A connection that is given back as it is, unless it listens.
+
+    Nothing else here changes a session: locks and settings end with their transaction, and no
+    cursor outlives its user. Resetting it all the same would be a round trip after each use.
+    """
+
+    _listens = False
+
+    async def add_listener(self, channel: str, callback: Any) -> None:  # noqa: ANN401 - asyncpg's own
+        """Listen, and be reset when given back."""
+        self._listens = True
+        await super().add_listener(channel, callback)
+
+    def get_reset_query(self) -> str:
+        """What undoes a use."""
+        if not self._listens:
+            return ""
+        self._listens = False
+        return str(super().get_reset_query())
+
+
 class _BoundedPool(asyncpg.Pool):  # type: ignore[misc]  # asyncpg is untyped
     """A pool in which nobody waits for a connection for ever: `asyncpg.Pool` has no such option."""
 
@@ -83,7 +105,7 @@ class _BoundedPool(asyncpg.Pool):  # type: ignore[misc]  # asyncpg is untyped
             max_queries=50_000,
             max_inactive_connection_lifetime=300.0,
             loop=None,
-            connection_class=asyncpg.Connection,
+            connection_class=_Connection,
             record_class=asyncpg.Record,
             **options,
         )

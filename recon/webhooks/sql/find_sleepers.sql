@@ -24,16 +24,13 @@ SELECT
 FROM unnest($1::text[], $2::text[]) AS a (endpoint, payment_id)
 CROSS JOIN
     LATERAL (
+        -- Its state is looked at outside the fence: see intake_look_up.
         SELECT s.*
         FROM deliveries AS s
-        WHERE
-            s.payment_id = a.payment_id
-            AND s.endpoint = a.endpoint
-            AND (
-                s.state IN ('waiting', 'suspended')
-                OR (s.state = 'ignored' AND s.kind = 'deposit.failed')
-            )
-        ORDER BY s.event_at, s.delivery_id
+        WHERE s.payment_id = a.payment_id AND s.endpoint = a.endpoint
         OFFSET 0
     ) AS d
+WHERE
+    d.state IN ('waiting', 'suspended')
+    OR (d.state = 'ignored' AND d.kind = 'deposit.failed')
 ORDER BY d.event_at, d.delivery_id

@@ -28,6 +28,7 @@ CROSS JOIN
         SELECT s.*
         FROM deliveries AS s
         WHERE s.payment_id = a.payment_id AND s.endpoint = a.endpoint
+        ORDER BY s.event_at, s.delivery_id
         OFFSET 0
     ) AS d
 WHERE

@@ -43,6 +43,8 @@ class DatabaseUnavailableError(Unavailable):
 
 _PASSING = (
     asyncpg.InterfaceError,  # the pool or the connection is closing
+    # A connection that Postgres has ended, used before asyncpg noticed (its issues 784 and 1069).
+    asyncpg.InternalClientError,
     asyncpg.PostgresConnectionError,
     asyncpg.OperatorInterventionError,  # shutting down, starting up, cancelled by a timeout
     asyncpg.InsufficientResourcesError,

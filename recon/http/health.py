@@ -85,7 +85,11 @@ async def metrics(request: web.Request) -> web.Response:
 async def metrics_middleware(
     request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
 ) -> web.StreamResponse:
-    """Count and time every answer by its route's pattern."""
+    """Count and time every answer by its route's pattern; the last ones end their connection.
+
+    While the process drains, callers are told so: a call that they would send on a connection kept
+    open might arrive as it is closed, and get no answer.
+    """
     resource = request.match_info.route.resource
     route = resource.canonical if resource is not None else "unknown"
     began = perf_counter()
@@ -94,6 +98,8 @@ async def metrics_middleware(
     finally:
         _latency_of(route).observe(perf_counter() - began)
     _requests_of(_METHODS.get(request.method, "other"), route, response.status).inc()
+    if request.config_dict[READINESS].draining:
+        response.force_close()
     return response
 
 
@@ -125,7 +131,10 @@ async def _database(request: web.Request) -> dict[str, str]:
                 revision = await connection.fetchval(load("recon.http", "revision"))
     except asyncpg.UndefinedTableError:
         return {"database": "ok", "schema": "missing"}
-    except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+    except (
+        *(OSError, TimeoutError),
+        *(asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError),
+    ):
         return {"database": "unreachable", "schema": "unknown"}
     head = request.config_dict[READINESS].head
     return {"database": "ok", "schema": "ok" if revision == head else f"at {revision}, not {head}"}

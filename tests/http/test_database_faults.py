@@ -115,6 +115,7 @@ async def test_a_connection_that_dies_in_the_middle_of_a_query_is_a_passing_faul
         (asyncpg.DiskFullError("full"), 503, "database_unavailable"),
         (asyncpg.ConnectionDoesNotExistError("gone"), 503, "database_unavailable"),
         (asyncpg.InterfaceError("pool is closing"), 503, "database_unavailable"),
+        (asyncpg.InternalClientError("cannot switch state"), 503, "database_unavailable"),
         (asyncpg.ReadOnlySQLTransactionError("a standby"), 503, "database_unavailable"),
         (asyncpg.DeadlockDetectedError("again and again"), 503, "database_unavailable"),
         (asyncpg.CharacterNotInRepertoireError("0x00"), 400, "invalid_request"),

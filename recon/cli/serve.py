@@ -76,6 +76,9 @@ async def _serve(settings: Settings, host: str, port: int, *, jobs: bool, as_jso
             app[READINESS].draining = True
             log.info("draining")
             await asyncio.sleep(_NOTICED_AFTER_S)
+            # Nobody comes in any more; who did a moment ago has sent a call that is read first.
+            await site.stop()
+            await asyncio.sleep(_NOTICED_AFTER_S)
         finally:
             await runner.cleanup()
     log.info("stopped")

@@ -30,6 +30,8 @@ __all__ = ["DRAIN", "Drain"]
 _IN_A_COMMIT: Final = 256
 _MOST_WAITING: Final = 4096
 _COMMITS_AT_ONCE: Final = 2
+_WITHIN_S: Final = 8.0
+"""Waiting included: Adyen takes no answer for a refusal after ten seconds."""
 
 _batch_size = Histogram(
     "recon_intake_commit_deliveries",
@@ -42,6 +44,7 @@ _batch_size = Histogram(
 class _Call:
     deliveries: Sequence[Delivery]
     answer: asyncio.Future[list[Outcome]]
+    refused: bool = False
 
 
 class Drain:
@@ -51,6 +54,7 @@ class Drain:
         pool: the database.
         most_waiting: deliveries that may wait; more are refused.
         take_in: commits deliveries and says what became of each, in their order.
+        within_s: nobody waits longer for an answer.
     """
 
     def __init__(
@@ -59,10 +63,12 @@ class Drain:
         *,
         most_waiting: int = _MOST_WAITING,
         take_in: Callable[[Pool, Sequence[Delivery]], Awaitable[list[Outcome]]] = receive,
+        within_s: float = _WITHIN_S,
     ) -> None:
         self._pool = pool
         self._most_waiting = most_waiting
         self._take_in = take_in
+        self._within_s = within_s
         self._calls: deque[_Call] = deque()
         self._waiting = 0
         self._workers: set[asyncio.Task[None]] = set()
@@ -73,7 +79,8 @@ class Drain:
         They stand in one commit together. If the caller is cancelled they are taken all the same.
 
         Raises:
-            IntakeUnavailableError: too many wait already, or the database cannot take them.
+            IntakeUnavailableError: too many wait already, or the database cannot take them, or not
+                in time.
         """
         if self._waiting + len(deliveries) > self._most_waiting:
             raise IntakeUnavailableError("too many deliveries wait; send them again")
@@ -84,7 +91,12 @@ class Drain:
             worker = asyncio.create_task(self._work())
             self._workers.add(worker)
             worker.add_done_callback(self._workers.discard)
-        return await call.answer
+        try:
+            async with asyncio.timeout(self._within_s):
+                return await call.answer
+        except TimeoutError:
+            call.refused = True
+            raise IntakeUnavailableError("the database takes too long; send them again") from None
 
     async def finish(self) -> None:
         """Wait until nothing waits any more."""
@@ -100,12 +112,15 @@ class Drain:
                 size += len(calls[-1].deliveries)
             _batch_size.observe(size)
             try:
-                await self._commit(calls)
+                # Who was refused while they waited sends them again.
+                await self._commit([call for call in calls if not call.refused])
             finally:
                 self._waiting -= size
 
     async def _commit(self, calls: Sequence[_Call]) -> None:
         together = [delivery for call in calls for delivery in call.deliveries]
+        if not together:
+            return
         try:
             outcomes = iter(await self._take_in(self._pool, together))
         except BaseException as error:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Final
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Final
 
 import asyncpg
 import structlog
@@ -17,7 +18,7 @@ from recon.webhooks.psp import PROVIDERS
 from recon.webhooks.write_down import BookingRefusedError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from datetime import datetime
     from uuid import UUID
 
@@ -34,6 +35,15 @@ _MAX_HEADER: Final = 1024
 
 _OF_A_MEMBER: Final = (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError)
 """What one delivery's data can do wrong, as opposed to the database."""
+
+_UNAVAILABLE: Final = (
+    OSError,
+    TimeoutError,
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    # A connection that Postgres has ended, used before asyncpg noticed (its issues 784 and 1069).
+    asyncpg.InternalClientError,
+)
 
 
 def verify_call(
@@ -78,19 +88,19 @@ async def receive(pool: Pool, deliveries: Sequence[Delivery]) -> list[Outcome]:
         IntakeUnavailableError: the database cannot take them; nothing of them is kept, or all is
             and a repeat will find it.
     """
+    deadline = asyncio.get_running_loop().time() + _WITHIN_S
     try:
-        async with asyncio.timeout(_WITHIN_S):
-            return await _receive(pool, deliveries)
-    except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        return await _receive(pool, deliveries, deadline)
+    except _UNAVAILABLE as error:
         log.warning("intake_unavailable", error=type(error).__name__, deliveries=len(deliveries))
         raise IntakeUnavailableError("deliveries cannot be kept now; send them again") from error
 
 
-async def _receive(pool: Pool, deliveries: Sequence[Delivery]) -> list[Outcome]:
+async def _receive(pool: Pool, deliveries: Sequence[Delivery], deadline: float) -> list[Outcome]:
     refused: dict[UUID, str] = {}
     while True:
         try:
-            return await _commit(pool, deliveries, refused)
+            return await _commit(pool, deliveries, refused, deadline)
         except BookingRefusedError as error:
             if error.reasons.keys() <= refused.keys():
                 raise
@@ -99,20 +109,36 @@ async def _receive(pool: Pool, deliveries: Sequence[Delivery]) -> list[Outcome]:
         except _OF_A_MEMBER as error:
             if len(deliveries) > 1:
                 # Which of them it is, the database does not say.
-                return [await _alone(pool, delivery) for delivery in deliveries]
+                return [await _alone(pool, delivery, deadline) for delivery in deliveries]
             if refused:
                 raise
             refused = {deliveries[0].delivery_id: f"the database says {type(error).__name__}"}
 
 
-async def _alone(pool: Pool, delivery: Delivery) -> Outcome:
-    (outcome,) = await _receive(pool, [delivery])
+async def _alone(pool: Pool, delivery: Delivery, deadline: float) -> Outcome:
+    (outcome,) = await _receive(pool, [delivery], deadline)
     return outcome
 
 
 @with_retries
 async def _commit(
-    pool: Pool, deliveries: Sequence[Delivery], refused: Mapping[UUID, str]
+    pool: Pool, deliveries: Sequence[Delivery], refused: Mapping[UUID, str], deadline: float
 ) -> list[Outcome]:
-    async with pool.acquire() as connection, connection.transaction():
-        return await book(connection, deliveries, refused=refused)
+    async with pool.acquire() as connection:
+        with _broken_off_at(deadline, connection):
+            async with connection.transaction():
+                return await book(connection, deliveries, refused=refused)
+
+
+@contextmanager
+def _broken_off_at(deadline: float, connection: asyncpg.Connection[Any]) -> Iterator[None]:
+    """Drop the connection when the time is up, without a word to Postgres.
+
+    A cancelled statement ends, and a transaction rolls back, only when Postgres says so; and it may
+    be Postgres, or the way to it, that does not answer.
+    """
+    timer = asyncio.get_running_loop().call_at(deadline, connection.terminate)
+    try:
+        yield
+    finally:
+        timer.cancel()

@@ -96,5 +96,28 @@ async def test_a_caller_that_goes_away_leaves_its_neighbours_and_its_delivery_al
     assert (len(await stays), len(taken)) == (1, 2)
 
 
+async def test_nobody_waits_longer_than_a_psp_and_who_was_refused_meanwhile_is_not_taken() -> None:
+    gate = asyncio.Event()
+    taken: list[object] = []
+
+    async def stuck(_: object, deliveries: Sequence[Any]) -> list[Any]:
+        await gate.wait()
+        taken.extend(deliveries)
+        return list(deliveries)
+
+    drain = Drain(AsyncMock(), most_waiting=4, take_in=stuck, within_s=0.05)
+    calls = []
+    for _ in range(4):  # two commits are stuck, and two calls wait for them
+        calls.append(asyncio.create_task(drain.take([_delivery()])))
+        await asyncio.sleep(0)
+    refused = await asyncio.gather(*calls, return_exceptions=True)
+    gate.set()
+    await drain.finish()
+
+    assert [type(one) for one in refused] == [IntakeUnavailableError] * 4
+    assert len(taken) == 2
+    assert len(await drain.take([_delivery()])) == 1, "nothing waits any more"
+
+
 def _delivery() -> Any:  # noqa: ANN401 - the drain does not look inside
     return object()

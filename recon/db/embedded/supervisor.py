@@ -105,7 +105,9 @@ class _Supervisor:
     def say(self, message: str) -> None:
         """Write to the server's log."""
         now = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime())
-        os.write(self._log, f"{now} [{os.getpid()}] supervisor: {message}\n".encode())
+        # A full disk, of all things, must not end who starts the server again.
+        with contextlib.suppress(OSError):
+            os.write(self._log, f"{now} [{os.getpid()}] supervisor: {message}\n".encode())
 
     def stop_soon(self, *_: object) -> None:
         """Handle a signal that asks us to end."""

@@ -19,7 +19,7 @@ from recon.db.migrations import migrate
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
-pytest_plugins = ["tests.network", "tests.logs"]
+pytest_plugins = ["tests.network", "tests.logs", "tests.violence.summary"]
 
 _numbers = count(1)
 

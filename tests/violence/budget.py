@@ -1,0 +1,30 @@
+"""How long it goes on, and from which seed.
+
+``RECON_VIOLENCE_S=600`` gives every scenario ten minutes instead of a few seconds;
+``RECON_VIOLENCE_SEED`` repeats a run as far as the moments of the kernel allow.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import secrets
+
+__all__ = ["PATIENCE_S", "SEED", "random_of", "seconds"]
+
+_GIVEN_S = os.environ.get("RECON_VIOLENCE_S")
+
+SEED = os.environ.get("RECON_VIOLENCE_SEED") or str(secrets.randbelow(1_000_000))
+
+PATIENCE_S = 30.0
+"""How long anything may take to come back before the test gives up on it."""
+
+
+def seconds(usual: float) -> float:
+    """How long a scenario lasts: what was asked for, else the few seconds that CI has."""
+    return float(_GIVEN_S) if _GIVEN_S else usual
+
+
+def random_of(name: str) -> random.Random:
+    """Chance, the same for the same seed and name."""
+    return random.Random(f"{SEED} {name}")  # noqa: S311 - moments and amounts, no secret

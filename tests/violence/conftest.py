@@ -1,0 +1,60 @@
+"""A Postgres that may be killed, and the scenes that are played on it."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from itertools import count
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from recon.db.embedded import remove_embedded
+from recon.db.migrations import migrate
+from tests.violence.cluster import Cluster
+from tests.violence.playing import playing
+from tests.violence.summary import PROPERTY
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+
+    from tests.violence.scene import Scene
+
+_numbers = count(1)
+
+
+@pytest.fixture(scope="session")
+async def cluster() -> AsyncIterator[Cluster]:
+    """The session's server to be hurt, with a migrated database to clone."""
+    home = Path(tempfile.mkdtemp(prefix="recon-violence-"))
+    # Passable, so that as root the server's user reaches its data there and leaves none elsewhere.
+    home.chmod(0o755)  # noqa: ASYNC240 - the disk is not what is waited for
+    made = Cluster(home / "data")
+    try:
+        await made.start()
+        await made.execute("CREATE DATABASE template_violence")
+        await migrate(made.server.dsn_for("template_violence"))
+        yield made
+    finally:
+        await made.close()
+        await remove_embedded(made.data_dir)
+        shutil.rmtree(home, ignore_errors=True)
+
+
+@pytest.fixture
+async def scene(
+    cluster: Cluster,
+    tmp_path: Path,
+    request: pytest.FixtureRequest,
+    record_property: Callable[[str, object], None],
+) -> AsyncIterator[Scene]:
+    """A service on a database of its own, behind a line."""
+    await cluster.up()
+    database = f"violence_{next(_numbers)}"
+    await cluster.execute(f"CREATE DATABASE {database} TEMPLATE template_violence")
+    async with playing(cluster, database, tmp_path, request.node.name) as made:
+        yield made
+    record_property(PROPERTY, made.told())
+    await cluster.up()
+    await cluster.execute(f"DROP DATABASE {database} WITH (FORCE)")

@@ -10,7 +10,7 @@ import uuid_utils
 
 from recon.errors import Invalid
 
-__all__ = ["format_time", "new_id", "now", "parse_duration", "parse_time"]
+__all__ = ["first_id_at", "format_time", "new_id", "now", "parse_duration", "parse_time"]
 
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
 _UNIT_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
@@ -24,6 +24,15 @@ def now() -> datetime:
 def new_id() -> UUID:
     """A fresh UUIDv7: unique, and ordered by the millisecond in which it was made."""
     return UUID(int=uuid_utils.uuid7().int)
+
+
+def first_id_at(instant: datetime) -> UUID:
+    """What no `new_id` of this millisecond or later is below: where to cut ids by time.
+
+    Before 1970 it is the lowest id of all.
+    """
+    milliseconds = max(0, int(instant.timestamp() * 1000))
+    return UUID(int=milliseconds << 80)
 
 
 def format_time(instant: datetime) -> str:

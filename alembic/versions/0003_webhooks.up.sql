@@ -41,6 +41,9 @@ CREATE INDEX deliveries_reference_idx ON deliveries (reference, endpoint)
 WHERE reference IS NOT NULL;
 -- What a PSP said of one payment; also finds what waits for its payment to be known.
 CREATE INDEX deliveries_payment_idx ON deliveries (payment_id, endpoint);
+-- What an older secret has verified: whether it is still in use is one look-up.
+CREATE INDEX deliveries_old_key_idx ON deliveries (endpoint, verified_by, delivery_id)
+WHERE verified_by LIKE 'key:%' AND verified_by NOT LIKE 'key:0:%';
 
 -- A delivery that came again. Other bytes under the same event id are an alarm, and are kept.
 CREATE TABLE delivery_repeats (

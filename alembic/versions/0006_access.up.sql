@@ -79,5 +79,8 @@ CREATE TABLE audit (
     detail jsonb NOT NULL DEFAULT '{}'
 );
 
+-- What was done to one object.
+CREATE INDEX audit_object_idx ON audit (object, audit_id);
+
 CREATE TRIGGER audit_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON audit
 FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();

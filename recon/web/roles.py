@@ -21,13 +21,14 @@ class Right(StrEnum):
 
     READ = "read"
     RECONCILE = "reconcile"
+    REPLAY = "replay"
 
 
 _RIGHTS: dict[Role, frozenset[Right]] = {
     Role.VIEWER: frozenset({Right.READ}),
-    Role.ANALYST: frozenset({Right.READ, Right.RECONCILE}),
-    Role.APPROVER: frozenset({Right.READ, Right.RECONCILE}),
-    Role.ADMIN: frozenset({Right.READ, Right.RECONCILE}),
+    Role.ANALYST: frozenset({Right.READ, Right.RECONCILE, Right.REPLAY}),
+    Role.APPROVER: frozenset({Right.READ, Right.RECONCILE, Right.REPLAY}),
+    Role.ADMIN: frozenset({Right.READ, Right.RECONCILE, Right.REPLAY}),
 }
 
 

@@ -9,8 +9,16 @@ again, and `register_payment` does so for what was said before a payment was reg
 `unbooked_deliveries_of` is what ``reconciliation`` reads as evidence.
 """
 
+from recon.webhooks.browse import (
+    UNSETTLED,
+    InboxPage,
+    InboxQuery,
+    browse_inbox,
+    count_states,
+    list_deliveries,
+)
 from recon.webhooks.drain import DRAIN, Drain
-from recon.webhooks.inbox import UnbookedDelivery, list_deliveries, unbooked_deliveries_of
+from recon.webhooks.inbox import UnbookedDelivery, unbooked_deliveries_of
 from recon.webhooks.intake import INTAKE, Intake, build_endpoints, build_intake
 from recon.webhooks.model import (
     Delivery,
@@ -22,31 +30,47 @@ from recon.webhooks.model import (
     StoredDelivery,
     Unusable,
 )
+from recon.webhooks.proofs import EndpointProofs, read_proofs
 from recon.webhooks.receive import receive, verify_call
 from recon.webhooks.register import register_payment
-from recon.webhooks.replay import read_delivery, replay_delivery
+from recon.webhooks.replay import Preview, preview_replay, read_delivery, replay_delivery
+from recon.webhooks.story import Story, read_story
+from recon.webhooks.telling import is_old_key, told
 
 __all__ = [
     "DRAIN",
     "INTAKE",
+    "UNSETTLED",
     "Delivery",
     "Drain",
     "Endpoint",
+    "EndpointProofs",
     "Event",
+    "InboxPage",
+    "InboxQuery",
     "Intake",
     "Kind",
     "Outcome",
+    "Preview",
     "State",
     "StoredDelivery",
+    "Story",
     "UnbookedDelivery",
     "Unusable",
+    "browse_inbox",
     "build_endpoints",
     "build_intake",
+    "count_states",
+    "is_old_key",
     "list_deliveries",
+    "preview_replay",
     "read_delivery",
+    "read_proofs",
+    "read_story",
     "receive",
     "register_payment",
     "replay_delivery",
+    "told",
     "unbooked_deliveries_of",
     "verify_call",
 ]

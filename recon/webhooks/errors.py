@@ -21,6 +21,7 @@ __all__ = [
     "IntakeUnavailableError",
     "MisconfiguredError",
     "NotJsonError",
+    "PayloadRedactedError",
     "ReferenceAmbiguousError",
     "RegistrationUnavailableError",
     "ReplayRefusedError",
@@ -94,6 +95,12 @@ class ReplayRefusedError(Conflict):
     """The books refuse what the rules would book."""
 
     code = "replay_refused"
+
+
+class PayloadRedactedError(Conflict):
+    """The bytes of a delivery are gone by the retention time, so it cannot be decided again."""
+
+    code = "payload_redacted"
 
 
 class RegistrationUnavailableError(Unavailable):

@@ -21,14 +21,16 @@ from recon.http import (
     page_response,
     principal_of,
 )
+from recon.webhooks.browse import InboxQuery, browse_inbox
 from recon.webhooks.close_case import CloseCase, close_case
 from recon.webhooks.drain import DRAIN
-from recon.webhooks.inbox import list_cases, list_deliveries, repeats_of
+from recon.webhooks.inbox import list_cases
 from recon.webhooks.intake import INTAKE
 from recon.webhooks.model import State
 from recon.webhooks.reading import read_call
 from recon.webhooks.receive import verify_call
-from recon.webhooks.replay import read_delivery, replay_delivery
+from recon.webhooks.replay import replay_delivery
+from recon.webhooks.story import read_story
 from recon.webhooks.views import (
     CasePage,
     CaseView,
@@ -94,36 +96,44 @@ async def _verified(request: web.Request, endpoint: Endpoint, gate: FloodGate) -
     scope=Scope.ADMIN_WEBHOOK,
     answers={200: DeliveryPage, 400: Problem},
     query={
-        "state": "booked, repeated, ignored, waiting, suspended or quarantined",
+        "state": "booked, repeated, ignored, waiting, suspended or quarantined; unsettled: the last"
+        " three",
         "endpoint": "the PSP account",
+        "since": "received from then on: ISO 8601, or a date",
+        "until": "received before then; a date includes its day",
+        "q": "a whole id of an event, payment, refund, dispute, payout, delivery or player, or a"
+        " reference",
         "cursor": "next_cursor of the page before",
         "limit": "1 to 500",
     },
 )
 async def inbox(request: web.Request) -> web.Response:
-    """The inbox, newest first."""
+    """The inbox, newest first.
+
+    A page may have fewer deliveries than asked for, or none, and a ``next_cursor``: so many were
+    looked at that the search goes on with the next page.
+    """
     cursor = Cursor.of(request)
     async with request.config_dict[POOL].acquire() as connection:
-        page = await list_deliveries(
+        page = await browse_inbox(
             connection,
-            state=_state(request.query.get("state")),
-            endpoint=request.query.get("endpoint"),
+            InboxQuery.parse(request.query),
             before=_id(cursor.after, "invalid_cursor"),
-            limit=cursor.limit + 1,
+            limit=cursor.limit,
         )
-    shown = page[: cursor.limit]
-    last = str(shown[-1].delivery_id) if len(page) > len(shown) else None
-    return page_response(request, [delivery_view(one) for one in shown], cursor=cursor, last=last)
+    last = None if page.after is None else str(page.after)
+    return page_response(
+        request, [delivery_view(one) for one in page.rows], cursor=cursor, last=last
+    )
 
 
 @routes.get("/api/v1/webhooks/{delivery_id}")
 @operation(scope=Scope.ADMIN_WEBHOOK, answers={200: DeliveryDetail, 400: Problem, 404: Problem})
 async def show(request: web.Request) -> web.Response:
-    """One delivery with its body and its repeats."""
+    """One delivery with its body, its repeats, what it moved and why."""
     async with request.config_dict[POOL].acquire() as connection:
-        stored = await read_delivery(connection, _path_id(request, "delivery_id"))
-        repeats = await repeats_of(connection, stored.endpoint, stored.event_id)
-    return json_response(delivery_detail(stored, repeats))
+        story = await read_story(connection, _path_id(request, "delivery_id"))
+    return json_response(delivery_detail(story))
 
 
 @routes.post("/api/v1/webhooks/{delivery_id}/replay")
@@ -133,8 +143,12 @@ async def show(request: web.Request) -> web.Response:
 )
 async def replay(request: web.Request) -> web.Response:
     """Decide about a delivery again; the answer is the delivery as it is then."""
-    endpoints, delivery_id = request.config_dict[INTAKE].endpoints, _path_id(request, "delivery_id")
-    stored = await replay_delivery(request.config_dict[POOL], endpoints, delivery_id)
+    stored = await replay_delivery(
+        request.config_dict[POOL],
+        request.config_dict[INTAKE].endpoints,
+        _path_id(request, "delivery_id"),
+        actor=principal_of(request).principal_id,
+    )
     return json_response(delivery_view(stored))
 
 
@@ -184,13 +198,6 @@ async def close(request: web.Request) -> web.Response:
         actor=principal_of(request).principal_id,
     )
     return json_response(case_view(closed))
-
-
-def _state(text: str | None) -> State | None:
-    try:
-        return None if text is None else State(text)
-    except ValueError:
-        raise Invalid(f"state is one of {', '.join(State)}", code="invalid_state") from None
 
 
 def _path_id(request: web.Request, name: str) -> UUID:

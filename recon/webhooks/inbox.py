@@ -1,4 +1,4 @@
-"""Read the inbox, the cases, and what a PSP said of a player that is not booked."""
+"""Read repeats, cases, and what a PSP said of a player that is not booked."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from prometheus_client import Gauge
 
 from recon.db import load
-from recon.webhooks.model import CaseKind, Kind, State, StoredDelivery
-from recon.webhooks.queries import delivery_of, money_of
+from recon.webhooks.model import CaseKind, Kind, State
+from recon.webhooks.queries import money_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,7 +27,6 @@ __all__ = [
     "UnbookedDelivery",
     "case_of",
     "list_cases",
-    "list_deliveries",
     "refresh_case_gauges",
     "repeats_of",
     "unbooked_deliveries_of",
@@ -81,21 +80,6 @@ class CaseRow:
     closed_at: datetime | None
     closed_by: str | None = None
     closed_reason: str | None = None
-
-
-async def list_deliveries(
-    connection: asyncpg.Connection[Any],
-    *,
-    state: State | None = None,
-    endpoint: str | None = None,
-    before: UUID | None = None,
-    limit: int = 50,
-) -> list[StoredDelivery]:
-    """A page of the inbox without bodies, newest first, from before a delivery on."""
-    rows = await connection.fetch(
-        load("recon.webhooks", "list_deliveries"), state, endpoint, before, limit
-    )
-    return [delivery_of(row) for row in rows]
 
 
 async def repeats_of(

@@ -2,28 +2,68 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from recon.db import with_retries
+from recon.clock import new_id
+from recon.db import load, with_retries
 from recon.webhooks import queries, writes
 from recon.webhooks.batch import lock_names
-from recon.webhooks.errors import DeliveryNotFoundError, ReplayRefusedError
+from recon.webhooks.errors import (
+    DeliveryNotFoundError,
+    PayloadRedactedError,
+    ReplayRefusedError,
+)
 from recon.webhooks.look_up import prepare, take_locks
 from recon.webhooks.model import Endpoint, Event, State, StoredDelivery
 from recon.webhooks.rereading import event_of
 from recon.webhooks.write_down import BookingRefusedError, write_down
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from uuid import UUID
 
     import asyncpg
 
     from recon.db import Pool
+    from recon.webhooks.batch import Batch
+    from recon.webhooks.model import Movement
 
-__all__ = ["read_delivery", "replay_delivery"]
+__all__ = ["Preview", "preview_replay", "read_delivery", "replay_delivery"]
 
 _SETTLED: Final = frozenset({State.BOOKED, State.REPEATED})
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What a replay would do, as of now.
+
+    Args:
+        delivery: as it is.
+        state: into which it would come.
+        reason: why, where there is one.
+        moved: what would move, other deliveries of the payment included that it would wake.
+    """
+
+    delivery: StoredDelivery
+    state: State
+    reason: str | None
+    moved: Sequence[Movement]
+
+    @property
+    def changes(self) -> bool:
+        """Whether anything would be other than it is."""
+        same = self.state is self.delivery.state and self.reason == self.delivery.reason
+        return not same or bool(self.moved)
+
+
+@dataclass(frozen=True, slots=True)
+class _Again:
+    """A delivery that is decided again; without a batch it stays as it is."""
+
+    stored: StoredDelivery
+    event: Event | None = None
+    batch: Batch | None = None
 
 
 async def read_delivery(connection: asyncpg.Connection[Any], delivery_id: UUID) -> StoredDelivery:
@@ -40,7 +80,11 @@ async def read_delivery(connection: asyncpg.Connection[Any], delivery_id: UUID) 
 
 @with_retries
 async def replay_delivery(
-    pool: Pool, endpoints: Mapping[str, Endpoint], delivery_id: UUID
+    pool: Pool,
+    endpoints: Mapping[str, Endpoint],
+    delivery_id: UUID,
+    *,
+    actor: str | None = None,
 ) -> StoredDelivery:
     """Read a kept delivery's bytes again and book what can be booked by now.
 
@@ -50,31 +94,67 @@ async def replay_delivery(
         pool: the database.
         endpoints: as configured now; one that is gone is read as if nothing were pinned.
         delivery_id: which one.
+        actor: who wants it, for the audit; ``None`` where it is nobody's doing.
 
     Returns:
         The delivery as it is then.
 
     Raises:
         DeliveryNotFoundError: there is no such delivery.
+        PayloadRedactedError: its bytes are gone.
         ReplayRefusedError: the ledger refuses what the rules allow; nothing has changed.
     """
     async with pool.acquire() as connection, connection.transaction():
+        again = await _decide_again(connection, endpoints, delivery_id)
+        if again.batch is not None and again.event is not None:
+            try:
+                await write_down(connection, again.batch, new=[])
+            except BookingRefusedError as error:
+                raise ReplayRefusedError("the books refuse it; see its case") from error
+            if again.stored.kind is None or again.stored.state is State.QUARANTINED:
+                await writes.describe_delivery(connection, delivery_id, again.event)
         stored = await read_delivery(connection, delivery_id)
-        event = event_of(stored, endpoints)
-        if not isinstance(event, Event):
-            return stored
-        await take_locks(connection, lock_names([event]), {(stored.endpoint, stored.event_id)})
-        # Another replay, or an event of the same payment, may have settled it meanwhile.
-        stored = await read_delivery(connection, delivery_id)
-        if stored.state in _SETTLED:
-            return stored
-        batch = await prepare(connection, [event], refused={})
-        batch.sleepers.pop(delivery_id, None)
-        batch.take(delivery_id, event, stored.state)
-        try:
-            await write_down(connection, batch, new=[])
-        except BookingRefusedError as error:
-            raise ReplayRefusedError("the books refuse it; see its case") from error
-        if stored.kind is None:
-            await writes.describe_delivery(connection, delivery_id, event)
-        return await read_delivery(connection, delivery_id)
+        if actor is not None:
+            await connection.execute(
+                load("recon.webhooks", "insert_audit"),
+                *(new_id(), actor, "delivery.replayed", f"delivery:{delivery_id}"),
+                {"before": str(again.stored.state), "after": str(stored.state)},
+            )
+        return stored
+
+
+@with_retries
+async def preview_replay(
+    pool: Pool, endpoints: Mapping[str, Endpoint], delivery_id: UUID
+) -> Preview:
+    """What `replay_delivery` would do now; arguments and errors as there. Nothing is written."""
+    async with pool.acquire() as connection, connection.transaction():
+        again = await _decide_again(connection, endpoints, delivery_id)
+    stored = again.stored
+    if again.batch is None:
+        return Preview(stored, stored.state, stored.reason, [])
+    decision = again.batch.decisions[delivery_id]
+    return Preview(stored, decision.state, decision.reason, again.batch.moved)
+
+
+async def _decide_again(
+    connection: asyncpg.Connection[Any], endpoints: Mapping[str, Endpoint], delivery_id: UUID
+) -> _Again:
+    """Under the locks of all that it speaks of, which the caller's transaction holds."""
+    stored = await read_delivery(connection, delivery_id)
+    if stored.body is None:
+        raise PayloadRedactedError(
+            "its payload is redacted, so that it cannot be read again; what it said is kept"
+        )
+    event = event_of(stored, endpoints)
+    if not isinstance(event, Event):
+        return _Again(stored)
+    await take_locks(connection, lock_names([event]), {(stored.endpoint, stored.event_id)})
+    # Another replay, or an event of the same payment, may have settled it meanwhile.
+    stored = await read_delivery(connection, delivery_id)
+    if stored.state in _SETTLED:
+        return _Again(stored)
+    batch = await prepare(connection, [event], refused={})
+    batch.sleepers.pop(delivery_id, None)
+    batch.take(delivery_id, event, stored.state)
+    return _Again(stored, event, batch)

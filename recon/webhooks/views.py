@@ -9,12 +9,12 @@ from uuid import UUID
 import msgspec
 
 from recon.webhooks.model import Kind, State
+from recon.webhooks.telling import is_old_key, told
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from recon.webhooks.inbox import CaseRow, Repeat
+    from recon.webhooks.inbox import CaseRow
     from recon.webhooks.model import Outcome, StoredDelivery
+    from recon.webhooks.story import Story
 
 __all__ = [
     "CasePage",
@@ -22,7 +22,9 @@ __all__ = [
     "DeliveryDetail",
     "DeliveryPage",
     "DeliveryView",
+    "MovedView",
     "RepeatView",
+    "ReplayView",
     "Taken",
     "case_view",
     "delivery_detail",
@@ -71,19 +73,26 @@ class RepeatView(msgspec.Struct, frozen=True):
     same_bytes: bool
 
 
-class DeliveryDetail(DeliveryView, frozen=True):
-    """A delivery with its body (``null`` once redacted), headers and repeats."""
+class MovedView(msgspec.Struct, frozen=True):
+    """A movement that a delivery has made; ``version`` is its posting's in that wallet."""
 
-    headers: dict[str, str]
-    body: str | None
-    repeats: list[RepeatView]
+    effect: str
+    object_id: str
+    user_id: str
+    amount: str
+    currency: str
+    event_at: datetime
+    in_suspense: bool
+    version: int | None
 
 
-class DeliveryPage(msgspec.Struct, frozen=True):
-    """A page of the inbox."""
+class ReplayView(msgspec.Struct, frozen=True):
+    """Somebody had a delivery decided again."""
 
-    items: list[DeliveryView]
-    next_cursor: str | None
+    at: datetime
+    actor: str
+    before: str
+    after: str
 
 
 class CaseView(msgspec.Struct, frozen=True):
@@ -105,6 +114,32 @@ class CaseView(msgspec.Struct, frozen=True):
     closed_reason: str | None
 
 
+class DeliveryDetail(DeliveryView, frozen=True):
+    """A delivery with its body (``null`` once redacted), headers, and all that surrounds it.
+
+    ``explanation`` says in a sentence what became of it; ``same_payment`` is what this PSP said of
+    the payment, in order of arrival.
+    """
+
+    headers: dict[str, str]
+    body: str | None
+    repeats: list[RepeatView]
+    redacted: bool
+    old_key: bool
+    explanation: str
+    moved: list[MovedView]
+    cases: list[CaseView]
+    same_payment: list[DeliveryView]
+    replays: list[ReplayView]
+
+
+class DeliveryPage(msgspec.Struct, frozen=True):
+    """A page of the inbox."""
+
+    items: list[DeliveryView]
+    next_cursor: str | None
+
+
 class CasePage(msgspec.Struct, frozen=True):
     """A page of cases."""
 
@@ -122,15 +157,38 @@ def delivery_view(stored: StoredDelivery) -> DeliveryView:
     return DeliveryView(**_fields(stored))
 
 
-def delivery_detail(stored: StoredDelivery, repeats: Sequence[Repeat]) -> DeliveryDetail:
+def delivery_detail(story: Story) -> DeliveryDetail:
     """A delivery by itself; bytes that are not UTF-8 are shown as replacement characters."""
+    stored = story.delivery
     return DeliveryDetail(
         **_fields(stored),
         headers=stored.headers,
         body=None if stored.body is None else stored.body.decode(errors="replace"),
         repeats=[
             RepeatView(repeat.received_at, repeat.body_sha256.hex(), repeat.same_bytes)
-            for repeat in repeats
+            for repeat in story.repeats
+        ],
+        redacted=stored.body is None,
+        old_key=is_old_key(stored.verified_by),
+        explanation=told(stored, moved=bool(story.moved)),
+        moved=[
+            MovedView(
+                effect=moved.effect,
+                object_id=moved.object_id,
+                user_id=moved.user_id,
+                amount=str(moved.amount),
+                currency=moved.amount.currency,
+                event_at=moved.event_at,
+                in_suspense=moved.in_suspense,
+                version=moved.version,
+            )
+            for moved in story.moved
+        ],
+        cases=[case_view(case) for case in story.cases],
+        same_payment=[delivery_view(one) for one in story.same_payment],
+        replays=[
+            ReplayView(replayed.at, replayed.actor, replayed.before, replayed.after)
+            for replayed in story.replays
         ],
     )
 

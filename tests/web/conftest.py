@@ -19,7 +19,10 @@ from recon.http.problems import problem_middleware
 from recon.http.request_ids import request_id_middleware
 from recon.web import Role, add_staff, install, page_middlewares
 from recon.web.auth.passwords import hash_password
+from recon.webhooks import INTAKE, Intake
+from tests.web.inbox import Inbox, fill
 from tests.web.seeding import Seeded, seed_week
+from tests.webhooks.conftest import ENDPOINTS
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -99,6 +102,7 @@ async def server_at(pool: Pool) -> AsyncIterator[TestServer]:
         middlewares=[request_id_middleware, problem_middleware, *page_middlewares]
     )
     app[POOL] = pool
+    app[INTAKE] = Intake(ENDPOINTS)
     install(
         app,
         reconcile_every=timedelta(minutes=5),
@@ -162,6 +166,12 @@ async def week(pool: Pool, week_before: Seeded) -> Seeded:
         week_before.runs[-1],
     )
     return week_before
+
+
+@pytest.fixture
+async def inbox(pool: Pool) -> Inbox:
+    """One delivery of every fate."""
+    return await fill(pool)
 
 
 async def _execute(server: EmbeddedPostgres, statement: str) -> None:

@@ -11,6 +11,7 @@ from playwright.async_api import expect
 
 if TYPE_CHECKING:
     from tests.web.conftest import Window, Windows
+    from tests.web.inbox import Inbox
     from tests.web.seeding import Seeded
 
 pytestmark = pytest.mark.browser
@@ -31,6 +32,17 @@ def paths(week: Seeded) -> list[str]:
         "/runs",
         "/wallets/u_48213/GBP",
         "/nowhere",
+    ]
+
+
+def inbox_paths(inbox: Inbox) -> list[str]:
+    """The inbox, every fate of a delivery, and what a replay would do."""
+    return [
+        "/webhooks",
+        "/webhooks?state=repeated",
+        *(f"/deliveries/{one}" for one in (inbox.booked, inbox.suspended, inbox.unusable)),
+        f"/deliveries/{inbox.fixable}/replay",
+        f"/deliveries/{inbox.unusable}/replay",
     ]
 
 
@@ -161,13 +173,13 @@ async def test_a_run_under_way_is_followed_and_its_end_shown(
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 async def test_axe_finds_no_violation_on_any_page(
-    windows: Windows, week: Seeded, scheme: Literal["light", "dark"]
+    windows: Windows, week: Seeded, inbox: Inbox, scheme: Literal["light", "dark"]
 ) -> None:
     window = await windows.open(color_scheme=scheme)
     await window.open("/sign-in")
     found = {"/sign-in": await _violations(window)}
     await window.sign_in()
-    for path in paths(week):
+    for path in [*paths(week), *inbox_paths(inbox)]:
         await window.open(path)
         for summary in await window.page.locator("details:not([open]) > summary").all():
             await summary.click()

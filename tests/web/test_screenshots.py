@@ -13,6 +13,7 @@ import pytest
 
 if TYPE_CHECKING:
     from tests.web.conftest import Window, Windows
+    from tests.web.inbox import Inbox
     from tests.web.seeding import Seeded
 
 pytestmark = pytest.mark.browser
@@ -25,7 +26,7 @@ _IN_README = {"overview", "discrepancies", "discrepancy"}
 @pytest.mark.parametrize("scheme", ["light", "dark"] if _FOLDER else ["light"])
 @pytest.mark.parametrize("width", [1280, 390])
 async def test_every_page_fits_its_window(
-    windows: Windows, week: Seeded, scheme: Literal["light", "dark"], width: int
+    windows: Windows, week: Seeded, inbox: Inbox, scheme: Literal["light", "dark"], width: int
 ) -> None:
     window = await windows.open(width=width, color_scheme=scheme)
     pages = {
@@ -37,6 +38,10 @@ async def test_every_page_fits_its_window(
         "seen-by-run": f"/discrepancies?run_id={week.runs[-1]}",
         "runs": "/runs",
         "wallet": "/wallets/u_48213/GBP",
+        "webhooks": "/webhooks",
+        "delivery": f"/deliveries/{inbox.booked}",
+        "quarantined": f"/deliveries/{inbox.fixable}",
+        "replay": f"/deliveries/{inbox.fixable}/replay",
         "not-found": "/nowhere",
     }
     await window.open("/sign-in")

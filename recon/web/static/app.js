@@ -9,7 +9,7 @@ document.addEventListener("htmx:configRequest", (event) => {
   }
 });
 
-// g then o, d or r: go there. j and k: the next and the row before. /: search.
+// g then o, d, r or i: go there. j and k: the next and the row before. /: search.
 let waitsForPlace = false;
 
 const isTyping = (target) =>

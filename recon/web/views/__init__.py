@@ -1,6 +1,6 @@
 """What answers each address: read, call one verb, render."""
 
-from recon.web.views import discrepancies, docs, overview, runs, sign_in, wallets
+from recon.web.views import discrepancies, docs, overview, runs, sign_in, wallets, webhooks
 
 __all__ = ["all_routes"]
 
@@ -10,5 +10,6 @@ all_routes = [
     discrepancies.routes,
     runs.routes,
     wallets.routes,
+    webhooks.routes,
     docs.routes,
 ]

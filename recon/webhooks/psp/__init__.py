@@ -1,7 +1,8 @@
-"""The PSPs: one file per provider, all with the same four functions.
+"""The PSPs: one file per provider, all with the same five functions.
 
 ``verify`` proves the bytes before anything in them is believed, ``read`` makes our events of them,
-``reread`` does so from a kept delivery, ``check_secret`` refuses a secret that cannot be one.
+``reread`` does so from a kept delivery, ``signed_at`` tells when it was signed, ``check_secret``
+refuses a secret that cannot be one.
 """
 
 from __future__ import annotations
@@ -33,6 +34,9 @@ class Provider(Protocol):
         self, headers: Mapping[str, str], body: bytes, secrets: Sequence[str], now: datetime
     ) -> str:
         """The key that signed these bytes; `Invalid` or `Unauthentic` where there is none."""
+
+    def signed_at(self, headers: Mapping[str, str]) -> int | None:
+        """The Unix second at which a verified call was signed; ``None`` where none is signed."""
 
     def read(self, endpoint: Endpoint, headers: Mapping[str, str], body: bytes) -> list[Reading]:
         """The events of a verified call; `NotJsonError` where the body is none."""

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
-__all__ = ["KEPT_HEADERS", "check_secret", "read", "reread", "sign", "verify"]
+__all__ = ["KEPT_HEADERS", "check_secret", "read", "reread", "sign", "signed_at", "verify"]
 
 KEPT_HEADERS: Final = (
     "Content-Type",
@@ -104,6 +104,12 @@ def verify(headers: Mapping[str, str], body: bytes, secrets: Sequence[str], now:
         if verified:
             return key_id(index, secret)
     raise SignatureWrongError("no signature of this message is by a secret of this endpoint")
+
+
+def signed_at(headers: Mapping[str, str]) -> int | None:
+    """The Unix second at which a verified call was signed."""
+    text = headers.get("webhook-timestamp", "")
+    return int(text) if text.isascii() and text.isdigit() else None
 
 
 def _candidates(header: str) -> tuple[list[bytes], list[bytes]]:

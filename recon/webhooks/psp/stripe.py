@@ -37,6 +37,7 @@ __all__ = [
     "read",
     "reread",
     "sign",
+    "signed_at",
     "verify",
 ]
 
@@ -49,6 +50,7 @@ ISK and UGX have none and are sent with two ("to maintain backwards compatibilit
 five iraimbilanja make one ariary, is sent with none. HUF and TWD are two-decimal as ever.
 """
 
+_TIME = re.compile(r"(?:^|,)\s*t=(\d{1,18})\s*(?:,|$)", re.ASCII)
 _SIGNATURE = re.compile(r"[0-9a-f]+", re.ASCII)
 
 _KINDS: Final = {
@@ -114,6 +116,12 @@ def verify(headers: Mapping[str, str], body: bytes, secrets: Sequence[str], now:
         if any(hmac.compare_digest(expected, candidate) for candidate in candidates):
             return key_id(index, secret)
     raise SignatureWrongError("no v1 signature of this body is by a secret of this endpoint")
+
+
+def signed_at(headers: Mapping[str, str]) -> int | None:
+    """The Unix second at which a verified call was signed."""
+    found = _TIME.search(headers.get("Stripe-Signature", ""))
+    return None if found is None else int(found.group(1))
 
 
 def _parse(header: str) -> tuple[str, list[bytes]]:

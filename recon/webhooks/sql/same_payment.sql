@@ -1,5 +1,5 @@
--- $1 state, $2 endpoint, $3 only those before this delivery (null: all), $4 how many. Newest first;
--- without their bodies.
+-- $1 endpoint, $2 the PSP's id of a payment, $3 reference (null: none). What that PSP said of it, in
+-- the order of arrival; without bodies.
 SELECT
     delivery_id,
     endpoint,
@@ -22,9 +22,6 @@ SELECT
     body_sha256,
     headers
 FROM deliveries
-WHERE
-    ($1::text IS NULL OR state = $1)
-    AND ($2::text IS NULL OR endpoint = $2)
-    AND ($3::uuid IS NULL OR delivery_id < $3)
-ORDER BY delivery_id DESC
-LIMIT $4
+WHERE endpoint = $1 AND (payment_id = $2 OR reference = $3)
+ORDER BY delivery_id
+LIMIT 100

@@ -1,0 +1,137 @@
+"""The inbox of PSP deliveries, one of them, and its replay."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from aiohttp import web
+
+from recon.db import POOL
+from recon.errors import Invalid, NotFound
+from recon.http import Cursor
+from recon.reconciliation import count_open
+from recon.web.auth.guard import page, session_of
+from recon.web.payloads import show_payload
+from recon.web.rendering import render
+from recon.web.roles import Right
+from recon.webhooks import (
+    INTAKE,
+    UNSETTLED,
+    InboxQuery,
+    State,
+    browse_inbox,
+    count_states,
+    is_old_key,
+    preview_replay,
+    read_proofs,
+    read_story,
+    replay_delivery,
+    told,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from recon.webhooks import Endpoint
+
+__all__ = ["routes"]
+
+routes = web.RouteTableDef()
+
+
+@routes.get("/webhooks")
+@page()
+async def inbox(request: web.Request) -> web.Response:
+    """The deliveries that the URL asks for, newest first."""
+    wanted = InboxQuery.parse(request.query)
+    cursor = Cursor.of(request)
+    endpoints = _endpoints(request)
+    async with request.config_dict[POOL].acquire() as connection:
+        found = await browse_inbox(
+            connection, wanted, before=_before(cursor.after), limit=cursor.limit
+        )
+        counts = await count_states(connection)
+        proofs = await read_proofs(connection, endpoints.values())
+        open_rows = await count_open(connection)
+    return render(
+        request,
+        "webhooks.html",
+        wanted=wanted,
+        found=found,
+        following=None if found.after is None else cursor.seal(str(found.after)),
+        is_first=cursor.after is None,
+        counts=counts,
+        states=[*UNSETTLED, *(state for state in State if state not in UNSETTLED)],
+        endpoints=sorted(endpoints),
+        proofs=proofs,
+        is_old_key=is_old_key,
+        open_rows=open_rows,
+    )
+
+
+@routes.get("/deliveries/{delivery_id}")
+@page()
+async def delivery(request: web.Request) -> web.Response:
+    """One delivery: what became of it, why, and what surrounds it."""
+    async with request.config_dict[POOL].acquire() as connection:
+        story = await read_story(connection, _id(request))
+        open_rows = await count_open(connection)
+    stored = story.delivery
+    return render(
+        request,
+        "delivery.html",
+        story=story,
+        shown=stored,
+        told=told(stored, moved=bool(story.moved)),
+        old_key=is_old_key(stored.verified_by),
+        payload=None if stored.body is None else show_payload(stored.body),
+        may_replay=session_of(request).may(Right.REPLAY),
+        replayed="replayed" in request.query,
+        open_rows=open_rows,
+    )
+
+
+@routes.get("/deliveries/{delivery_id}/replay")
+@page(Right.REPLAY)
+async def confirm(request: web.Request) -> web.Response:
+    """What a replay would do now, and the button that does it."""
+    pool = request.config_dict[POOL]
+    preview = await preview_replay(pool, _endpoints(request), _id(request))
+    async with pool.acquire() as connection:
+        open_rows = await count_open(connection)
+    return render(
+        request, "replay.html", preview=preview, shown=preview.delivery, open_rows=open_rows
+    )
+
+
+@routes.post("/deliveries/{delivery_id}/replay")
+@page(Right.REPLAY)
+async def replay(request: web.Request) -> web.StreamResponse:
+    """Decide about it again; its page then says what that did."""
+    stored = await replay_delivery(
+        request.config_dict[POOL],
+        _endpoints(request),
+        _id(request),
+        actor=session_of(request).actor,
+    )
+    raise web.HTTPSeeOther(f"/deliveries/{stored.delivery_id}?replayed=1")
+
+
+def _endpoints(request: web.Request) -> Mapping[str, Endpoint]:
+    return request.config_dict[INTAKE].endpoints
+
+
+def _id(request: web.Request) -> UUID:
+    text = request.match_info["delivery_id"]
+    try:
+        return UUID(text)
+    except ValueError:
+        raise NotFound(f"there is no delivery {text[:64]}") from None
+
+
+def _before(after: str | None) -> UUID | None:
+    try:
+        return None if after is None else UUID(after)
+    except ValueError:
+        raise Invalid("the cursor is none of ours", code="invalid_cursor") from None

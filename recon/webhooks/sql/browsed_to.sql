@@ -1,0 +1,11 @@
+-- $1 states, $2 only those before this delivery, $3 and none before this id (null: all, each), $4 how
+-- many were looked at. The last of them, if there are as many.
+SELECT delivery_id
+FROM deliveries
+WHERE
+    ($1::text[] IS NULL OR state = any($1))
+    AND ($2::uuid IS NULL OR delivery_id < $2)
+    AND ($3::uuid IS NULL OR delivery_id >= $3)
+ORDER BY delivery_id DESC
+OFFSET $4::bigint - 1
+LIMIT 1

@@ -1,0 +1,19 @@
+-- $1 delivery. Its cases, oldest first.
+SELECT
+    case_id,
+    kind,
+    endpoint,
+    delivery_id,
+    reference,
+    user_id,
+    currency,
+    amount,
+    reason,
+    state,
+    opened_at,
+    closed_at,
+    closed_by,
+    closed_reason
+FROM cases
+WHERE delivery_id = $1
+ORDER BY case_id

@@ -11,9 +11,11 @@ from rich.table import Table
 
 from recon.app import api_accounts_of, open_database_url, open_game
 from recon.cli.context import console, flags_of, print_json, run_async, settings_of
+from recon.clock import format_time, now
 from recon.db import open_pool
 from recon.errors import ReconError
 from recon.settings import explain, ignored_variables
+from recon.webhooks import build_endpoints, read_proofs
 from recon.webhooks.backfill import open_event_list
 
 if TYPE_CHECKING:
@@ -88,6 +90,7 @@ async def _examine(settings: Settings) -> list[_Finding]:
         if psp.provider == "adyen" and psp.merchant_account is None
     ]
     findings += [await _event_list(name, settings) for name in _stripes(settings)]
+    findings += await _proofs(settings)
     findings += [
         _Finding("environment", ok=False, detail=f"{name} is no setting; it is ignored")
         for name in ignored_variables()
@@ -123,6 +126,49 @@ async def _database(settings: Settings) -> _Finding:
         return _Finding("database", ok=False, detail=error.message)
     kind = "embedded" if settings.database_url is None else "configured"
     return _Finding("database", ok=True, detail=f"PostgreSQL {version}, {kind}, schema up to date")
+
+
+async def _proofs(settings: Settings) -> list[_Finding]:
+    """By which secrets and clocks the PSPs' calls have proven themselves of late."""
+    if not settings.psp:
+        return []
+    try:
+        endpoints = build_endpoints(settings.psp)
+        async with (
+            open_database_url(settings) as url,
+            open_pool(url, max_size=2) as pool,
+            pool.acquire() as connection,
+        ):
+            proofs = await read_proofs(connection, endpoints.values(), now=now())
+    except ReconError as error:
+        return [_Finding("psp secrets", ok=False, detail=error.message)]
+    findings = []
+    for one in proofs:
+        check = f"psp {one.endpoint}"
+        findings += [
+            _Finding(
+                check,
+                ok=False,
+                detail=f"an old key is still in use, last at {format_time(use.used_at)}"
+                f" ({use.key}): keep it until the PSP signs with the newest alone",
+            )
+            for use in one.old_in_use
+            if use.used_at is not None
+        ]
+        findings += [
+            _Finding(check, ok=True, detail=f"the old key {use.key} is safe to remove")
+            for use in one.removable
+        ]
+        if one.is_skewed:
+            findings.append(
+                _Finding(
+                    check,
+                    ok=False,
+                    detail=f"our clock is {one.skew_s:+.0f} s from the times it signs (median of"
+                    f" {one.calls}); past 300 s its calls are refused",
+                )
+            )
+    return findings
 
 
 async def _game(settings: Settings) -> _Finding:

@@ -117,13 +117,10 @@ class InboxPage:
     Args:
         rows: what was found.
         after: where to go on, if there may be more.
-        searched_to: the oldest delivery that was looked at, where the page ends because so many
-            were looked at and not because it is full.
     """
 
     rows: list[StoredDelivery]
     after: UUID | None
-    searched_to: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,9 +170,9 @@ async def browse_inbox(
         if wanted.endpoint is None or among is not None:
             return InboxPage(found, None)
         last = await connection.fetchval(
-            load(_ROOM, "browsed_to"), wanted.states(), start, floor, look_at
+            load(_ROOM, "browsed_to"), wanted.states(), start, floor, look_at - 1
         )
-    return InboxPage(found, last, last)
+    return InboxPage(found, last)
 
 
 async def list_deliveries(

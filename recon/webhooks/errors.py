@@ -44,9 +44,18 @@ class SignatureWrongError(Unauthentic):
 
 
 class SignatureStaleError(Unauthentic):
-    """The signed time is too far from ours."""
+    """Authentic, and the signed time is too far from ours.
+
+    Args:
+        message: which way and how far.
+        skew_s: our clock minus the signed time.
+    """
 
     code = "signature_stale"
+
+    def __init__(self, message: str, *, skew_s: float) -> None:
+        super().__init__(message)
+        self.skew_s = skew_s
 
 
 class BodyIncompleteError(Invalid):

@@ -6,6 +6,7 @@ Read from the deliveries when somebody asks, so that nothing is written for it w
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import timedelta
 from statistics import median
 from typing import TYPE_CHECKING, Any, Final
 
@@ -26,6 +27,7 @@ __all__ = ["SKEW_ALARM_S", "EndpointProofs", "KeyUse", "read_proofs"]
 SKEW_ALARM_S: Final = 60
 """A median of signed times that is further from ours deserves a look; past 300 s calls fail."""
 
+_QUIET: Final = timedelta(days=7)
 _NEWEST: Final = 1_000
 _PLACES: Final = range(1, 10)
 """Where a secret that is older now may have stood when it verified something."""
@@ -40,16 +42,13 @@ class KeyUse:
         key: its name, as deliveries carry it; it tells nothing of the secret.
         used_at: when it has verified something for the last time. Of the newest secret, among the
             newest thousand deliveries; ``None`` where it has not.
+        in_use: whether that was within the last seven days.
     """
 
     place: int
     key: str
     used_at: datetime | None
-
-    @property
-    def is_old(self) -> bool:
-        """Whether a newer one is configured."""
-        return self.place > 0
+    in_use: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,18 +70,15 @@ class EndpointProofs:
 
     @property
     def old_in_use(self) -> list[KeyUse]:
-        """Older secrets that have verified something since they were replaced."""
-        return [use for use in self.keys if use.is_old and use.used_at is not None]
+        """Older secrets that PSPs still sign with."""
+        return [use for use in self.keys[1:] if use.in_use]
 
     @property
     def removable(self) -> list[KeyUse]:
-        """Older secrets that have verified nothing since: it is safe to remove them.
-
-        Only once the newest is in use, which shows that the PSP has changed over.
-        """
-        if not self.keys or self.keys[0].used_at is None:
+        """Older secrets that are safe to remove: the newest is in use, and they are not."""
+        if not self.keys or not self.keys[0].in_use:
             return []
-        return [use for use in self.keys if use.is_old and use.used_at is None]
+        return [use for use in self.keys[1:] if not use.in_use]
 
     @property
     def is_skewed(self) -> bool:
@@ -95,13 +91,13 @@ class _Recent:
     """What the newest deliveries say of one endpoint."""
 
     used_at: dict[str, datetime] = field(default_factory=dict)
-    skews: list[float] = field(default_factory=list)
+    skews_s: list[float] = field(default_factory=list)
 
 
 async def read_proofs(
-    connection: asyncpg.Connection[Any], endpoints: Iterable[Endpoint]
+    connection: asyncpg.Connection[Any], endpoints: Iterable[Endpoint], *, now: datetime
 ) -> list[EndpointProofs]:
-    """By endpoint, in the order given."""
+    """By endpoint, in the order given, as of ``now``."""
     configured = list(endpoints)
     recent: dict[str, _Recent] = {}
     for row in await connection.fetch(load("recon.webhooks", "recent_proofs"), _NEWEST):
@@ -109,7 +105,7 @@ async def read_proofs(
         of_endpoint.used_at.setdefault(row["verified_by"], row["received_at"])
         signed_at = PROVIDERS[row["provider"]].signed_at(row["headers"])
         if signed_at is not None:
-            of_endpoint.skews.append(row["received_at"].timestamp() - signed_at)
+            of_endpoint.skews_s.append(row["received_at"].timestamp() - signed_at)
     older = await _used_at(connection, configured)
     proofs = []
     for endpoint in configured:
@@ -118,9 +114,10 @@ async def read_proofs(
         for place, secret in enumerate(endpoint.secrets):
             key = key_id(place, secret)
             used_at = older.get((endpoint.name, secret)) if place else known.used_at.get(key)
-            keys.append(KeyUse(place, key, used_at))
-        skew_s = median(known.skews) if known.skews else None
-        proofs.append(EndpointProofs(endpoint.name, keys, skew_s, len(known.skews)))
+            in_use = used_at is not None and now - used_at < _QUIET
+            keys.append(KeyUse(place, key, used_at, in_use))
+        skew_s = median(known.skews_s) if known.skews_s else None
+        proofs.append(EndpointProofs(endpoint.name, keys, skew_s, len(known.skews_s)))
     return proofs
 
 

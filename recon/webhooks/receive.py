@@ -12,7 +12,8 @@ import structlog
 from recon.clock import new_id
 from recon.db import with_retries
 from recon.webhooks.book import book
-from recon.webhooks.errors import IntakeUnavailableError
+from recon.webhooks.errors import IntakeUnavailableError, SignatureStaleError
+from recon.webhooks.measure import observe_stale, observe_verified
 from recon.webhooks.model import Delivery, Endpoint, Outcome
 from recon.webhooks.psp import PROVIDERS
 from recon.webhooks.write_down import BookingRefusedError
@@ -57,7 +58,14 @@ def verify_call(
         NotJsonError: authentic, and no JSON.
     """
     provider = PROVIDERS[endpoint.provider]
-    verified_by = provider.verify(headers, body, endpoint.secrets, now)
+    try:
+        verified_by = provider.verify(headers, body, endpoint.secrets, now)
+    except SignatureStaleError as error:
+        observe_stale(endpoint.name, error.skew_s)
+        raise
+    signed_at = provider.signed_at(headers)
+    skew_s = None if signed_at is None else now.timestamp() - signed_at
+    observe_verified(endpoint.name, verified_by, skew_s)
     kept = {
         name: headers[name][:_MAX_HEADER]
         for name in provider.KEPT_HEADERS

@@ -281,9 +281,10 @@ async def test_an_old_key_in_use_is_shown_until_it_is_not_and_then_may_go(
 
     said = words((await site.get("/webhooks"))[1])
     assert "An old key of stripe is still in use, last" in said
-    assert "Old keys of adyen, standard verified nothing since the newest took over" in said
+    assert "Old keys of adyen, standard have verified nothing for seven days" in said
     await site.pool.execute(
-        "UPDATE deliveries SET verified_by = 'key:0:other' WHERE verified_by LIKE 'key:1:%'"
+        "UPDATE deliveries SET received_at = received_at - interval '8 days'"
+        " WHERE verified_by LIKE 'key:1:%'"
     )
     html = (await site.get("/webhooks"))[1]
     assert "Old keys of stripe, adyen, standard" in words(html)
@@ -299,7 +300,9 @@ async def test_a_clock_that_differs_is_told_before_calls_are_refused(site: Site)
 
     said = words((await site.get("/webhooks"))[1])
 
-    assert "Our clock is +200 s from the times that stripe signs (median of 3)" in said
+    assert re.search(
+        r"Our clock is \+20[01] s from the times that stripe signs \(median of 3\)", said
+    )
 
 
 @pytest.mark.parametrize("path", ["/webhooks", "/deliveries/{}", "/deliveries/{}/replay"])

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from aiohttp import web
 
+from recon.clock import now
 from recon.db import POOL
 from recon.errors import Invalid, NotFound
 from recon.http import Cursor
@@ -52,7 +53,7 @@ async def inbox(request: web.Request) -> web.Response:
             connection, wanted, before=_before(cursor.after), limit=cursor.limit
         )
         counts = await count_states(connection)
-        proofs = await read_proofs(connection, endpoints.values())
+        proofs = await read_proofs(connection, endpoints.values(), now=now())
         open_rows = await count_open(connection)
     return render(
         request,

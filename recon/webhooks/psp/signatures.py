@@ -14,7 +14,7 @@ from recon.webhooks.errors import SignatureMalformedError, SignatureStaleError
 if TYPE_CHECKING:
     from datetime import datetime
 
-__all__ = ["TOLERANCE_S", "check_time", "decode_base64", "key_id"]
+__all__ = ["TOLERANCE_S", "check_time", "decode_base64", "key_id", "seconds_of"]
 
 TOLERANCE_S = 300
 """How far a signed time may be from ours, in the past and in the future alike."""
@@ -28,19 +28,26 @@ def key_id(index: int, secret: str) -> str:
     return f"key:{index}:{hashlib.sha256(secret.encode()).hexdigest()[:8]}"
 
 
-def check_time(text: str, now: datetime) -> str:
-    """A signed Unix time, as it was written.
+def seconds_of(text: str) -> int:
+    """A signed Unix time.
 
     Raises:
         SignatureMalformedError: not whole seconds.
-        SignatureStaleError: more than `TOLERANCE_S` from ``now``, either way.
     """
     if not _SECONDS.fullmatch(text):
         raise SignatureMalformedError("the signed timestamp is not whole Unix seconds")
-    skew_s = int(text) - int(now.timestamp())
+    return int(text)
+
+
+def check_time(signed_at: int, now: datetime) -> None:
+    """Only for what is authentic, so that nobody else can make a clock look wrong.
+
+    Raises:
+        SignatureStaleError: more than `TOLERANCE_S` from ``now``, either way.
+    """
+    skew_s = int(now.timestamp()) - signed_at
     if abs(skew_s) > TOLERANCE_S:
-        raise SignatureStaleError(f"the signed time is {skew_s:+d} s from ours")
-    return text
+        raise SignatureStaleError(f"the signed time is {-skew_s:+d} s from ours", skew_s=skew_s)
 
 
 def decode_base64(text: str) -> bytes | None:

@@ -27,7 +27,7 @@ from recon.webhooks.psp.fields import (
     optional_user,
     text_of,
 )
-from recon.webhooks.psp.signatures import check_time, decode_base64, key_id
+from recon.webhooks.psp.signatures import check_time, decode_base64, key_id, seconds_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -93,7 +93,7 @@ def verify(headers: Mapping[str, str], body: bytes, secrets: Sequence[str], now:
     shared, public = _candidates(headers.get("webhook-signature", ""))
     if not shared and not public:
         raise SignatureMalformedError("webhook-signature has no v1 or v1a with base64")
-    check_time(timestamp, now)
+    signed_at = seconds_of(timestamp)
     signed = f"{message_id}.{timestamp}.".encode() + body
     for index, secret in enumerate(secrets):
         if secret.startswith(_PUBLIC):
@@ -102,6 +102,7 @@ def verify(headers: Mapping[str, str], body: bytes, secrets: Sequence[str], now:
             mac = hmac.digest(_shared_key(secret), signed, "sha256")
             verified = any(hmac.compare_digest(mac, candidate) for candidate in shared)
         if verified:
+            check_time(signed_at, now)
             return key_id(index, secret)
     raise SignatureWrongError("no signature of this message is by a secret of this endpoint")
 

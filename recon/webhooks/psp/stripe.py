@@ -23,7 +23,7 @@ from recon.webhooks.psp.fields import (
     text_of,
     unix_time,
 )
-from recon.webhooks.psp.signatures import check_time, key_id
+from recon.webhooks.psp.signatures import check_time, key_id, seconds_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -110,10 +110,11 @@ def verify(headers: Mapping[str, str], body: bytes, secrets: Sequence[str], now:
         SignatureStaleError: ``t`` is too far from ``now``.
     """
     timestamp, candidates = _parse(headers.get("Stripe-Signature", ""))
-    check_time(timestamp, now)
+    signed_at = seconds_of(timestamp)
     for index, secret in enumerate(secrets):
         expected = sign(secret, timestamp, body).encode()
         if any(hmac.compare_digest(expected, candidate) for candidate in candidates):
+            check_time(signed_at, now)
             return key_id(index, secret)
     raise SignatureWrongError("no v1 signature of this body is by a secret of this endpoint")
 

@@ -1,6 +1,6 @@
--- $1 states, $2 endpoint, $3 only those before this delivery, $4 and none before this id, $5 received
--- from, $6 received before, $7 among these deliveries (null: all, each), $8 how many to look at,
--- $9 how many to show. Newest first; without their bodies.
+-- $1 states, $2 endpoint, $3 only those before this delivery, $4 and none before this id, $5
+-- received from, $6 received before, $7 among these deliveries (null: all, each), $8 how many to
+-- look at, $9 how many to show. Newest first; without their bodies.
 SELECT
     delivery_id,
     endpoint,

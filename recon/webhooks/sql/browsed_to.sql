@@ -1,5 +1,5 @@
--- $1 states, $2 only those before this delivery, $3 and none before this id (null: all, each), $4 how
--- many were looked at. The last of them, if there are as many.
+-- $1 states, $2 only those before this delivery, $3 and none before this id (null: all, each), $4
+-- how many of them to pass over. The next one, if there is one.
 SELECT delivery_id
 FROM deliveries
 WHERE
@@ -7,5 +7,4 @@ WHERE
     AND ($2::uuid IS NULL OR delivery_id < $2)
     AND ($3::uuid IS NULL OR delivery_id >= $3)
 ORDER BY delivery_id DESC
-OFFSET $4::bigint - 1
-LIMIT 1
+LIMIT 1 OFFSET $4

@@ -1,5 +1,5 @@
--- $1 states besides booked, $2 how many of each are counted at most, $3 among how many of the newest
--- the booked ones are counted. How many deliveries there are in each state.
+-- $1 states besides booked, $2 how many of each are counted at most, $3 among how many of the
+-- newest the booked ones are counted. How many deliveries there are in each state.
 SELECT
     s.state,
     c.deliveries
@@ -11,6 +11,7 @@ CROSS JOIN
             SELECT
             FROM deliveries AS d
             WHERE d.state = s.state AND d.state <> 'booked'
+            ORDER BY d.delivery_id DESC
             LIMIT $2
         ) AS some_of_them
     ) AS c

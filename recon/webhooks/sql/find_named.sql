@@ -1,5 +1,5 @@
--- $1 a whole id: of an event, payment, refund, dispute, payout or player, or a reference; $2 the same
--- where it is a delivery's id; $3 how many at most by each of them. Deliveries that it names.
+-- $1 a whole id: of an event, payment, refund, dispute, payout or player, or a reference; $2 the
+-- same where it is a delivery's id; $3 how many at most by each. The newest deliveries it names.
 WITH RECURSIVE places (endpoint) AS (
     (SELECT d.endpoint FROM deliveries AS d ORDER BY d.endpoint LIMIT 1)
     UNION ALL
@@ -24,9 +24,21 @@ FROM places AS p
 INNER JOIN deliveries AS d ON p.endpoint = d.endpoint
 WHERE d.event_id = $1
 UNION
-(SELECT d.delivery_id FROM deliveries AS d WHERE d.reference = $1 LIMIT $3)
+(
+    SELECT d.delivery_id
+    FROM deliveries AS d
+    WHERE d.reference = $1
+    ORDER BY d.delivery_id DESC
+    LIMIT $3
+)
 UNION
-(SELECT d.delivery_id FROM deliveries AS d WHERE d.payment_id = $1 LIMIT $3)
+(
+    SELECT d.delivery_id
+    FROM deliveries AS d
+    WHERE d.payment_id = $1
+    ORDER BY d.delivery_id DESC
+    LIMIT $3
+)
 UNION
 -- A refund, dispute or payout that has moved something.
 SELECT m.delivery_id
@@ -38,6 +50,7 @@ UNION
     SELECT d.delivery_id
     FROM deliveries AS d
     WHERE d.user_id = $1 AND d.state IN ('waiting', 'suspended', 'quarantined')
+    ORDER BY d.delivery_id DESC
     LIMIT $3
 )
 UNION
@@ -47,6 +60,7 @@ UNION
     FROM payments AS p
     INNER JOIN deliveries AS d ON p.reference = d.reference AND p.endpoint = d.endpoint
     WHERE p.user_id = $1
+    ORDER BY d.delivery_id DESC
     LIMIT $3
 )
 UNION
@@ -58,7 +72,8 @@ UNION
         ON
             m.endpoint = substr(i.source, 5)
             AND m.object_id = regexp_replace(i.key, ':[a-z_]+(:released)?$', '')
-            AND m.user_id = i.user_id
-    WHERE i.user_id = $1 AND i.source >= 'psp:' AND i.source < 'psp;'
+            AND i.user_id = m.user_id
+    WHERE i.user_id = $1 AND i.source LIKE 'psp:%'
+    ORDER BY m.delivery_id DESC
     LIMIT $3
 )

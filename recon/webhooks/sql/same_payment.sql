@@ -1,5 +1,5 @@
--- $1 endpoint, $2 the PSP's id of a payment, $3 reference (null: none). What that PSP said of it, in
--- the order of arrival; without bodies.
+-- $1 endpoint, $2 the PSP's id of a payment, $3 reference (null: none, each). What that PSP said of
+-- it, in the order of arrival; without bodies.
 SELECT
     delivery_id,
     endpoint,

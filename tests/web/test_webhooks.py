@@ -16,6 +16,7 @@ from tests.web.test_pages import words
 from tests.webhooks.conftest import ENDPOINTS, STRIPE_OLD, stripe_body, stripe_headers
 
 if TYPE_CHECKING:
+    from recon.db import Pool
     from tests.web.conftest import Site
     from tests.web.inbox import Inbox
 
@@ -275,14 +276,14 @@ async def test_a_delivery_that_is_not_there_is_404(site: Site, path: str) -> Non
 
 
 async def test_an_old_key_in_use_is_shown_until_it_is_not_and_then_may_go(
-    site: Site, inbox: Inbox
+    site: Site, inbox: Inbox, owner: Pool
 ) -> None:
     await site.sign_in("watcher")
 
     said = words((await site.get("/webhooks"))[1])
     assert "An old key of stripe is still in use, last" in said
     assert "Old keys of adyen, standard have verified nothing for seven days" in said
-    await site.pool.execute(
+    await owner.execute(
         "UPDATE deliveries SET received_at = received_at - interval '8 days'"
         " WHERE verified_by LIKE 'key:1:%'"
     )

@@ -117,10 +117,11 @@ def sockets_of(pids: set[int]) -> tuple[set[str], set[str]]:
 
 
 def kill(*pids: int) -> None:
-    """SIGKILL whichever of them still run."""
-    for pid in pids:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
+    """SIGKILL whichever of them still run, all at once: none may see another die and tidy up."""
+    for number in (signal.SIGSTOP, signal.SIGKILL):
+        for pid in pids:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, number)
 
 
 async def appeared(folder: Path, pattern: str) -> None:

@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import sys
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +14,7 @@ from recon.db.embedded.child import die_with_parent
 from tests.benchmarks.serving import URL_VARIABLE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 __all__ = ["Sender", "Service", "cpu_seconds", "sender", "service", "tree_cpu_seconds"]
 
@@ -22,38 +22,54 @@ _TICKS = os.sysconf("SC_CLK_TCK")
 
 
 class Service:
-    """A running service."""
+    """A running service of one or more processes behind one port."""
 
-    def __init__(self, pid: int, port: int) -> None:
-        self.pid = pid
+    def __init__(self, pids: Sequence[int], port: int) -> None:
+        self.pids = pids
         self.port = port
 
     @property
     def memory_mb(self) -> float:
         """What it has in memory that is its own: resident, without what is shared with files."""
-        status = Path(f"/proc/{self.pid}/status").read_text()
-        return int(status.partition("RssAnon:")[2].split()[0]) / 1024
+        return sum(_own_memory_mb(pid) for pid in self.pids)
+
+    @property
+    def cpu_seconds(self) -> float:
+        """CPU time so far."""
+        return sum(cpu_seconds(pid) for pid in self.pids)
 
 
 @contextmanager
-def service(variant: str, database_url: str) -> Iterator[Service]:
-    """A service process of one variant, stopped at the end."""
-    child = subprocess.Popen(  # noqa: S603 - this very interpreter
-        [sys.executable, "-m", "tests.benchmarks.serving", variant],
+def service(variant: str, database_url: str, *, processes: int = 1) -> Iterator[Service]:
+    """A service of one variant, stopped at the end; the kernel spreads the connections."""
+    with ExitStack() as running:
+        pids = []
+        port = 0
+        for _ in range(processes):
+            child = running.enter_context(_process(variant, database_url, port))
+            running.callback(child.terminate)
+            assert child.stdout is not None
+            told = child.stdout.readline()
+            if not told:
+                raise RuntimeError(f"the service ({variant}) did not start")
+            pids.append(child.pid)
+            port = int(told)
+        yield Service(pids, port)
+
+
+def _process(variant: str, database_url: str, port: int) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(  # noqa: S603 - this very interpreter
+        [sys.executable, "-m", "tests.benchmarks.serving", variant, str(port)],
         env={**os.environ, URL_VARIABLE: database_url},
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         preexec_fn=die_with_parent(),  # noqa: PLW1509 - one call of prctl, from the main thread
     )
-    assert child.stdout is not None
-    with child:
-        try:
-            port = child.stdout.readline()
-            if not port:
-                raise RuntimeError(f"the service ({variant}) did not start")
-            yield Service(child.pid, int(port))
-        finally:
-            child.terminate()
+
+
+def _own_memory_mb(pid: int) -> float:
+    status = Path(f"/proc/{pid}/status").read_text()
+    return int(status.partition("RssAnon:")[2].split()[0]) / 1024
 
 
 class Sender:

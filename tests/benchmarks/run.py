@@ -23,7 +23,6 @@ from tests.benchmarks.filling import fill_history, register_payments
 from tests.benchmarks.processes import (
     Sender,
     Service,
-    cpu_seconds,
     sender,
     service,
     tree_cpu_seconds,
@@ -135,9 +134,9 @@ class _Bench:
     async def turn(self, name: str, target: Service, count: int) -> Turn:
         postmaster = self.server.pid
         assert postmaster is not None
-        before = cpu_seconds(target.pid), tree_cpu_seconds(postmaster)
+        before = target.cpu_seconds, tree_cpu_seconds(postmaster)
         answer = await self.send(name, target, count)
-        spent = cpu_seconds(target.pid) - before[0], tree_cpu_seconds(postmaster) - before[1]
+        spent = target.cpu_seconds - before[0], tree_cpu_seconds(postmaster) - before[1]
         return Turn(
             rate=count / answer["seconds"],
             p50_ms=answer["p50_ms"],
@@ -169,6 +168,7 @@ async def _measure(bench: _Bench, home: Path) -> None:
         "booked": "shared",
         "registered": "shared",
         "history": "shared",
+        "two-processes": "shared",
         "no-database": "no-database",
         "one-each": "one-each",
     }
@@ -177,7 +177,13 @@ async def _measure(bench: _Bench, home: Path) -> None:
     await _databases(bench, chosen)
     async with AsyncExitStack() as running:
         services = {
-            name: running.enter_context(service(variants[name], bench.server.dsn_for(name)))
+            name: running.enter_context(
+                service(
+                    variants[name],
+                    bench.server.dsn_for(name),
+                    processes=2 if name == "two-processes" else 1,
+                )
+            )
             for name in chosen
         }
         counts = {}

@@ -1,4 +1,4 @@
-"""The service, a process of its own: ``python -m tests.benchmarks.serving VARIANT``.
+"""The service, a process of its own: ``python -m tests.benchmarks.serving VARIANT PORT``.
 
 It is the application of ``recon serve`` with the same server around it; what a variant replaces is
 what takes the verified deliveries in. The database's URL comes by the environment.
@@ -70,7 +70,7 @@ _VARIANTS: dict[str, type[Drain]] = {
 }
 
 
-async def _serve(variant: str) -> None:
+async def _serve(variant: str, port: int) -> None:
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     settings = Settings(
@@ -84,7 +84,7 @@ async def _serve(variant: str) -> None:
         await runner.setup()
         collect_seldom()
     try:
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        await web.TCPSite(runner, "127.0.0.1", port, reuse_port=True).start()
         print(runner.addresses[0][1], flush=True)  # noqa: T201 - its port
         await stop.wait()
     finally:
@@ -95,7 +95,7 @@ def main() -> None:
     """Serve until told to stop."""
     # As in production: a line of JSON for each delivery, which goes wherever stderr goes.
     configure_logging("info")
-    uvloop.run(_serve(sys.argv[1]))
+    uvloop.run(_serve(sys.argv[1], int(sys.argv[2])))
 
 
 if __name__ == "__main__":

@@ -63,11 +63,19 @@ class Batch:
     moved: list[Movement] = field(default_factory=list)
     reports: dict[str, Report] = field(default_factory=dict)
     _named: dict[tuple[str, str], list[Movement]] = field(init=False)
+    _by_reference: dict[tuple[str, str], int] = field(init=False)
+    _by_payment_id: dict[tuple[str, str], int] = field(init=False)
 
     def __post_init__(self) -> None:
         self._named = defaultdict(list)
         for movement in self.movements:
             self._remember(movement)
+        self._by_reference = {}
+        self._by_payment_id = {}
+        for place, payment in enumerate(self.payments):
+            self._by_reference[payment.endpoint, payment.reference] = place
+            if payment.payment_id is not None:
+                self._by_payment_id[payment.endpoint, payment.payment_id] = place
 
     def take(self, delivery_id: UUID, event: Event, state: State | None = None) -> Decision:
         """Decide about one delivery, and then about those that it wakes.
@@ -124,9 +132,10 @@ class Batch:
         payment = self.payments[place]
         # A failed attempt does not name the payment: the next attempt may have another id.
         said = None if event.kind is Kind.DEPOSIT_FAILED else event.payment_id
-        self.payments[place] = replace(
-            payment, state=decision.report, payment_id=payment.payment_id or said
-        )
+        payment_id = payment.payment_id or said
+        self.payments[place] = replace(payment, state=decision.report, payment_id=payment_id)
+        if payment_id is not None:
+            self._by_payment_id.setdefault((payment.endpoint, payment_id), place)
         earlier = self.reports.get(payment.reference)
         self.reports[payment.reference] = Report(
             payment.reference,
@@ -158,15 +167,12 @@ class Batch:
 
     def _payment_of(self, event: Event) -> int | None:
         """The place of the registered payment: by reference, else by the PSP's id of it."""
-        by_id = None
-        for place, payment in enumerate(self.payments):
-            if payment.endpoint != event.endpoint:
-                continue
-            if event.reference is not None and payment.reference == event.reference:
-                return place
-            if payment.payment_id is not None and payment.payment_id == event.payment_id:
-                by_id = place
-        return by_id
+        place = None
+        if event.reference is not None:
+            place = self._by_reference.get((event.endpoint, event.reference))
+        if place is None and event.payment_id is not None:
+            place = self._by_payment_id.get((event.endpoint, event.payment_id))
+        return place
 
     def _remember(self, movement: Movement) -> None:
         names = {movement.payment_id, movement.also_known_as, movement.object_id}

@@ -32,6 +32,7 @@ KINDS: Final[Mapping[str, str | None]] = {
     "webhook_reordered": None,
     "webhook_bad_signature": None,
     "webhook_answer_lost": None,
+    "webhook_missed": None,  # never delivered, but told by the PSP's own list of events
     # PSP → the game's own backend
     "game_update_lost": "missing_game_update",
     "game_update_doubled": "duplicate",

@@ -18,6 +18,7 @@ from recon.cli.context import console, print_json, progress_console, settings_of
 from recon.cli.demo.players import Counts, play
 from recon.cli.demo.report import Planted, Report, compare, print_report
 from recon.cli.demo.stage import Stage, raise_stage
+from recon.clock import now
 from recon.errors import Unavailable
 from recon.ledger import verify_books
 from recon.reconciliation.views import DiscrepancyView, RunView
@@ -42,6 +43,7 @@ _FAULTS = {
     "webhook_reordered": 0.08,
     "webhook_bad_signature": 0.05,
     "webhook_answer_lost": 0.05,
+    "webhook_missed": 0.05,
     "payout_lost": 0.05,
     "answer_lost": 0.04,
     "answer_429": 0.01,
@@ -160,10 +162,16 @@ async def _reconcile(stage: Stage, scope: str) -> RunView:
 
 
 async def _settle(stage: Stage) -> None:
-    """Wait until no webhook is on its way and every bet has its outcome."""
+    """Wait until no webhook is on its way or missed, and every bet has its outcome."""
     async with stage.sandbox.post("/sandbox/psp/settle") as answer:
         answer.raise_for_status()
-    until = time.monotonic() + _SETTLE_S
+    until, sent = time.monotonic() + _SETTLE_S, now()
+    while not await stage.pool.fetchval(
+        "SELECT EXISTS (SELECT FROM backfills WHERE listed_until > $1)", sent
+    ):
+        if time.monotonic() > until:
+            raise Unavailable("the PSP's list of events is not read", code="demo_failed")
+        await asyncio.sleep(0.2)
     while await stage.pool.fetchval(
         "SELECT EXISTS (SELECT FROM bets WHERE state IN ('placing', 'placed', 'cashing_out'))"
     ):

@@ -31,6 +31,7 @@ _SHOWN: Final = (
     "webhook_late",
     "webhook_bad_signature",
     "webhook_answer_lost",
+    "webhook_missed",
 )
 _AUTOMATIC_SHARE: Final = 0.4
 _CASHED_OUT_SHARE: Final = 0.7
@@ -78,6 +79,9 @@ class _Player:
         self.shown = _SHOWN[number] if number < len(_SHOWN) else None
         if self.shown == "webhook_wrong_amount" or self.currency == "JPY":
             self.endpoint = "standard"
+        if self.shown == "webhook_missed":
+            # The only one whose own list tells what its webhooks did not.
+            self.endpoint = "stripe"
         self.rng = random.Random(f"{seed}:{self.user_id}")  # noqa: S311 - a player's whims
         self.numbers = itertools.count(1)
         self.deposits: list[str] = []

@@ -81,6 +81,8 @@ async def raise_stage(
             "RECON_DATABASE_URL": database_url,
             "RECON_GRACE_PERIOD": f"{grace.total_seconds():g}s",
             "RECON_RECONCILE_EVERY": "off",
+            "RECON_BACKFILL_EVERY": "2s",
+            "RECON_BACKFILL_AFTER": "1s",
             "RECON_CONFIG": os.devnull,
         }
         service = await stack.enter_async_context(
@@ -123,6 +125,8 @@ async def _connect_psps(stage: Stage) -> None:
         change = {
             "provider": endpoint["provider"],
             "webhook_url": f"{stage.service_url}/webhooks/{name}",
+            # What is lost is lost for good; what is merely missed is in the provider's list.
+            "list_lost": False,
         }
         async with stage.sandbox.put(f"/sandbox/psp/{name}", json=change) as answer:
             answer.raise_for_status()

@@ -101,6 +101,7 @@ class Adyen:
     """Builds and signs notification items."""
 
     pays_out = False
+    lists_events = False
 
     def check_endpoint(self, endpoint: Endpoint) -> None:
         """Take 32-byte keys in hex and a merchant account."""

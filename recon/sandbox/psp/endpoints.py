@@ -40,6 +40,7 @@ class Configuration(msgspec.Struct, forbid_unknown_fields=True):
     merchant_account: str | None = None
     api_key: str | None = None
     auto_capture: bool | None = None
+    list_lost: bool | None = None
 
 
 class Endpoints:
@@ -107,6 +108,7 @@ class Endpoints:
             auto_capture=endpoint.auto_capture
             if wanted.auto_capture is None
             else wanted.auto_capture,
+            list_lost=endpoint.list_lost if wanted.list_lost is None else wanted.list_lost,
         )
         if not endpoint.secrets:
             raise Invalid("an endpoint needs at least one secret", code="invalid_secret")

@@ -152,6 +152,7 @@ class Endpoint:
         secrets: newest first; never shown, not even in a repr.
         webhook_url: None: events are made and kept, and not sent.
         auto_capture: Adyen alone: False adds a CAPTURE after the AUTHORISATION.
+        list_lost: Stripe alone: whether its list tells of events whose webhook was lost.
     """
 
     name: str
@@ -161,6 +162,7 @@ class Endpoint:
     merchant_account: str | None = None
     api_key: str | None = field(default=None, repr=False)
     auto_capture: bool = True
+    list_lost: bool = True
 
 
 class Provider(Protocol):
@@ -168,6 +170,9 @@ class Provider(Protocol):
 
     pays_out: bool
     """Whether it reports that a withdrawal was paid; one that does not ends at accepted."""
+
+    lists_events: bool
+    """Whether its API lists events, so that one whose webhook never came can be found."""
 
     def check_endpoint(self, endpoint: Endpoint) -> None:
         """Raise `Invalid` for a secret or account that this provider could not have issued."""

@@ -9,7 +9,13 @@ from recon.errors import Conflict, Invalid, NotFound
 from recon.money import parse_minor
 from recon.sandbox.faults import KINDS, LEADING
 from recon.sandbox.psp.drawing import seeded
-from recon.sandbox.psp.strikes import ABSORBED, draw, expected_difference, refuse_impossible
+from recon.sandbox.psp.strikes import (
+    ABSORBED,
+    MISSED,
+    draw,
+    expected_difference,
+    refuse_impossible,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -131,6 +137,8 @@ class Payments:
         possible = frozenset(leading) | frozenset(ABSORBED)
         if self._reporter.events_of(report) < 2 and not report.behind:  # noqa: PLR2004 - two swap
             possible -= {"webhook_reordered"}
+        if not self.provider(payment.endpoint).lists_events:
+            possible -= {MISSED}
         wanted = None if forced is None else frozenset(forced)
         if wanted is not None:
             refuse_impossible(wanted, possible)

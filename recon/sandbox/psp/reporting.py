@@ -94,6 +94,9 @@ class Reporter:
         if "webhook_lost" in struck:
             for shipment in shipments:
                 shipment.state = ShipmentState.LOST
+        if "webhook_missed" in struck:
+            for shipment in shipments:
+                shipment.state = ShipmentState.GAVE_UP
         if "webhook_late" in struck and main:
             main[0].delay_s += random.uniform(*self._timing.late_s)
         if main:

@@ -77,6 +77,7 @@ class StandardWebhooks:
     """Builds and signs the contract's ``deposit.*`` and ``withdrawal.*`` events."""
 
     pays_out = True
+    lists_events = False
 
     def check_endpoint(self, endpoint: Endpoint) -> None:
         """Take ``whsec_`` of 24 to 64 bytes and ``whsk_`` of 32."""

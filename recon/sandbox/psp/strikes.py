@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from recon.sandbox.faults import Faults
     from recon.sandbox.psp.model import Direction
 
-__all__ = ["ABSORBED", "LEADING_ON", "draw", "expected_difference", "refuse_impossible"]
+__all__ = ["ABSORBED", "LEADING_ON", "MISSED", "draw", "expected_difference", "refuse_impossible"]
 
 LEADING_ON: Final[dict[Direction, tuple[str, ...]]] = {
     "deposit": ("webhook_lost", "webhook_wrong_amount", "game_update_lost", "game_update_doubled"),
@@ -26,7 +26,12 @@ ABSORBED: Final = (
     "webhook_reordered",
     "webhook_bad_signature",
     "webhook_answer_lost",
+    "webhook_missed",
 )
+
+MISSED: Final = "webhook_missed"
+OF_A_WEBHOOK: Final = frozenset(ABSORBED) - {MISSED}
+"""What cannot befall a webhook that is not sent."""
 
 GAME_ASTRAY: Final = "game_update_lost"
 
@@ -48,6 +53,8 @@ def refuse_impossible(forced: frozenset[str], possible: frozenset[str]) -> None:
         )
     if "webhook_lost" in forced and len(forced) > 1:
         raise Invalid("nothing else can befall a lost webhook", code="fault_not_possible")
+    if MISSED in forced and forced & OF_A_WEBHOOK:
+        raise Invalid("nothing can befall a webhook that is not sent", code="fault_not_possible")
 
 
 def draw(
@@ -77,6 +84,8 @@ def draw(
     if leading == "webhook_lost":
         return frozenset({leading})
     struck = {kind for kind in ABSORBED if kind in possible and strikes(kind)}
+    if MISSED in struck:
+        struck = {MISSED}
     return frozenset(struck | ({leading} if leading else set()))
 
 

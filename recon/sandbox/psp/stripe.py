@@ -73,6 +73,7 @@ class Stripe:
     """Builds and signs ``payment_intent.*``, ``refund.*``, ``charge.dispute.*``, ``payout.*``."""
 
     pays_out = True
+    lists_events = True
 
     def check_endpoint(self, endpoint: Endpoint) -> None:
         """Take secrets that begin with ``whsec_``."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from aiohttp import web
 
 from recon.errors import Invalid, NotFound, Unauthentic
+from recon.sandbox.psp.shipment import ShipmentState
 from recon.sandbox.psp.simulation import PSP
 from recon.sandbox.psp.stripe_events import list_events, of_shipments, shown
 
@@ -59,7 +60,10 @@ def _listed(request: web.Request) -> list[Listed]:
     ):
         raise Unauthentic("Invalid API Key provided", code="api_key_invalid")
     return of_shipments(
-        shipment for shipment in psp.courier.shipments if shipment.endpoint == endpoint.name
+        shipment
+        for shipment in psp.courier.shipments
+        if shipment.endpoint == endpoint.name
+        and (endpoint.list_lost or shipment.state is not ShipmentState.LOST)
     )
 
 

@@ -22,6 +22,7 @@ __all__ = ["Listed", "list_events", "of_shipments"]
 
 MOST: Final = 100
 DEFAULT: Final = 10
+MOST_TYPES: Final = 20
 COMPARISONS: Final = {"gte": ge, "gt": gt, "lte": le, "lt": lt}
 KNOWN: Final = frozenset(
     {"type", "types[]", "limit", "starting_after", "ending_before", "delivery_success", "created"}
@@ -65,11 +66,16 @@ def list_events(
         types: the values of ``types[]``.
 
     Raises:
-        Invalid: ``parameter_unknown``, ``parameter_invalid_integer``, ``resource_missing``.
+        Invalid: ``parameter_unknown``, ``parameter_invalid``, ``parameter_invalid_integer``,
+            ``resource_missing``.
     """
     for name in query:
         if name not in KNOWN:
             raise Invalid(f"Received unknown parameter: {name}", code="parameter_unknown")
+    if len(types) > MOST_TYPES or (types and "type" in query):
+        raise Invalid(
+            f"You may pass either type or up to {MOST_TYPES} types.", code="parameter_invalid"
+        )
     wanted = [row for row in listed if _matches(row, query, types)]
     limit = _integer(query.get("limit", str(DEFAULT)), "limit")
     if not 1 <= limit <= MOST:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from .conftest import Delivery, Sandbox
 
 SEED = 7
+API_KEY = settings_lines(SEED, base_url="http://127.0.0.1")["RECON_PSP__STRIPE__API_KEY"]
 
 
 def verified(delivery: Delivery) -> bool:
@@ -325,3 +326,56 @@ def test_a_rate_is_met_and_a_key_always_draws_the_same() -> None:
     assert 900 < sum(drawn) < 1100
     assert drawn == again
     assert Faults(2, {"webhook_late": 0.0}).strikes("webhook_late", force=frozenset(KINDS))
+
+
+async def test_a_missed_webhook_never_arrives_and_is_listed(sandbox: Sandbox) -> None:
+    made = await sandbox.deposit("stripe", faults=["webhook_missed", "game_update_lost"])
+    await sandbox.settle()
+
+    assert made["faults"] == ["game_update_lost", "webhook_missed"]
+    assert sandbox.receiver.deliveries == []
+    planted = {fault: cause for fault, _, cause in sandbox.planted()}
+    assert planted == {"game_update_lost": "missing_game_update", "webhook_missed": None}
+    status, page = await sandbox.get(
+        "/stripe/v1/events?delivery_success=false&types[]=payment_intent.succeeded",
+        Authorization=f"Bearer {API_KEY}",
+    )
+    assert status == 200
+    (event,) = page["data"]
+    assert event["data"]["object"]["id"] == made["payment_id"]
+
+
+async def test_what_is_lost_for_good_is_in_no_list(sandbox: Sandbox) -> None:
+    await sandbox.put("stripe", {"provider": "stripe", "list_lost": False})
+    await sandbox.deposit("stripe", faults=["webhook_lost"], reference="lost")
+    await sandbox.deposit("stripe", faults=["webhook_missed"], reference="missed")
+    await sandbox.settle()
+
+    _, page = await sandbox.get("/stripe/v1/events", Authorization=f"Bearer {API_KEY}")
+    told = {event["data"]["object"]["metadata"]["reference"] for event in page["data"]}
+    assert told == {"missed"}
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "faults"),
+    [
+        ("adyen", ["webhook_missed"]),
+        ("standard", ["webhook_missed"]),
+        ("stripe", ["webhook_missed", "webhook_late"]),
+        ("stripe", ["webhook_missed", "webhook_lost"]),
+    ],
+)
+async def test_a_missed_webhook_is_stripe_s_alone_and_nothing_else_befalls_it(
+    sandbox: Sandbox, endpoint: str, faults: list[str]
+) -> None:
+    refused = await sandbox.deposit(endpoint, faults=faults, expect=400)
+    assert refused["code"] == "fault_not_possible"
+
+
+async def test_stripe_s_list_takes_twenty_types_or_one_pattern(sandbox: Sandbox) -> None:
+    many = "&".join(f"types[]=a.{number}" for number in range(21))
+    for query in (many, "type=*&types[]=payout.paid"):
+        status, page = await sandbox.get(
+            f"/stripe/v1/events?{query}", Authorization=f"Bearer {API_KEY}"
+        )
+        assert (status, page["error"]["code"]) == (400, "parameter_invalid")

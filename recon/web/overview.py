@@ -80,6 +80,8 @@ class Overview:
     oldest: asyncpg.Record | None
     assigned: int
     proposed: int
+    cases: int
+    overdue: int
     ageing: Sequence[Bar]
     causes: Sequence[Bar]
     drift: Drift | None
@@ -119,7 +121,8 @@ async def read_overview(
     live = await _live(connection, now)
     verdict = await _judged(connection, live, every=every, now=now)
     waiting = await connection.fetchrow(load("recon.web", "waiting_for"), session.name)
-    if waiting is None:
+    cases = await connection.fetchrow(load("recon.web", "open_cases"))
+    if waiting is None or cases is None:
         raise LookupError("two counts without a row")
     fresh: list[ListedDiscrepancy] = []
     fresh_in_all = 0
@@ -136,6 +139,8 @@ async def read_overview(
         oldest=await connection.fetchrow(load("recon.web", "oldest")),
         assigned=waiting["assigned"],
         proposed=waiting["proposed"],
+        cases=cases["total"],
+        overdue=cases["overdue"],
         ageing=_bars(live, "age", _AGES),
         causes=_bars(live, "cause", {cause: _words(cause) for cause in Cause}),
         drift=await _drift(connection, currency, verdict.positions),

@@ -336,3 +336,19 @@ def _fact(said: str) -> dict[str, Any]:
         "summary": said,
         "cause": "duplicate",
     }
+
+
+async def test_the_overview_counts_open_cases_and_overdue_payments(site: Site, pool: Pool) -> None:
+    await site.sign_in("maker")
+    assert "Cases None No payment is overdue" in words((await site.get("/"))[1])
+    for kind, state in (
+        ("suspended", "open"),
+        ("payment_overdue", "open"),
+        ("withdrawal_overdue", "open"),
+        ("payment_overdue", "closed"),
+    ):
+        await pool.execute(
+            "INSERT INTO cases (case_id, kind, state, reason) VALUES ($1, $2, $3, 'because')",
+            *(new_id(), kind, state),
+        )
+    assert "Cases 3 2 overdue payments" in words((await site.get("/"))[1])

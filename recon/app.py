@@ -93,6 +93,7 @@ def build_app(settings: Settings, database_url: str, *, jobs: bool) -> web.Appli
     app[ENDPOINTS] = frozenset(settings.psp)
     app[REGISTER] = register_payment
     app[INTAKE] = build_intake(settings.psp)
+    lookout_of(settings)  # what is wrong with it is told before anything starts
     app[LIMITER] = RateLimiter(_API_QUOTA, _API_WINDOW_S)
     app[FAILURES] = RateLimiter(_FAILURE_QUOTA, _API_WINDOW_S)
     if settings.public_url is not None:

@@ -151,6 +151,7 @@ class Psp(BaseModel):
     capture: Literal["auto", "manual"] = "auto"
     api_url: Annotated[str, AfterValidator(_private)] | None = None
     api_key: SecretStr | None = None
+    api_events: tuple[str, ...] | None = Field(default=None, min_length=1)
 
 
 class Settings(BaseSettings):
@@ -344,8 +345,10 @@ def _shown(name: str, value: object) -> str:
     match value:
         case SecretStr():
             return "********"
-        case tuple():
+        case tuple() if all(isinstance(item, SecretStr) for item in value):
             return f"{len(value)} x ********"
+        case tuple():
+            return ", ".join(value)
         case timedelta():
             return f"{value.total_seconds():g}s"
         case None:

@@ -108,6 +108,7 @@ def _unbooked(
         told = (
             f"{delivery.event_type} from {delivery.endpoint} says {said}"
             + (f", registered was {known}" if mismatch else "")
+            + (", found in its own list and brought by no webhook" if delivery.backfilled else "")
             + f"; {delivery.state}: {delivery.reason or 'no reason kept'}"
         )
         facts += [

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from prometheus_client import Gauge
 
 from recon.db import load
-from recon.webhooks.model import CaseKind, Kind, State
+from recon.webhooks.model import BACKFILLED, CaseKind, Kind, State
 from recon.webhooks.queries import money_of
 
 if TYPE_CHECKING:
@@ -51,6 +51,7 @@ class UnbookedDelivery:
     reference: str | None
     payment_id: str | None
     received_at: datetime
+    backfilled: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +152,7 @@ async def unbooked_deliveries_of(
             reference=row["reference"],
             payment_id=row["payment_id"],
             received_at=row["received_at"],
+            backfilled=row["verified_by"].startswith(BACKFILLED),
         )
         for row in rows
     ]

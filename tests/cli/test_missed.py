@@ -22,7 +22,7 @@ from recon.http.server import make_runner
 from recon.ledger import read_wallet_or_none
 from recon.payments import Overdue, find_overdue
 from recon.settings import Settings, load_settings
-from recon.webhooks.errors import CaseClosedError
+from recon.webhooks.errors import CaseClosedError, MisconfiguredError
 from tests.webhooks.backfill.conftest import KEY, Stripe
 from tests.webhooks.backfill.conftest import stripe as stripe  # noqa: PLC0414 - a fixture
 
@@ -134,6 +134,15 @@ async def test_doctor_says_whether_the_list_can_be_read(
     assert (refused["ok"], "API_KEY is wrong" in refused["detail"]) == (False, True)
     monkeypatch.delenv("RECON_PSP__STRIPE__API_KEY")
     assert "API_KEY is not set" in (await finding())["detail"]
+
+
+def test_a_type_of_which_nothing_can_be_made_is_told_before_anything_starts(
+    settings: Settings, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    build_app(settings, database_url, jobs=True)
+    monkeypatch.setenv("RECON_PSP__STRIPE__API_EVENTS", '["payout.paid", "customer.created"]')
+    with pytest.raises(MisconfiguredError, match=r"api_events: customer\.created: there are"):
+        build_app(load_settings(), database_url, jobs=True)
 
 
 async def test_the_worker_backfills_by_itself(

@@ -156,6 +156,49 @@ def test_what_a_faulty_setting_would_say_with_others_is_not_guessed(
 
 
 @pytest.mark.parametrize(
+    ("environment", "key"),
+    [("sandbox", "sk_live_1"), ("sandbox", "rk_live_1"), ("live", "sk_test_1")],
+)
+def test_a_key_of_the_other_mode_is_a_fault(
+    surroundings: Surroundings, environment: str, key: str
+) -> None:
+    mode = key[3:7]
+    surroundings(
+        ENVIRONMENT=environment,
+        DATABASE_URL="postgresql://db.example/recon",
+        PSP__UK__PROVIDER="stripe",
+        PSP__UK__SECRETS='["whsec_secret"]',
+        PSP__UK__API_KEY=key,
+    )
+
+    assert faults() == [f"environment is {environment} and psp 'uk' has a {mode} api_key"]
+
+
+def test_a_key_is_sent_to_nobody_in_the_clear(surroundings: Surroundings) -> None:
+    surroundings(
+        PSP__UK__PROVIDER="stripe",
+        PSP__UK__SECRETS='["whsec_secret"]',
+        PSP__UK__API_URL="http://api.example",
+    )
+
+    assert faults() == ["psp.uk.api_url: is http:// to another machine; TLS is required"]
+
+
+def test_types_that_are_asked_for_are_shown_and_keys_are_not(surroundings: Surroundings) -> None:
+    surroundings(
+        PSP__UK__PROVIDER="stripe",
+        PSP__UK__SECRETS='["whsec_secret"]',
+        PSP__UK__API_KEY="rk_test_1",
+        PSP__UK__API_EVENTS='["payment_intent.succeeded", "refund.created"]',
+    )
+    shown = {row.name: row.value for row in explain(load_settings(), {})}
+
+    assert shown["psp.uk.api_events"] == "payment_intent.succeeded, refund.created"
+    assert shown["psp.uk.api_key"] == "********"
+    assert shown["psp.uk.secrets"] == "1 x ********"
+
+
+@pytest.mark.parametrize(
     ("name", "meant"),
     [
         ("GRACE_PEROD", "RECON_GRACE_PERIOD"),

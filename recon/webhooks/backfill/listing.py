@@ -27,7 +27,6 @@ from recon.webhooks.backfill.errors import (
     ListingUnavailableError,
 )
 from recon.webhooks.model import MAX_EVENT_ID
-from recon.webhooks.psp.stripe import EVENT_TYPES
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
@@ -129,7 +128,7 @@ class EventList:
 
     async def _page(self, since: int, until: int, *, after: ListedEvent | None) -> _Page:
         query = [("limit", str(_PAGE)), ("created[gte]", str(since)), ("created[lt]", str(until))]
-        query += [("types[]", name) for name in EVENT_TYPES]
+        query += [("types[]", name) for name in self.account.types]
         if after is not None:
             query.append(("starting_after", after.event_id))
         return _decoded(await self._ask(query))
@@ -148,7 +147,7 @@ class EventList:
                 f"the API's key is of the {world} mode, which this environment is not"
             )
         if until is not None and (
-            not since <= head.created < until or head.type not in EVENT_TYPES
+            not since <= head.created < until or head.type not in self.account.types
         ):
             raise ListingFaultyError("the list has an event that was not asked for")
         return ListedEvent(head.id, head.type, head.created, body)

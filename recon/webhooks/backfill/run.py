@@ -46,7 +46,8 @@ log = structlog.get_logger(__name__)
 
 _KEPT_BY_STRIPE: Final = timedelta(days=30)
 _OVERLAP: Final = timedelta(minutes=15)
-"""An event may appear in the list a little later than its ``created`` says."""
+"""An event may appear in the list a little later than its ``created`` says, which is by Stripe's
+clock and not by ours."""
 _FIRST: Final = timedelta(hours=1)
 """How far the very first listing goes back: what happened before this service was put to work is
 not booked unbidden."""

@@ -10,7 +10,8 @@ SELECT
     amount,
     reference,
     payment_id,
-    received_at
+    received_at,
+    verified_by
 FROM deliveries
 WHERE
     state IN ('waiting', 'suspended', 'quarantined')

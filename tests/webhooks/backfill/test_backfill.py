@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,7 @@ import pytest
 from aiohttp import web
 
 from recon.clock import new_id, now
-from recon.webhooks import Endpoint
+from recon.webhooks import Endpoint, unbooked_deliveries_of
 from recon.webhooks.backfill import (
     ApiAccount,
     BackfillBusyError,
@@ -205,6 +206,27 @@ async def test_what_is_asked_for_is_what_is_of_use_here(door: Door, stripe: Stri
     assert sorted(asked.query.getall("types[]")) == sorted(EVENT_TYPES)
     assert len(EVENT_TYPES) <= 20
     assert asked.query["limit"] == "100"
+
+
+async def test_no_type_is_asked_for_that_the_webhooks_do_not_bring(
+    door: Door, stripe: Stripe
+) -> None:
+    stripe.happened("payout.paid", payout("po_treasury"))
+    stripe.paid()
+    account = replace(stripe.account(), types=("payment_intent.succeeded",))
+
+    assert (await run(door.pool, account)).listed == 1
+    assert [one.event_type for one in await door.inbox()] == ["payment_intent.succeeded"]
+
+
+async def test_evidence_says_that_no_webhook_brought_it(door: Door, stripe: Stripe) -> None:
+    await door.register("order-1", endpoint="stripe", amount="25.00")
+    stripe.paid(1, reference="order-1", user_id="u_7")
+    await run(door.pool, stripe.account())
+
+    async with door.pool.acquire() as connection:
+        (found,) = await unbooked_deliveries_of(connection, "u_7", references=["order-1"])
+    assert (found.state, found.backfilled) == ("suspended", True)
 
 
 async def test_a_refund_and_its_deposit_that_both_went_missing_are_booked(

@@ -43,3 +43,6 @@ GRANT INSERT, UPDATE, DELETE
 ON pgqueuer, pgqueuer_log, pgqueuer_schedules, pgqueuer_statistics TO :"service";
 GRANT USAGE ON pgqueuer_id_seq, pgqueuer_schedules_id_seq, pgqueuer_statistics_id_seq
 TO :"service";
+
+-- Seals.
+GRANT INSERT ON seal_links, seals TO :"service";

@@ -39,6 +39,7 @@ from recon.reconciliation.handlers import routes as reconciliation_routes
 from recon.reconciliation.review_handlers import routes as review_routes
 from recon.reconciliation.send_export import PUBLIC_URL
 from recon.schedule import Lookout, build_worker
+from recon.seals import Sealer, SealKeys, keys_of_data_dir
 from recon.webhooks import DRAIN, INTAKE, Drain, build_endpoints, build_intake, register_payment
 from recon.webhooks.backfill import build_api_accounts, refresh_gauges
 from recon.webhooks.handlers import routes as webhook_routes
@@ -58,6 +59,7 @@ __all__ = [
     "open_game",
     "reconciler_of",
     "run_worker",
+    "seal_keys_of",
 ]
 
 log = structlog.get_logger(__name__)
@@ -208,6 +210,14 @@ async def open_game(
         yield game
 
 
+def seal_keys_of(settings: Settings) -> SealKeys:
+    """The keys that sign: those of the settings, or the file beside the embedded Postgres."""
+    if settings.seal_keys or settings.database_url is not None:
+        return SealKeys(key.get_secret_value() for key in settings.seal_keys)
+    settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return keys_of_data_dir(settings.data_dir)
+
+
 def reconciler_of(settings: Settings, pool: Pool, game: GameClient) -> Reconciler:
     """What comparing needs, by the settings."""
     currencies = {currency.upper() for currency in settings.tolerance}
@@ -223,8 +233,14 @@ def reconciler_of(settings: Settings, pool: Pool, game: GameClient) -> Reconcile
 async def run_worker(settings: Settings, pool: Pool, game: GameClient | None) -> None:
     """Run the jobs until cancelled."""
     reconciler = None if game is None else reconciler_of(settings, pool, game)
+    keys = seal_keys_of(settings)
+    if not keys:
+        log.warning("no_seal_key", setting="RECON_SEAL_KEYS")
+    sealer = Sealer(pool, keys)
     lanes, lookout = _lanes(settings), lookout_of(settings)
-    await run_until_cancelled(lambda: build_worker(pool, reconciler, lanes=lanes, lookout=lookout))
+    await run_until_cancelled(
+        lambda: build_worker(pool, reconciler, sealer, lanes=lanes, lookout=lookout)
+    )
 
 
 def api_accounts_of(settings: Settings) -> list[ApiAccount]:

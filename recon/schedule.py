@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from recon.db import Pool
     from recon.game import GameClient
     from recon.reconciliation import Reconciler
+    from recon.seals import Sealer
 
 __all__ = ["Lookout", "build_worker"]
 
@@ -67,6 +68,7 @@ class Lookout:
 def build_worker(
     pool: Pool,
     reconciler: Reconciler | None,
+    sealer: Sealer,
     *,
     lanes: Mapping[RunScope, timedelta],
     lookout: Lookout,
@@ -76,6 +78,7 @@ def build_worker(
     Args:
         pool: the database.
         reconciler: ``None`` when no game API is configured: then nothing is compared or settled.
+        sealer: seals what is new.
         lanes: what runs by itself and how often: what changed, and everything. Without one, runs
             on demand still work.
         lookout: what is looked for that no PSP has told.
@@ -90,6 +93,7 @@ def build_worker(
 
     worker.tick("clean", _HOURLY, clean)
     _look_out(worker, pool, lookout)
+    worker.tick("seal", _EVERY_TEN_SECONDS, sealer.tick)
     if reconciler is None:
         return worker
 

@@ -65,6 +65,7 @@ _ENDPOINT = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 _SHORTEST: Final = timedelta(seconds=1)
 _LONGEST: Final = timedelta(days=30)
 _MAX_PORT: Final = 65535
+_SHORTEST_SEAL_KEY: Final = 32
 
 
 class ConfigurationError(Invalid):
@@ -119,6 +120,15 @@ def _private(value: str) -> str:
     url = URL(_web(value))
     if url.scheme == "http" and not _is_loopback(url.host or ""):
         raise ValueError("is http:// to another machine; TLS is required")
+    return value
+
+
+def _long_enough(value: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
+    if any(len(key.get_secret_value()) < _SHORTEST_SEAL_KEY for key in value):
+        raise ValueError(
+            f"has a key of fewer than {_SHORTEST_SEAL_KEY} characters; `openssl rand -hex 32` makes"
+            " a good one"
+        )
     return value
 
 
@@ -178,6 +188,7 @@ class Settings(BaseSettings):
     withdrawal_overdue_after: Schedule = timedelta(days=3)
     deposit_abandoned_after: Schedule = timedelta(days=7)
     tolerance: Annotated[dict[str, str], AfterValidator(_tolerances)] = Field(default_factory=dict)
+    seal_keys: Annotated[tuple[SecretStr, ...], AfterValidator(_long_enough)] = ()
     public_url: Annotated[str, AfterValidator(_web)] | None = None
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     pool_size: int = Field(default=16, ge=2, le=500)
@@ -281,6 +292,11 @@ def _live_faults(settings: Settings, key: str) -> Iterator[tuple[set[str], str]]
         yield (
             {"environment", "database_url"},
             "live needs database_url; the embedded Postgres is for one machine",
+        )
+    if not settings.seal_keys:
+        yield (
+            {"environment", "seal_keys"},
+            "live needs seal_keys: without one, whoever owns the database can rewrite the past",
         )
     if key.startswith("ck_sandbox_"):
         yield (

@@ -57,6 +57,10 @@ CREATE TABLE delivery_repeats (
     PRIMARY KEY (endpoint, event_id, repeat_id)
 );
 
+-- By this the sealer finds what is new.
+CREATE INDEX delivery_repeats_received_at_idx ON delivery_repeats USING brin (received_at)
+WITH (pages_per_range = 16, autosummarize = on);
+
 -- What money has moved at the PSP, once for ever: two events about one movement are one row.
 CREATE TABLE movements (
     endpoint text NOT NULL,

@@ -82,5 +82,9 @@ CREATE TABLE audit (
 -- What was done to one object.
 CREATE INDEX audit_object_idx ON audit (object, audit_id);
 
+-- By this the sealer finds what is new.
+CREATE INDEX audit_at_idx ON audit USING brin (at)
+WITH (pages_per_range = 16, autosummarize = on);
+
 CREATE TRIGGER audit_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON audit
 FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();

@@ -32,6 +32,7 @@ _COMMANDS = {
     "migrate": "migrate",
     "reconcile": "reconcile",
     "sandbox": "sandbox",
+    "seal": "seal",
     "serve": "serve",
     "users": "users",
     "verify": "verify",

@@ -9,16 +9,18 @@ from typing import TYPE_CHECKING
 import click
 from rich.table import Table
 
-from recon.app import api_accounts_of, open_database_url, open_game
+from recon.app import api_accounts_of, open_database_url, open_game, seal_keys_of
 from recon.cli.context import console, flags_of, print_json, run_async, settings_of
 from recon.clock import format_time, now
 from recon.db import open_pool
 from recon.errors import ReconError
+from recon.seals import excess_rights, last_seal, why_not_after
 from recon.settings import explain, ignored_variables
 from recon.webhooks import build_endpoints, read_proofs
 from recon.webhooks.backfill import open_event_list
 
 if TYPE_CHECKING:
+    from recon.seals import Right, Seal, SealKeys
     from recon.settings import Settings
 
 __all__ = ["config", "doctor"]
@@ -72,7 +74,7 @@ def doctor(ctx: click.Context, *, as_json: bool) -> None:
 
 
 async def _examine(settings: Settings) -> list[_Finding]:
-    findings = [await _database(settings), await _game(settings)]
+    findings = [await _database(settings), *await _past(settings), await _game(settings)]
     if settings.psp:
         named = ", ".join(f"{name} ({psp.provider})" for name, psp in settings.psp.items())
         findings.append(_Finding("psp", ok=True, detail=named))
@@ -184,3 +186,42 @@ async def _game(settings: Settings) -> _Finding:
         noticed.append("RECON_GAME_SIGNING_SECRET is not set: no bet can be placed")
     detail = f"round {state.round_id} is {state.status}"
     return _Finding("game", ok=not noticed, detail="; ".join([detail, *noticed]))
+
+
+async def _past(settings: Settings) -> list[_Finding]:
+    """Whether what was written can be rewritten, and whether that would show."""
+    try:
+        async with open_database_url(settings) as url, open_pool(url, max_size=2) as pool:
+            rights = await excess_rights(pool)
+            async with pool.acquire() as connection:
+                last = await last_seal(connection)
+    except ReconError:
+        return []  # said by the one above
+    return [_role(rights), _seals(seal_keys_of(settings), last)]
+
+
+def _role(rights: list[Right]) -> _Finding:
+    if not rights:
+        detail = "the service's role can change nothing that was written"
+        return _Finding("database role", ok=True, detail=detail)
+    detail = (
+        f"the service connects as {rights[0].role}, which {', '.join(one.why for one in rights)}:"
+        " give it a role of its own and migrate as the owner, RECON_MIGRATION_DATABASE_URL"
+        ' (README, "Run it for real")'
+    )
+    return _Finding("database role", ok=False, detail=detail)
+
+
+def _seals(keys: SealKeys, last: Seal | None) -> _Finding:
+    reason = None if last is None else why_not_after(last, keys)
+    if reason is None and not keys:
+        reason = (
+            "RECON_SEAL_KEYS is not set: the chain is by hash alone, and whoever owns the database"
+            " could make it anew"
+        )
+    if reason is not None:
+        return _Finding("seals", ok=False, detail=reason)
+    if last is None or last.covers_until is None:
+        return _Finding("seals", ok=True, detail="nothing is sealed yet")
+    until = format_time(last.covers_until)
+    return _Finding("seals", ok=True, detail=f"sealed until {until}, by key {last.key_id}")

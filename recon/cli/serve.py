@@ -16,12 +16,13 @@ import structlog
 import uvloop
 from aiohttp import web
 
-from recon.app import build_app, open_database_url, open_game, run_worker
+from recon.app import build_app, open_database_url, open_game, run_worker, seal_keys_of
 from recon.cli.context import progress_console, settings_of
 from recon.db import open_pool
 from recon.db.embedded.child import die_with_parent
 from recon.http.health import READINESS
 from recon.http.server import collect_seldom, make_runner
+from recon.seals.keys import key_file_of
 
 if TYPE_CHECKING:
     from recon.settings import Settings
@@ -106,6 +107,9 @@ async def _serve_many(
                 _SHARED_PORT: "1",
             }
             environment.pop("RECON_DATABASE_URL_FILE", None)
+            if settings.database_url is None and not settings.seal_keys:
+                seal_keys_of(settings)
+                environment["RECON_SEAL_KEYS_FILE"] = str(key_file_of(settings.data_dir.resolve()))
             children = [
                 await asyncio.create_subprocess_exec(
                     *command,

@@ -16,11 +16,12 @@ from recon.ledger.read import (
     read_wallet,
     read_wallet_or_none,
 )
-from recon.ledger.verify import Verification, verify_books
+from recon.ledger.verify import Fault, Verification, check_books, verify_books
 
 __all__ = [
     "Account",
     "Entry",
+    "Fault",
     "HoldOp",
     "HoldResolvedError",
     "InsufficientBalanceError",
@@ -30,6 +31,7 @@ __all__ = [
     "Posting",
     "Verification",
     "Wallet",
+    "check_books",
     "post",
     "post_one",
     "read_currencies",

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from recon.db import load
 
 if TYPE_CHECKING:
-    from datetime import datetime
+    import asyncpg
 
     from recon.db import Pool
 
-__all__ = ["Fault", "Verification", "verify_books"]
+__all__ = ["Fault", "Verification", "check_books", "verify_books"]
 
 # Folding years of postings takes what it takes; the pool's time-out is for requests.
 _TIMEOUT_S = 3600
@@ -45,38 +45,42 @@ class Verification:
     postings: int
     wallets: int
     deliveries: int
-    sealed_until: datetime | None
     faults: list[Fault]
 
 
 async def verify_books(pool: Pool) -> Verification:
+    """As `check_books`, in one snapshot of its own."""
+    async with (
+        pool.acquire() as connection,
+        connection.transaction(isolation="repeatable_read", readonly=True),
+    ):
+        await connection.execute("SET LOCAL statement_timeout = 0")
+        return await check_books(connection)
+
+
+async def check_books(connection: asyncpg.Connection[Any]) -> Verification:
     """Check that balances equal the fold of their postings, and everything that hangs on them.
 
     Versions are dense, each balance follows from the one before, open holds equal what is held and
     reserved, each hold and each end of one is a posting of its amount, each posting has its
     idempotency row, each PSP movement its posting of the same money. A posting is one debit and one
     credit of one amount, so every book sums to zero by its shape.
+
+    Args:
+        connection: in a transaction that sees one snapshot and has no statement time-out.
     """
-    async with (
-        pool.acquire() as connection,
-        connection.transaction(isolation="repeatable_read", readonly=True),
-    ):
-        await connection.execute("SET LOCAL statement_timeout = 0")
-        counts = await connection.fetchrow(
-            load("recon.ledger", "verify_counts"), timeout=_TIMEOUT_S
-        )
-        faults = [
-            Fault(check, row["user_id"], row["currency"], row["detail"])
-            for check, name in _CHECKS.items()
-            for row in await connection.fetch(load("recon.ledger", name), timeout=_TIMEOUT_S)
-        ]
+    counts = await connection.fetchrow(load("recon.ledger", "verify_counts"), timeout=_TIMEOUT_S)
     if counts is None:
         raise RuntimeError("a count gave no row")
+    faults = [
+        Fault(check, row["user_id"], row["currency"], row["detail"])
+        for check, name in _CHECKS.items()
+        for row in await connection.fetch(load("recon.ledger", name), timeout=_TIMEOUT_S)
+    ]
     return Verification(
         ok=not faults,
         postings=counts["postings"],
         wallets=counts["wallets"],
         deliveries=counts["deliveries"],
-        sealed_until=None,
         faults=faults,
     )

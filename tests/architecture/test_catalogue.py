@@ -45,6 +45,8 @@ APPEND_ONLY = (
     "idempotency",
     "movements",
     "postings",
+    "seal_links",
+    "seals",
 )
 
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"

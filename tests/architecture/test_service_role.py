@@ -51,6 +51,8 @@ RIGHTS = {
     "run_ranges": COMES_AND_GOES,
     "run_wallets": {"INSERT", "DELETE"},
     "runs": CHANGES,
+    "seal_links": GROWS,
+    "seals": GROWS,
     "sessions": CHANGES,
     "sign_in_attempts": {"INSERT", "DELETE"},
     "sign_in_links": CHANGES,

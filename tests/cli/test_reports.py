@@ -241,9 +241,15 @@ async def test_verify_prints_the_contracts_shape_and_exits_5_on_a_fault(
             "deliveries": 0,
             "sealed_until": None,
             "faults": [],
+            "seals": 0,
+            "sealed_rows": 0,
+            "signatures": "none",
+            "last_seal": None,
+            "unsealed": sound.json()["unsealed"],
         },
     )
     assert (broken.code, broken.json()["ok"]) == (5, False)
+    assert sound.json()["unsealed"]["rows"] == 1
     (fault,) = broken.json()["faults"]
     assert (fault["check"], fault["user_id"], fault["currency"]) == ("wallet", "u_1", "GBP")
     assert (words.code, "u_1" in words.out.decode()) == (5, True)

@@ -138,6 +138,7 @@ def test_faults_of_files_of_keys_and_of_what_belongs_together_come_together(
         "log_level: ",
         "pool_size: ",
         "live needs database_url",
+        "live needs seal_keys",
     ]
     assert all(any(line.startswith(start) for line in told) for start in wanted), told
     assert len(told) == len(wanted)
@@ -152,6 +153,7 @@ def test_what_a_faulty_setting_would_say_with_others_is_not_guessed(
     assert faults() == [
         "database_url: is not a postgresql:// URL",
         "game_url: is not an http(s) URL",
+        "live needs seal_keys: without one, whoever owns the database can rewrite the past",
     ]
 
 

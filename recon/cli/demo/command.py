@@ -20,8 +20,8 @@ from recon.cli.demo.report import Planted, Report, compare, print_report
 from recon.cli.demo.stage import Stage, raise_stage
 from recon.clock import now
 from recon.errors import Unavailable
-from recon.ledger import verify_books
 from recon.reconciliation.views import DiscrepancyView, RunView
+from recon.seals import verify_all
 from recon.web import Role, add_staff, create_sign_in_link
 
 if TYPE_CHECKING:
@@ -189,7 +189,7 @@ async def _report(stage: Stage, wish: _Wish, counts: Counts) -> Report:
     planted = msgspec.convert(listed, list[Planted])
     found = await _open_discrepancies(stage)
     missed, false = compare(planted, found)
-    verified = await verify_books(stage.pool)
+    verified = await verify_all(stage.pool, stage.seal_keys)
     return Report(
         seed=wish.seed,
         planted=planted,

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from recon.ledger import Verification
     from recon.reconciliation.views import DiscrepancyView
+    from recon.seals import Proof
 
 __all__ = ["Report", "compare", "print_report"]
 
@@ -43,7 +43,7 @@ class Report:
     absorbed: int
     deliveries: int
     bets: int
-    verify: Verification
+    verify: Proof
 
     @property
     def ok(self) -> bool:

@@ -23,6 +23,8 @@ from recon.db.embedded.child import die_with_parent
 from recon.db.migrations import migrate
 from recon.errors import Unavailable
 from recon.http.keys import Scope, create_key
+from recon.seals import SealKeys, keys_of_data_dir
+from recon.seals.keys import key_file_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
@@ -45,6 +47,7 @@ class Stage:
         run: names this run; in references, so that no two runs share a payment.
         service_url: the service's address.
         pool: the service's database.
+        seal_keys: what its seals are signed with.
         service: a session with a key of every scope.
         sandbox: a session for the sandbox's control surface.
     """
@@ -52,6 +55,7 @@ class Stage:
     run: str
     service_url: str
     pool: Pool
+    seal_keys: SealKeys
     service: aiohttp.ClientSession
     sandbox: aiohttp.ClientSession
 
@@ -69,6 +73,7 @@ async def raise_stage(
     """Start all of it; at the end, or on an error, nothing is left running."""
     async with AsyncExitStack() as stack:
         server = await stack.enter_async_context(embedded_postgres(data_dir))
+        keys = keys_of_data_dir(server.data_dir)
         run = new_id().hex[-12:]
         database_url = await _fresh_database(server, run)
         pool = await stack.enter_async_context(open_pool(database_url, max_size=4))
@@ -80,6 +85,7 @@ async def raise_stage(
             **sandbox["settings"],
             "RECON_DATABASE_URL": database_url,
             "RECON_GRACE_PERIOD": f"{grace.total_seconds():g}s",
+            "RECON_SEAL_KEYS_FILE": str(key_file_of(server.data_dir)),
             "RECON_RECONCILE_EVERY": "off",
             "RECON_BACKFILL_EVERY": "2s",
             "RECON_BACKFILL_AFTER": "1s",
@@ -93,7 +99,7 @@ async def raise_stage(
             aiohttp.ClientSession(service["url"], headers={"Authorization": f"Bearer {key.key}"})
         )
         control = await stack.enter_async_context(aiohttp.ClientSession(sandbox["url"]))
-        stage = Stage(run, service["url"], pool, calls, control)
+        stage = Stage(run, service["url"], pool, keys, calls, control)
         await _connect_psps(stage)
         yield stage
 

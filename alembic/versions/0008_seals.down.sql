@@ -1,0 +1,1 @@
+DROP TABLE seals, seal_links;

@@ -1,0 +1,114 @@
+"""Compare every row with its link, both ways."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from recon.db import load
+from recon.ledger import Fault
+from recon.seals.model import SEALED_TABLES, Kind
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    import asyncpg
+
+__all__ = ["Compared", "Unsealed", "check_guards", "compare_rows"]
+
+_TIMEOUT_S: Final = 3600
+_MOST: Final = 100
+_FETCHED_AT_ONCE: Final = 1000
+
+_COMPARE: Final = {
+    Kind.POSTING: "compare_postings",
+    Kind.MOVEMENT: "compare_movements",
+    Kind.DELIVERY: "compare_deliveries",
+    Kind.REPEAT: "compare_repeats",
+    Kind.EVENT: "compare_events",
+    Kind.ADJUSTMENT: "compare_adjustments",
+    Kind.DECISION: "compare_decisions",
+    Kind.AUDIT: "compare_audit",
+}
+
+_WORDS: Final = {
+    Kind.POSTING: "posting",
+    Kind.MOVEMENT: "movement",
+    Kind.DELIVERY: "delivery",
+    Kind.REPEAT: "repeated delivery",
+    Kind.EVENT: "discrepancy's event",
+    Kind.ADJUSTMENT: "adjustment",
+    Kind.DECISION: "decision of adjustment",
+    Kind.AUDIT: "audit row",
+}
+
+_WITH_USER: Final = {Kind.POSTING, Kind.EVENT, Kind.ADJUSTMENT, Kind.DECISION}
+"""Whose keys begin with the player."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unsealed:
+    """Rows that no seal covers yet: how many, and what the oldest says of its time."""
+
+    rows: int
+    since: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """What the comparison has found."""
+
+    unsealed: Unsealed
+    faults: list[Fault]
+
+
+async def check_guards(connection: asyncpg.Connection[Any]) -> list[Fault]:
+    """What should keep tables from being changed, or shows them otherwise than they are."""
+    rows = await connection.fetch(load("recon.seals", "guards"), list(SEALED_TABLES))
+    return [Fault("guard", "", "", f"{row['table_name']} {row['fault']}") for row in rows]
+
+
+async def compare_rows(connection: asyncpg.Connection[Any], certain: datetime | None) -> Compared:
+    """Find rows that were changed, removed or put in afterwards.
+
+    Only what differs leaves the database, and is counted where it is no fault, so that memory stays
+    flat.
+
+    Args:
+        connection: in one snapshot.
+        certain: a row without a link that says it is older than this was put in afterwards.
+    """
+    rows, since = 0, None
+    faults: list[Fault] = []
+    for kind, name in _COMPARE.items():
+        said: Counter[str] = Counter()
+        async for row in connection.cursor(
+            load("recon.seals", name), certain, prefetch=_FETCHED_AT_ONCE, timeout=_TIMEOUT_S
+        ):
+            finding = row["finding"]
+            if finding == "unsealed":
+                rows += 1
+                since = row["at"] if since is None else min(since, row["at"])
+                continue
+            said[finding] += 1
+            if said[finding] <= _MOST:
+                faults.append(_fault(kind, finding, row))
+    return Compared(Unsealed(rows, since), faults)
+
+
+def _fault(kind: Kind, finding: str, row: asyncpg.Record) -> Fault:
+    key = msgspec.json.decode(row["row_key"])
+    one = f"{_WORDS[kind]} {' '.join(map(str, key))}"
+    others = ", its idempotency row or its hold" if kind is Kind.POSTING else ""
+    details = {
+        "changed": f"{one}{others} was changed after it was sealed as link {row['seq']}",
+        "missing": f"{one} was sealed as link {row['seq']} and is gone",
+        "inserted": f"{one} says it is from {row['at']}, and was not there when that was sealed",
+        "body": f"{one}: its body is not the one that was received",
+    }
+    user = key[0] if kind in _WITH_USER else ""
+    currency = key[1] if kind is Kind.POSTING else ""
+    return Fault(f"{kind} {finding}", user, currency, details[finding])

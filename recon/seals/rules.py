@@ -1,0 +1,174 @@
+"""How seals hang together: what is signed, what may follow what, how far back to look."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from recon.clock import format_time
+from recon.seals.keys import Signature
+
+if TYPE_CHECKING:
+    from recon.seals.keys import SealKeys
+    from recon.seals.model import Seal
+
+__all__ = [
+    "BEGINNING",
+    "DEEP_EVERY",
+    "FIRST",
+    "LATEST_CLOCK",
+    "break_between",
+    "bytes_of",
+    "faults_of",
+    "is_deep",
+    "lookback",
+    "make_seal",
+    "settled_before",
+    "why_not_after",
+]
+
+FIRST: Final = bytes(32)
+"""What the first seal has for the hash of the one before."""
+
+BEGINNING: Final = datetime(2000, 1, 1, tzinfo=UTC)
+"""Nothing of ours is older."""
+
+LATEST_CLOCK: Final = timedelta(minutes=15)
+"""How far the time on a row may be behind the transaction that wrote it.
+
+A delivery's is its machine's, and one whose clock is five minutes off refuses every signature.
+"""
+
+DEEP_EVERY: Final = timedelta(minutes=5)
+"""How often a pass looks back that far; the others look back by `_QUICK`."""
+
+_QUICK: Final = timedelta(seconds=5)
+
+
+def settled_before(
+    began_at: datetime, *, floor: int, ceiling: int, known: datetime | None, last: Seal | None
+) -> datetime | None:
+    """The newest instant for which it is certain that every transaction from before it has ended.
+
+    Args:
+        began_at: when the transaction began whose snapshot this is.
+        floor: the oldest transaction that may still commit.
+        ceiling: the next one to begin.
+        known: an instant at which ``floor`` had not begun.
+        last: the newest seal.
+
+    Returns:
+        ``None`` where nothing is certain, as in a first pass beside transactions under way.
+    """
+    instants = [
+        known,
+        began_at if floor == ceiling else None,
+        last.settled_before if last else None,
+    ]
+    return max((instant for instant in instants if instant is not None), default=None)
+
+
+def is_deep(began_at: datetime, last: Seal | None) -> bool:
+    """Whether it is time for a pass that looks back all the way."""
+    if last is None or last.certain_before is None:
+        return True
+    return began_at - last.certain_before >= LATEST_CLOCK + DEEP_EVERY
+
+
+def lookback(last: Seal | None, *, deep: bool) -> datetime:
+    """The instant from which on there may be rows that no seal covers yet."""
+    if last is None or last.certain_before is None or last.settled_before is None:
+        return BEGINNING
+    return last.certain_before if deep else last.settled_before - _QUICK
+
+
+def bytes_of(seal: Seal) -> bytes:
+    """What a seal says, as its hash and its signature take it: one JSON array."""
+    return msgspec.json.encode(
+        [
+            "recon seal 1",
+            seal.number,
+            seal.first_seq,
+            seal.last_seq,
+            seal.root.hex(),
+            seal.previous.hex(),
+            *map(_time, (seal.sealed_at, seal.covers_until)),
+            *map(_time, (seal.settled_before, seal.certain_before)),
+            seal.xid_ceiling,
+            seal.key_id,
+        ]
+    )
+
+
+def make_seal(draft: Seal, keys: SealKeys) -> Seal:
+    """A seal with its hash and its signature, by the newest key where there is one."""
+    named = replace(draft, key_id=keys.newest_id)
+    said = bytes_of(named)
+    return replace(named, hash=hashlib.sha256(said).digest(), signature=keys.sign(said))
+
+
+def faults_of(seal: Seal, keys: SealKeys) -> list[str]:
+    """What is wrong with a seal by itself.
+
+    One without a signature is not: a later one that is signed vouches for it.
+    """
+    said = bytes_of(seal)
+    faults = []
+    if seal.hash != hashlib.sha256(said).digest():
+        faults.append(f"seal {seal.number} is not what its hash says: it was changed")
+    match keys.check(seal.key_id, said, seal.signature):
+        case Signature.WRONG:
+            faults.append(f"seal {seal.number} is not signed by key {seal.key_id}, as it says")
+        case Signature.UNKNOWN_KEY:
+            faults.append(
+                f"seal {seal.number} is signed by key {seal.key_id}, which is not among ours"
+            )
+        case _:
+            pass
+    return faults
+
+
+def why_not_after(last: Seal, keys: SealKeys, *, adopt: bool = False) -> str | None:
+    """Why nobody should seal behind a seal, ``None`` where they may.
+
+    By what it is itself; how it follows from the one before is for `recon verify` to say.
+
+    Args:
+        last: the newest seal.
+        keys: ours.
+        adopt: somebody has decided to go on behind a chain that none of our keys has signed.
+    """
+    signed = keys.check(last.key_id, bytes_of(last), last.signature)
+    faults = faults_of(last, keys)
+    if faults and not (adopt and len(faults) == 1 and signed is Signature.UNKNOWN_KEY):
+        return "; ".join(faults)
+    if keys and signed is Signature.NONE and not adopt:
+        return (
+            f"seal {last.number} is not signed, and there is a key now: look at `recon verify`,"
+            " then let `recon seal --adopt` sign behind it"
+        )
+    if not keys and last.key_id is not None:
+        return f"seal {last.number} is signed, and no key is set here: RECON_SEAL_KEYS"
+    return None
+
+
+def break_between(before: Seal | None, seal: Seal) -> str | None:
+    """How a seal does not follow from the one before it; ``None`` where it does."""
+    number, last_seq, previous = (
+        (before.number, before.last_seq, before.hash) if before else (0, 0, FIRST)
+    )
+    if seal.number != number + 1:
+        return f"seal {number} is followed by seal {seal.number}: those between are gone"
+    if seal.previous != previous:
+        return f"seal {seal.number} does not follow from the seal before it"
+    if seal.first_seq != last_seq + 1:
+        return f"seal {seal.number} begins with link {seal.first_seq}, not {last_seq + 1}"
+    return None
+
+
+def _time(instant: datetime | None) -> str | None:
+    return None if instant is None else format_time(instant)

@@ -1,0 +1,319 @@
+"""Sealing misses nothing and accuses nobody: late commits, crashes, rivals, clocks and keys."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import asyncpg
+import pytest
+
+from recon.clock import now
+from recon.db import open_pool
+from recon.seals import ChainBrokenError, Sealer, SealerMovedError, SealKeys
+from recon.seals import seal as sealing
+from recon.seals.queries import insert_seal, last_seal
+from recon.seals.rules import make_seal
+from tests.seals.conftest import KEY, OLD_KEY, Book
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+
+@pytest.fixture(autouse=True)
+async def nothing_is_found_in_the_end(book: Book) -> AsyncIterator[None]:
+    """Whatever a test did here, it was honest: once all is sealed, verify has nothing to say."""
+    yield
+    await book.seal()
+    proof = await book.verify()
+    assert (proof.faults, proof.unsealed.rows) == ([], 0)
+
+
+async def test_what_is_sealed_is_dense_and_said(book: Book) -> None:
+    for number in range(7):
+        await book.deposit(f"u_{number}")
+
+    before = await book.verify()
+    done = await book.seal(block=5)
+    after = await book.verify()
+
+    assert (before.last_seal, before.sealed_until, before.unsealed.rows) == (None, None, 21)
+    assert before.ok
+    assert (done.rows, done.seals) == (21, 5)
+    assert (after.seals, after.sealed_rows, after.signatures) == (5, 21, "checked")
+    assert before.unsealed.since is not None
+    assert after.sealed_until is not None
+    assert before.unsealed.since < after.sealed_until < now()
+    numbers = await book.pool.fetch("SELECT seq FROM seal_links ORDER BY seq")
+    assert [row["seq"] for row in numbers] == list(range(1, 22))
+
+
+async def test_a_pass_with_nothing_new_writes_nothing(sealed: Book) -> None:
+    done = await Sealer(sealed.pool, sealed.keys).run()
+
+    assert done is not None
+    assert (done.rows, done.seals) == (0, 0)
+
+
+async def test_a_transaction_that_commits_late_is_neither_missed_nor_accused(book: Book) -> None:
+    async with book.pool.acquire() as slow:
+        late = slow.transaction()
+        await late.start()
+        await book.deposit_in(slow, "u_late", "1.00", "evt_late", "pay:late")
+        for number in range(3):
+            await book.deposit(f"u_{number}")
+            # Each pass goes by what it can be sure of; the clock alone would be past the late one.
+            done = await Sealer(book.pool, book.keys).run(deep=number == 2)
+            assert done is not None
+            assert done.rows == 3
+        assert done is not None
+        last = done.last
+        assert last is not None
+        began_at = await slow.fetchval("SELECT now()")
+        assert last.covers_until is not None
+        assert last.settled_before is None or last.settled_before < began_at < last.covers_until
+        await late.commit()
+    assert (await book.verify()).unsealed.rows == 3
+
+    done = await Sealer(book.pool, book.keys).run()
+
+    assert done is not None
+    assert done.rows == 3
+    assert done.last is not None
+    assert done.last.settled_before is not None
+    assert done.last.settled_before > began_at
+
+
+async def test_a_delivery_whose_machine_is_minutes_behind_is_sealed_and_not_accused(
+    sealed: Book,
+) -> None:
+    async with sealed.pool.acquire() as connection, connection.transaction():
+        await sealed.deposit_in(
+            *(connection, "u_5", "1.00", "evt_5", "pay:5"),
+            received_at=now() - timedelta(minutes=14),
+        )
+
+    done = await sealed.seal()
+
+    assert done.rows == 3
+
+
+async def test_two_sealers_at_once_seal_each_row_once(book: Book) -> None:
+    for number in range(30):
+        await book.deposit(f"u_{number}")
+    sealers = [Sealer(book.pool, book.keys, block=7) for _ in range(4)]
+
+    async def work(sealer: Sealer) -> int:
+        rows = 0
+        for _ in range(3):
+            try:
+                done = await sealer.run()
+            except SealerMovedError:
+                continue
+            rows += done.rows if done else 0
+        return rows
+
+    assert sum(await asyncio.gather(*map(work, sealers))) == 90
+    links = await book.pool.fetchrow(
+        "SELECT count(*) AS links, count(DISTINCT (kind, row_key)) AS rows, max(seq) AS last"
+        " FROM seal_links"
+    )
+    assert tuple(links or ()) == (90, 90, 90)
+
+
+async def test_a_sealer_that_has_lost_its_lock_unawares_writes_nothing(
+    book: Book, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await book.deposit("u_1")
+    rival = Sealer(book.pool, book.keys)
+    unsealed = sealing._unsealed  # noqa: SLF001 - between reading and writing there is no other door
+
+    async def interrupted(reader: asyncpg.Connection[asyncpg.Record], since: object) -> object:
+        """Its reading connection dies after it has read; meanwhile another goes on."""
+        rows = [link async for link in unsealed(reader, since)]  # type: ignore[arg-type]
+        monkeypatch.setattr(sealing, "_unsealed", unsealed)
+        pid = reader.get_server_pid()
+        await book.owner.fetchval("SELECT pg_terminate_backend($1, 5000)", pid)
+        done = await rival.run()
+        assert done is not None
+        assert done.rows == 3
+        for row in rows:
+            yield row
+
+    monkeypatch.setattr(sealing, "_unsealed", interrupted)
+
+    with pytest.raises((SealerMovedError, asyncpg.PostgresError, asyncpg.InterfaceError)):
+        await Sealer(book.pool, book.keys).run()
+
+    assert await book.pool.fetchval("SELECT count(*) FROM seal_links") == 3
+
+
+async def test_a_sealer_killed_in_the_middle_leaves_whole_blocks_and_the_next_goes_on(
+    book: Book, database_url: str
+) -> None:
+    for number in range(10):
+        await book.deposit(f"u_{number}")
+    async with open_pool(database_url, application="doomed") as doomed:
+        working = asyncio.create_task(Sealer(doomed, book.keys, block=1).run())
+        while await book.pool.fetchval("SELECT count(*) FROM seals") < 3:  # noqa: ASYNC110 - in the database
+            await asyncio.sleep(0.01)
+        await book.owner.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE application_name = 'doomed'"
+        )
+        with pytest.raises((asyncpg.PostgresError, asyncpg.InterfaceError, OSError)):
+            await working
+    proof = await book.verify()
+    assert proof.faults == []
+    assert 3 <= proof.sealed_rows < 30
+    assert (proof.sealed_rows + proof.unsealed.rows, proof.sealed_until) == (30, None)
+
+    done = await book.seal()
+
+    assert done.rows == 30 - proof.sealed_rows
+
+
+async def test_a_busy_ledger_is_never_accused(book: Book) -> None:
+    """Writers, some of whom dawdle before they commit, beside a sealer and a verifier."""
+    over = asyncio.Event()
+
+    async def write(name: int) -> None:
+        for number in range(12):
+            async with book.pool.acquire() as connection, connection.transaction():
+                names = f"evt_{name}_{number}", f"pay:{name}:{number}"
+                await book.deposit_in(connection, f"u_{name}", "1.00", *names)
+                await asyncio.sleep(0.05 if (name + number) % 5 == 0 else 0)
+
+    async def seal() -> int:
+        sealer, rows = Sealer(book.pool, book.keys, block=20), 0
+        while not over.is_set():
+            done = await sealer.run(deep=rows % 2 == 0)
+            rows += done.rows if done else 0
+        return rows
+
+    async def verify() -> int:
+        looks = 0
+        while not over.is_set():
+            proof = await book.verify()
+            assert proof.faults == []
+            looks += 1
+        return looks
+
+    sealing_, verifying = asyncio.create_task(seal()), asyncio.create_task(verify())
+    await asyncio.gather(*(write(name) for name in range(8)))
+    over.set()
+    assert await verifying > 2
+    assert 0 < await sealing_ <= 8 * 12 * 3
+    await book.seal()
+
+    assert await book.pool.fetchval("SELECT count(*) FROM seal_links") == 8 * 12 * 3
+
+
+async def test_a_key_is_rotated_and_older_seals_still_hold(sealed: Book) -> None:
+    sealed.keys = SealKeys(["c" * 64, KEY])
+    await sealed.deposit("u_4")
+    await sealed.seal()
+
+    rows = await sealed.pool.fetch("SELECT key_id FROM seals ORDER BY number")
+    assert [row["key_id"] for row in rows] == [SealKeys([KEY]).newest_id, sealed.keys.newest_id]
+    assert await sealed.faults() == []
+    sealed.keys, both = SealKeys(["c" * 64]), sealed.keys
+    assert await sealed.faults() == [
+        ("seal", f"seal 1 is signed by key {SealKeys([KEY]).newest_id}, which is not among ours")
+    ]
+    sealed.keys = both
+
+
+async def test_without_a_key_the_chain_is_by_hash_alone_and_says_so(book: Book) -> None:
+    book.keys = SealKeys()
+    await book.deposit("u_1")
+    await book.seal()
+    proof = await book.verify()
+    assert (proof.ok, proof.signatures) == (True, "none")
+
+    book.keys = SealKeys([KEY])
+    ((_, said),) = await book.faults()
+    assert said.startswith("seals from 1 on are not signed; if they are yours")
+    with pytest.raises(ChainBrokenError, match="seal 1 is not signed, and there is a key now"):
+        await book.seal()
+    adopted = await Sealer(book.pool, book.keys).run(adopt=True)
+    assert adopted is not None
+    assert (adopted.rows, adopted.seals) == (0, 1)
+    assert (await book.verify()).signatures == "checked"
+
+
+async def test_a_process_without_the_key_does_not_seal_behind_signed_seals(sealed: Book) -> None:
+    sealed.keys, own = SealKeys(), sealed.keys
+    await sealed.deposit("u_4")
+
+    with pytest.raises(ChainBrokenError, match="seal 1 is signed, and no key is set here"):
+        await sealed.seal()
+    proof = await sealed.verify()
+    assert (proof.ok, proof.signatures, proof.unsealed.rows) == (True, "unchecked", 3)
+    sealed.keys = own
+
+
+async def test_a_sealer_builds_on_no_seal_that_is_not_right(sealed: Book) -> None:
+    await sealed.rewrite("UPDATE seals SET sealed_at = sealed_at - interval '1 hour'")
+    await sealed.deposit("u_4")
+
+    with pytest.raises(ChainBrokenError, match="seal 1 is not what its hash says"):
+        await sealed.seal()
+    with pytest.raises(ChainBrokenError, match="seal 1 is not what its hash says"):
+        await Sealer(sealed.pool, sealed.keys).run(adopt=True)
+    sealed.keys, own = SealKeys([OLD_KEY]), sealed.keys
+    with pytest.raises(ChainBrokenError, match="which is not among ours"):
+        await sealed.seal()
+    sealed.keys = own
+    await sealed.rewrite("UPDATE seals SET sealed_at = sealed_at + interval '1 hour'")
+
+
+async def test_a_sealer_remembers_its_last_seal_and_goes_no_further_when_it_is_gone(
+    book: Book,
+) -> None:
+    sealer = Sealer(book.pool, book.keys)
+    for user in ("u_1", "u_2"):
+        await book.deposit(user)
+        await sealer.run()
+    await book.rewrite("DELETE FROM seals WHERE number = 2", "DELETE FROM seal_links WHERE seq > 3")
+
+    with pytest.raises(ChainBrokenError, match="seal 2, made or seen by this process, is gone"):
+        await sealer.run()
+
+
+async def test_the_books_go_on_in_another_cluster_whose_transactions_count_anew(
+    sealed: Book,
+) -> None:
+    # As after pg_dump and restore: what the seals remember of transactions means nothing here.
+    for ceiling in (10**15, 3):
+        async with sealed.owner.acquire() as connection, connection.transaction():
+            await connection.execute("SET LOCAL session_replication_role = replica")
+            await connection.execute("TRUNCATE seals, seal_links")
+        await sealed.seal()
+        last = (await sealed.seal()).last
+        assert last is not None
+        await _pretend_ceiling(sealed, ceiling)
+        async with sealed.pool.acquire() as slow:
+            late = slow.transaction()
+            await late.start()
+            await sealed.deposit_in(slow, f"l_{ceiling}", "1.00", f"l_{ceiling}", f"l:{ceiling}")
+            for number in range(2):
+                await sealed.deposit(f"u_{ceiling}_{number}")
+                assert (await sealed.seal()).rows == 3
+            await late.commit()
+        done = await Sealer(sealed.pool, sealed.keys).run()
+        assert done is not None
+        assert done.rows == 3
+        assert (await sealed.verify()).faults == []
+
+
+async def _pretend_ceiling(book: Book, ceiling: int) -> None:
+    """Make the newest seal anew, with our key, as another cluster would have left it."""
+    async with book.owner.acquire() as connection, connection.transaction():
+        await connection.execute("SET LOCAL session_replication_role = replica")
+        last = await last_seal(connection)
+        assert last is not None
+        await connection.execute("DELETE FROM seals WHERE number = $1", last.number)
+        await insert_seal(connection, make_seal(replace(last, xid_ceiling=ceiling), book.keys))

@@ -1,0 +1,267 @@
+"""Whatever the database's owner rewrites behind the seals is found and named."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from hashlib import sha256
+from typing import TYPE_CHECKING
+
+import pytest
+
+from recon.seals import SealKeys
+from recon.seals.queries import last_seal
+from recon.seals.rules import bytes_of
+from tests.seals.conftest import KEY, OLD_KEY
+
+if TYPE_CHECKING:
+    from tests.seals.conftest import Book
+
+# Twice as much, in every place that the books are proven by: only the seal knows better.
+DOUBLED = (
+    "UPDATE postings SET amount = 2000, available_after = 2000 WHERE user_id = 'u_1'",
+    "UPDATE movements SET amount = 2000 WHERE user_id = 'u_1'",
+    "UPDATE wallets SET available = 2000 WHERE user_id = 'u_1'",
+)
+# A deposit that never was, of yesterday, in books that hold.
+SMUGGLED = (
+    """
+    INSERT INTO wallets
+    SELECT 'u_9', currency, available, held, reserved, version, opened_at, posted_at
+    FROM wallets WHERE user_id = 'u_1'
+    """,
+    """
+    INSERT INTO idempotency
+    SELECT 'u_9', source, 'pay:9:deposit', request_hash, currency, version
+    FROM idempotency WHERE user_id = 'u_1'
+    """,
+    """
+    INSERT INTO postings
+    SELECT
+        'u_9', currency, version, debit, credit, amount, kind, source, 'pay:9:deposit', hold_id,
+        event_at, recorded_at - interval '1 day', available_after, held_after, reserved_after
+    FROM postings WHERE user_id = 'u_1'
+    """,
+)
+
+
+async def test_an_amount_that_was_changed_everywhere_at_once(sealed: Book) -> None:
+    await sealed.rewrite(*DOUBLED)
+
+    found = await sealed.faults()
+    assert [check for check, _ in found] == ["posting changed", "movement changed"]
+    assert found[0][1].startswith("posting u_1 GBP 1, its idempotency row or its hold was changed")
+    assert found[1][1].startswith("movement bank pay:1 deposit was changed")
+    named = [one for one in (await sealed.verify()).faults if one.check == "posting changed"]
+    assert [(one.user_id, one.currency) for one in named] == [("u_1", "GBP")]
+
+
+async def test_a_posting_that_was_smuggled_in_before_the_seal(sealed: Book) -> None:
+    await sealed.rewrite(*SMUGGLED)
+    # However often what is new is sealed: this is not new.
+    await sealed.seal()
+
+    ((check, said),) = await sealed.faults()
+    assert (check, said.startswith("posting u_9 GBP 1 says it is from")) == (
+        "posting inserted",
+        True,
+    )
+    assert "was not there when that was sealed" in said
+
+
+async def test_a_player_whose_every_row_was_removed(sealed: Book) -> None:
+    await sealed.rewrite(
+        "DELETE FROM postings WHERE user_id = 'u_2'",
+        "DELETE FROM idempotency WHERE user_id = 'u_2'",
+        "DELETE FROM wallets WHERE user_id = 'u_2'",
+        "DELETE FROM movements WHERE user_id = 'u_2'",
+        "DELETE FROM deliveries WHERE event_id = 'evt_2'",
+    )
+
+    assert [said.rpartition(" was sealed")[0] for _, said in await sealed.faults()] == [
+        "posting u_2 GBP 1",
+        "movement bank pay:2 deposit",
+        "delivery bank evt_2",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("statement", "check", "named"),
+    [
+        (
+            "UPDATE idempotency SET request_hash = sha256('other') WHERE user_id = 'u_3'",
+            "posting changed",
+            "posting u_3 GBP 1, its idempotency row or its hold",
+        ),
+        (
+            "UPDATE postings SET event_at = event_at + interval '1 day' WHERE user_id = 'u_3'",
+            "posting changed",
+            "posting u_3 GBP 1",
+        ),
+        (
+            "UPDATE movements SET event_at = event_at + interval '1 us' WHERE user_id = 'u_3'",
+            "movement changed",
+            "movement bank pay:3 deposit",
+        ),
+        (
+            "UPDATE deliveries SET received_at = now() WHERE event_id = 'evt_3'",
+            "delivery changed",
+            "delivery bank evt_3",
+        ),
+        (
+            "UPDATE deliveries SET verified_by = 'key:1:00000000' WHERE event_id = 'evt_3'",
+            "delivery changed",
+            "delivery bank evt_3",
+        ),
+        (
+            "UPDATE deliveries SET body = 'other' WHERE event_id = 'evt_3'",
+            "delivery body",
+            "delivery bank evt_3: its body is not the one that was received",
+        ),
+        (
+            "UPDATE deliveries SET body = 'x', body_sha256 = sha256('x') WHERE event_id = 'evt_3'",
+            "delivery changed",
+            "delivery bank evt_3",
+        ),
+        ("UPDATE audit SET actor = 'nobody'", "audit changed", "audit row "),
+        ("DELETE FROM audit", "audit missing", "audit row "),
+        ("INSERT INTO audit VALUES (gen_random_uuid(), now() - interval '1 day', 'x', 'x', 'x')",
+         "audit inserted", "audit row "),
+    ],
+)  # fmt: skip
+async def test_one_row_that_is_not_as_it_was(
+    sealed: Book, statement: str, check: str, named: str
+) -> None:
+    await sealed.rewrite(statement)
+
+    ((found, said),) = await sealed.faults()
+    assert found == check
+    assert said.startswith(named)
+
+
+async def test_what_may_change_is_no_fault(sealed: Book) -> None:
+    await sealed.pool.execute(
+        "UPDATE deliveries SET body = NULL, state = 'ignored', reason = 'why', user_id = 'u_5',"
+        " event_type = 'x', kind = 'y', payment_id = 'p', reference = 'r', amount = 1"
+    )
+
+    assert await sealed.faults() == []
+
+
+async def test_rows_that_changed_places(sealed: Book) -> None:
+    await sealed.rewrite(
+        "UPDATE seal_links AS a SET row_hash = b.row_hash FROM seal_links AS b"
+        " WHERE a.seq IN (1, 2) AND b.seq = 3 - a.seq"
+    )
+
+    assert sorted(check for check, _ in await sealed.faults()) == [
+        "posting changed",
+        "posting changed",
+        "seal",
+    ]
+
+
+async def test_a_link_that_was_made_to_fit_its_changed_row(sealed: Book) -> None:
+    await sealed.rewrite(
+        "UPDATE audit SET actor = 'nobody'", "DELETE FROM seal_links WHERE seq = 10"
+    )
+    await sealed.rewrite(
+        "INSERT INTO seal_links SELECT 10, 'audit', jsonb_build_array(audit_id)::text, at,"
+        " sha256(record_send(ROW(audit_id, at, actor, action, object, detail))) FROM audit"
+    )
+
+    ((check, said),) = await sealed.faults()
+    assert check == "seal"
+    assert said.startswith("seal 1 (links 1 to 10, ")
+    assert said.endswith("is not made of the links that are there: one of them was changed")
+
+
+async def test_a_link_that_is_gone_and_one_too_many(sealed: Book) -> None:
+    await sealed.rewrite("UPDATE seal_links SET seq = 12 WHERE seq = 4")
+
+    said = [detail for check, detail in await sealed.faults() if check == "seal"]
+    assert [detail.rpartition(")")[2] for detail in said] == [
+        " has 9 links; it was made of 10",
+        "1 links belong to no seal",
+    ]
+
+
+@pytest.mark.parametrize("keys", [[], [OLD_KEY]], ids=["no key", "a key of their own"])
+async def test_a_chain_that_was_made_anew_without_the_key(sealed: Book, keys: list[str]) -> None:
+    await sealed.rewrite(*DOUBLED, "TRUNCATE seals, seal_links")
+    forger = SealKeys(keys)
+    sealed.keys, own = forger, sealed.keys
+    await sealed.seal()
+    assert await sealed.faults() == [], "by their own lights it holds"
+    sealed.keys = own
+
+    ((check, said),) = await sealed.faults()
+    assert check == "seal"
+    if keys:
+        assert said == f"seal 1 is signed by key {forger.newest_id}, which is not among ours"
+    else:
+        assert said.startswith("seals from 1 on are not signed")
+
+
+async def test_a_seal_that_was_changed_with_its_hash(sealed: Book) -> None:
+    async with sealed.pool.acquire() as connection:
+        last = await last_seal(connection)
+    assert last is not None
+    ours = SealKeys([KEY]).newest_id
+    await sealed.rewrite("UPDATE seals SET sealed_at = sealed_at - interval '1 hour'")
+    assert await sealed.faults() == [
+        ("seal", "seal 1 is not what its hash says: it was changed"),
+        ("seal", f"seal 1 is not signed by key {ours}, as it says"),
+    ]
+    # With its hash put right; that much needs no key.
+    said = bytes_of(replace(last, sealed_at=last.sealed_at - timedelta(hours=1)))
+    await sealed.rewrite(f"UPDATE seals SET hash = '\\x{sha256(said).hexdigest()}'")  # noqa: S608 - ours
+    assert await sealed.faults() == [
+        ("seal", f"seal 1 is not signed by key {ours}, as it says"),
+    ]
+
+
+async def test_a_seal_in_the_middle_that_is_gone(sealed: Book) -> None:
+    for user in ("u_4", "u_5"):
+        await sealed.deposit(user)
+        await sealed.seal()
+    await sealed.rewrite("DELETE FROM seals WHERE number = 2")
+
+    assert ("seal", "seal 1 is followed by seal 3: those between are gone") in await sealed.faults()
+
+
+async def test_the_newest_seals_cut_off_show_against_an_anchor(sealed: Book) -> None:
+    await sealed.deposit("u_4")
+    await sealed.seal()
+    anchor = (await sealed.verify()).last_seal
+    assert anchor is not None
+    assert await sealed.faults(anchor=anchor) == []
+    await sealed.rewrite(
+        "DELETE FROM seals WHERE number = 2", "DELETE FROM seal_links WHERE seq > 10"
+    )
+
+    assert await sealed.faults() == [], "nothing in the database can tell"
+    assert await sealed.faults(anchor=anchor) == [
+        ("seal", "seal 2, seen before, is gone: the chain ends with 1")
+    ]
+    await sealed.deposit("u_5")
+    await sealed.seal()
+    ((_, said),) = await sealed.faults(anchor=anchor)
+    assert said.startswith(f"seal 2 was {anchor.hash} when it was seen before and is ")
+
+
+async def test_a_guard_that_was_taken_away(sealed: Book) -> None:
+    await sealed.owner.execute("ALTER TABLE postings DISABLE TRIGGER postings_append_only")
+    await sealed.owner.execute("DROP TRIGGER audit_append_only ON audit")
+    assert await sealed.faults() == [
+        ("guard", "audit may be changed: its append-only trigger is off"),
+        ("guard", "postings may be changed: its append-only trigger is off"),
+    ]
+
+
+async def test_rows_that_are_hidden_from_us(sealed: Book) -> None:
+    await sealed.owner.execute("ALTER TABLE audit ENABLE ROW LEVEL SECURITY")
+
+    found = await sealed.faults()
+    assert found[0] == ("guard", "audit hides rows by a policy")
+    assert [check for check, _ in found] == ["guard", "audit missing"]

@@ -10,7 +10,9 @@ import os
 import random
 import secrets
 
-__all__ = ["PATIENCE_S", "SEED", "random_of", "seconds"]
+import pytest
+
+__all__ = ["ALLOWED", "IS_LARGE", "PATIENCE_S", "SEED", "random_of", "seconds"]
 
 _GIVEN_S = os.environ.get("RECON_VIOLENCE_S")
 
@@ -18,6 +20,12 @@ SEED = os.environ.get("RECON_VIOLENCE_SEED") or str(secrets.randbelow(1_000_000)
 
 PATIENCE_S = 30.0
 """How long anything may take to come back before the test gives up on it."""
+
+IS_LARGE = _GIVEN_S is not None
+"""Whether there is time for what takes minutes."""
+
+ALLOWED = pytest.mark.timeout(240 + 2 * float(_GIVEN_S or 0))
+"""How long a scenario may take with everything around it, before it counts as hung."""
 
 
 def seconds(usual: float) -> float:

@@ -65,21 +65,29 @@ class Scene:
             self.in_flight += under_way
 
     async def again_and_again(
-        self, seconds: float, do_harm: Callable[[], Awaitable[bool]], name: str
+        self,
+        seconds: float,
+        do_harm: Callable[[], Awaitable[bool]],
+        name: str,
+        *,
+        at_least: int = _AT_LEAST,
+        hasty: bool = True,
     ) -> None:
         """Do harm at random moments under load, wait until all goes on, and do it again.
 
         Args:
-            seconds: no harm is done after that, if it was done twice at least.
-            do_harm: true if it was done; sometimes it comes again before all is well.
+            seconds: no harm is done after that.
+            do_harm: true if it was done.
             name: what it is counted as.
+            at_least: how often it is done however long that takes.
+            hasty: sometimes it comes again before all is well.
         """
         clock = asyncio.get_running_loop().time
         until = clock() + seconds
-        while clock() < until or self.harm.get(name, 0) < _AT_LEAST:
+        while clock() < until or self.harm.get(name, 0) < at_least:
             await asyncio.sleep(self.chance.uniform(0.02, 0.5))
             await self.hurt(name, do_harm)
-            if self.chance.random() < 0.2:  # while it recovers
+            if hasty and self.chance.random() < 0.2:  # while it recovers
                 await asyncio.sleep(self.chance.uniform(0, 0.3))
                 await self.hurt(name, do_harm)
             await self.recovered()
@@ -107,9 +115,13 @@ class Scene:
         assert tally.acknowledged == tally.events
         lost = await self.books.lost(tally.acknowledged)
         doubled = await self.books.doubled()
-        self.lost, self.doubled = len(lost), len(doubled)
+        booked = await self.books.booked()
+        missing, unheard_of = self.psp.postings - booked, booked - self.psp.postings
+        self.lost, self.doubled = len(lost) + len(missing), len(doubled) + len(unheard_of)
         assert not lost, lost[:5]
+        assert not missing, missing
         assert not doubled, doubled[:5]
+        assert not unheard_of, unheard_of
         await self._adds_up()
         assert not tally.faults, tally.faults[:5]
         assert self.service.memory_mb() < _MOST_MEMORY_MB
@@ -126,8 +138,6 @@ class Scene:
         assert all(kept == 0 for _, kept, _ in players.values()), "every withdrawal has ended"
         assert all(available == folded for available, _, folded in wallets.values())
         assert all(found == (0, 0, 0) for found in suspense.values()), "all is released"
-        astray = await self.books.booked() ^ self.psp.postings
-        assert not astray, astray
         states = await self.books.deliveries()
         assert states.keys() <= {"booked", "repeated", "ignored"}, states
         assert sum(states.values()) == len(self.psp.tally.events)

@@ -5,10 +5,12 @@ from __future__ import annotations
 import signal
 from typing import TYPE_CHECKING
 
-from tests.violence.budget import seconds
+from tests.violence.budget import ALLOWED, seconds
 
 if TYPE_CHECKING:
     from tests.violence.scene import Scene
+
+pytestmark = ALLOWED
 
 
 async def test_the_service_is_killed_and_started_again(scene: Scene) -> None:

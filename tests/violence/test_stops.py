@@ -6,12 +6,13 @@ import asyncio
 import signal
 from typing import TYPE_CHECKING
 
-from tests.violence.budget import seconds
+from tests.violence.budget import ALLOWED, seconds
 
 if TYPE_CHECKING:
     from tests.violence.scene import Scene
 
 _LONGER_THAN_A_PSP_WAITS_S = 10.5
+pytestmark = ALLOWED
 
 
 async def test_postgres_is_stopped_as_pg_ctl_does(scene: Scene) -> None:
@@ -40,8 +41,7 @@ async def test_postgres_that_hangs_is_answered_for_in_time(scene: Scene) -> None
         return True
 
     async with scene.under_load():
-        await scene.hurt("SIGSTOP of Postgres", hang)
-        await scene.recovered()
+        await scene.again_and_again(seconds(1), hang, "SIGSTOPs", at_least=1, hasty=False)
     await scene.judge()
 
     assert scene.service.starts == 1

@@ -101,8 +101,17 @@ class Books:
 
     async def repeats(self) -> int:
         """How many deliveries came again."""
+        return await self.count("SELECT count(*) FROM delivery_repeats")
+
+    async def count(self, statement: str) -> int:
+        """The number that a statement gives."""
         async with self._ask() as connection:
-            return int(await connection.fetchval("SELECT count(*) FROM delivery_repeats"))
+            return int(await connection.fetchval(statement))
+
+    async def execute(self, statement: str, *values: object) -> None:
+        """Change what is in the database, as its owner."""
+        async with self._ask() as connection:
+            await connection.execute(statement, *values)
 
     @asynccontextmanager
     async def _ask(self) -> AsyncIterator[asyncpg.Connection[Any]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -15,8 +15,10 @@ from recon.db.embedded import EmbeddedPostgres, EmbeddedPostgresError, start_emb
 from recon.db.embedded.desk import Desk
 from recon.db.embedded.occupancy import is_supervised
 from tests.violence.budget import PATIENCE_S
+from tests.violence.last_will import last_will
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from random import Random
 
 __all__ = ["DURABLE", "Cluster"]
@@ -74,7 +76,6 @@ class Cluster:
     async def close(self) -> None:
         """Give it back, so that it stops; it must run for that."""
         if self._server is not None:
-            self.let_go_on()
             await self._server.stop()
 
     async def execute(self, statement: str) -> None:
@@ -105,15 +106,18 @@ class Cluster:
         serving = [pid for pid in self.processes()[1:] if _serves_a_client(pid)]
         return bool(serving) and _send(chance.choice(serving), signal.SIGKILL)
 
-    def stop_the_clock(self) -> None:
-        """SIGSTOP all of it: connections stand, and nothing answers."""
-        for pid in self.processes():
-            _send(pid, signal.SIGSTOP)
-
-    def let_go_on(self) -> None:
-        """SIGCONT all of it."""
-        for pid in self.processes():
-            _send(pid, signal.SIGCONT)
+    @contextmanager
+    def hanging(self) -> Iterator[None]:
+        """SIGSTOP all of it for the length of the block: connections stand, and nothing answers."""
+        stopped = self.processes()
+        with last_will("kill", "-CONT", *map(str, stopped)):
+            try:
+                for pid in stopped:
+                    _send(pid, signal.SIGSTOP)
+                yield
+            finally:
+                for pid in stopped:
+                    _send(pid, signal.SIGCONT)
 
 
 def _send(pid: int, number: signal.Signals) -> bool:

@@ -56,6 +56,5 @@ async def playing(
         await service.up()
         yield Scene(name, cluster, line, service, Books(url), psp, chance)
     finally:
-        cluster.let_go_on()
         await service.close()
         await line.close()

@@ -56,6 +56,12 @@ class Service:
             while not self.is_running and not await self._start():  # noqa: ASYNC110 - a process
                 await asyncio.sleep(0.05)
 
+    async def begin(self) -> None:
+        """Start what says nothing when it is ready."""
+        if self._log is None:
+            self._log = self.log_file.open("ab")
+        self._child = await self._spawn(self.arguments, self._log)
+
     async def kill(self) -> None:
         """SIGKILL it and its process group."""
         await self._end(signal.SIGKILL)
@@ -87,9 +93,8 @@ class Service:
         raise AssertionError("the kernel does not tell")
 
     async def _start(self) -> bool:
-        if self._log is None:
-            self._log = self.log_file.open("ab")
-        self._child = await self._spawn(self.arguments, self._log)
+        await self.begin()
+        assert self._child is not None
         assert self._child.stdout is not None
         line = await self._child.stdout.readline()
         if not line:

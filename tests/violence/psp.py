@@ -44,6 +44,7 @@ class Tally:
         retried: attempts after the first.
         unanswered: attempts without an answer: nobody listened, or the connection broke.
         broken_off: those of them that were sent and got no answer.
+        hung_up: attempts that the PSP itself gave up at once.
         statuses: answers by status.
         faults: answers that the contract does not know.
         slowest_s: the longest that any answer to a webhook took.
@@ -55,6 +56,7 @@ class Tally:
     again: int = 0
     unanswered: int = 0
     broken_off: int = 0
+    hung_up: int = 0
     statuses: Counter[int] = field(default_factory=Counter)
     faults: list[str] = field(default_factory=list)
     slowest_s: float = 0.0
@@ -203,11 +205,20 @@ class Psp:
             path, body, headers = f"/webhooks/{job[0].endpoint.name}", call.body, call.headers
         clock = asyncio.get_running_loop().time
         started = clock()
+        # Now and then a caller hangs up at once; what it sent may be taken all the same.
+        hangs_up = self._chance.random() < 0.02
+        until = started + self._chance.uniform(0, 0.02) if hangs_up else None
         self.in_flight += 1
         try:
-            async with session.post(self._address() + path, data=body, headers=headers) as answer:
+            async with (
+                asyncio.timeout_at(until),
+                session.post(self._address() + path, data=body, headers=headers) as answer,
+            ):
                 said = await answer.text()
         except TimeoutError:
+            if hangs_up:
+                self.tally.hung_up += 1
+                return None
             # Our own callers are promised no time; they ask again.
             if not isinstance(job, Registration):
                 self.tally.faults.append(f"{path}: no answer within {_PATIENCE_OF_A_PSP_S} s")

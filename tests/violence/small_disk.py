@@ -8,6 +8,8 @@ import os
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Final
 
+from tests.violence.last_will import last_will
+
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
@@ -68,7 +70,8 @@ async def small_disk(path: Path, size_mb: int) -> AsyncIterator[SmallDisk]:
     if code:
         raise CannotMountError(f"no tmpfs can be mounted here: {said}")
     try:
-        yield SmallDisk(path)
+        with last_will("umount", "-l", str(path)):
+            yield SmallDisk(path)
     finally:
         code, said = await _run("umount", str(path))
         if code:

@@ -33,11 +33,8 @@ async def test_postgres_that_hangs_is_answered_for_in_time(scene: Scene) -> None
     """Longer than a PSP waits: each call is refused before that, and taken when it goes on."""
 
     async def hang() -> bool:
-        scene.cluster.stop_the_clock()
-        try:
+        with scene.cluster.hanging():
             await asyncio.sleep(_LONGER_THAN_A_PSP_WAITS_S)
-        finally:
-            scene.cluster.let_go_on()
         return True
 
     async with scene.under_load():

@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING
 from recon.db import open_pool
 from recon.http import Scope
 from recon.http.keys import create_key
+from tests.violence import sealing
 from tests.violence.books import Books
 from tests.violence.budget import random_of
 from tests.violence.line import Line
 from tests.violence.process import Service
 from tests.violence.psp import Psp
 from tests.violence.scene import Scene
+from tests.violence.sealing import Sealing
 from tests.violence.stories import settings_of_endpoints
 
 if TYPE_CHECKING:
@@ -48,13 +50,14 @@ async def playing(
         "RECON_DATABASE_URL": line.database_url,
         "RECON_RECONCILE_EVERY": "off",
         **settings_of_endpoints(),
+        **sealing.SETTINGS,
     }
     service = Service(settings, home)
     service.arguments += serve
     psp = Psp(lambda: service.url, key.key, chance)
     try:
         await service.up()
-        yield Scene(name, cluster, line, service, Books(url), psp, chance)
+        yield Scene(name, cluster, line, service, Books(url), psp, Sealing(url, chance), chance)
     finally:
         await service.close()
         await line.close()

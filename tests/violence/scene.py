@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from tests.violence.line import Line
     from tests.violence.process import Service
     from tests.violence.psp import Psp
+    from tests.violence.sealing import Sealing
 
 __all__ = ["Scene"]
 
@@ -43,6 +44,7 @@ class Scene:
     service: Service
     books: Books
     psp: Psp
+    sealing: Sealing
     chance: Random
     in_flight: int = 0
     harm: dict[str, int] = field(default_factory=dict)
@@ -53,7 +55,7 @@ class Scene:
     @asynccontextmanager
     async def under_load(self) -> AsyncIterator[None]:
         """Traffic for the length of the block, from the first acknowledged event on."""
-        async with self.psp.load():
+        async with self.sealing.at_work(), self.psp.load():
             await self.psp.acknowledged_more(20)
             yield
 
@@ -124,6 +126,7 @@ class Scene:
         assert not unheard_of, unheard_of
         await self._adds_up()
         assert not tally.faults, tally.faults[:5]
+        assert not self.sealing.faults, self.sealing.faults[:5]
         assert self.service.memory_mb() < _MOST_MEMORY_MB
 
     async def _adds_up(self) -> None:
@@ -143,6 +146,7 @@ class Scene:
         assert sum(states.values()) == len(self.psp.tally.events)
         code, verified = await self.service.run("verify", "--json")
         assert (code, verified["ok"]) == (0, True), verified["faults"]
+        assert verified["signatures"] == "checked", "some of it is sealed"
         assert verified["deliveries"] == len(self.psp.tally.events)
 
     async def ready(self) -> bool:
@@ -171,7 +175,7 @@ class Scene:
         return (
             f"{name}: {harm}; in flight then {self.in_flight}; "
             f"acknowledged {len(tally.acknowledged)}, retried {tally.retried}, "
-            f"5xx {tally.refused}, unanswered {tally.unanswered}, "
+            f"5xx {tally.refused}, unanswered {tally.unanswered}, rows sealed {self.sealing.rows}, "
             f"slowest answer {tally.slowest_s:.1f} s, back after {self.slowest_recovery_s:.1f} s; "
             f"lost {unknown if self.lost is None else self.lost}, "
             f"doubled {unknown if self.doubled is None else self.doubled} (seed {SEED})"

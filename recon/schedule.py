@@ -37,7 +37,6 @@ __all__ = ["Lookout", "build_worker"]
 # Six fields: the last one counts seconds.
 _EVERY_SECOND = "* * * * * *"
 _EVERY_TEN_SECONDS = "* * * * * */10"
-_EVERY_MINUTE = "* * * * *"
 _HOURLY = "17 * * * *"
 
 _KEEP_ANSWERS = timedelta(days=7)
@@ -130,7 +129,7 @@ def _look_out(worker: Worker, pool: Pool, lookout: Lookout) -> None:
     async def find() -> None:
         await find_overdue(pool, lookout.overdue)
 
-    worker.tick("find_overdue", _EVERY_MINUTE, find)
+    worker.tick("find_overdue", _EVERY_TEN_SECONDS, find)
     every = lookout.backfill_every
     if not lookout.accounts or every is None:
         return

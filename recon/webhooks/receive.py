@@ -96,19 +96,19 @@ async def receive(pool: Pool, deliveries: Sequence[Delivery]) -> list[Outcome]:
         IntakeUnavailableError: the database cannot take them; nothing of them is kept, or all is
             and a repeat will find it.
     """
-    deadline = asyncio.get_running_loop().time() + _WITHIN_S
+    until_s = asyncio.get_running_loop().time() + _WITHIN_S
     try:
-        return await _receive(pool, deliveries, deadline)
+        return await _receive(pool, deliveries, until_s)
     except _UNAVAILABLE as error:
         log.warning("intake_unavailable", error=type(error).__name__, deliveries=len(deliveries))
         raise IntakeUnavailableError("deliveries cannot be kept now; send them again") from error
 
 
-async def _receive(pool: Pool, deliveries: Sequence[Delivery], deadline: float) -> list[Outcome]:
+async def _receive(pool: Pool, deliveries: Sequence[Delivery], until_s: float) -> list[Outcome]:
     refused: dict[UUID, str] = {}
     while True:
         try:
-            return await _commit(pool, deliveries, refused, deadline)
+            return await _commit(pool, deliveries, refused, until_s)
         except BookingRefusedError as error:
             if error.reasons.keys() <= refused.keys():
                 raise
@@ -117,35 +117,35 @@ async def _receive(pool: Pool, deliveries: Sequence[Delivery], deadline: float) 
         except _OF_A_MEMBER as error:
             if len(deliveries) > 1:
                 # Which of them it is, the database does not say.
-                return [await _alone(pool, delivery, deadline) for delivery in deliveries]
+                return [await _alone(pool, delivery, until_s) for delivery in deliveries]
             if refused:
                 raise
             refused = {deliveries[0].delivery_id: f"the database says {type(error).__name__}"}
 
 
-async def _alone(pool: Pool, delivery: Delivery, deadline: float) -> Outcome:
-    (outcome,) = await _receive(pool, [delivery], deadline)
+async def _alone(pool: Pool, delivery: Delivery, until_s: float) -> Outcome:
+    (outcome,) = await _receive(pool, [delivery], until_s)
     return outcome
 
 
 @with_retries
 async def _commit(
-    pool: Pool, deliveries: Sequence[Delivery], refused: Mapping[UUID, str], deadline: float
+    pool: Pool, deliveries: Sequence[Delivery], refused: Mapping[UUID, str], until_s: float
 ) -> list[Outcome]:
     async with pool.acquire() as connection:
-        with _broken_off_at(deadline, connection):
+        with _broken_off_at(until_s, connection):
             async with connection.transaction():
                 return await book(connection, deliveries, refused=refused)
 
 
 @contextmanager
-def _broken_off_at(deadline: float, connection: asyncpg.Connection[Any]) -> Iterator[None]:
+def _broken_off_at(until_s: float, connection: asyncpg.Connection[Any]) -> Iterator[None]:
     """Drop the connection when the time is up, without a word to Postgres.
 
     A cancelled statement ends, and a transaction rolls back, only when Postgres says so; and it may
     be Postgres, or the way to it, that does not answer.
     """
-    timer = asyncio.get_running_loop().call_at(deadline, connection.terminate)
+    timer = asyncio.get_running_loop().call_at(until_s, connection.terminate)
     try:
         yield
     finally:

@@ -47,6 +47,7 @@ async def test_the_demo_finds_what_it_planted_and_reports_nothing_else(home: Pat
     causes = {fault["must_lead_to"] for fault in report["planted"]} - {None}
     assert causes >= {"missing_webhook", "missing_game_update", "duplicate", "amount_mismatch"}
     assert report["absorbed"] > 0
+    assert "webhook_missed" in {fault["fault"] for fault in report["planted"]}
     assert report["bets"] > 0
     assert running_under(home) == []
 

@@ -22,13 +22,14 @@ class Right(StrEnum):
     READ = "read"
     RECONCILE = "reconcile"
     REPLAY = "replay"
+    CLOSE = "close"
 
 
 _RIGHTS: dict[Role, frozenset[Right]] = {
     Role.VIEWER: frozenset({Right.READ}),
-    Role.ANALYST: frozenset({Right.READ, Right.RECONCILE, Right.REPLAY}),
-    Role.APPROVER: frozenset({Right.READ, Right.RECONCILE, Right.REPLAY}),
-    Role.ADMIN: frozenset({Right.READ, Right.RECONCILE, Right.REPLAY}),
+    Role.ANALYST: frozenset({Right.READ, Right.RECONCILE, Right.REPLAY, Right.CLOSE}),
+    Role.APPROVER: frozenset({Right.READ, Right.RECONCILE, Right.REPLAY, Right.CLOSE}),
+    Role.ADMIN: frozenset({Right.READ, Right.RECONCILE, Right.REPLAY, Right.CLOSE}),
 }
 
 

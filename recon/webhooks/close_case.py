@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from recon.db import Pool
 
-__all__ = ["CloseCase", "close_case"]
+__all__ = ["CloseCase", "close_case", "read_case"]
 
 
 class CloseCase(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -46,7 +46,8 @@ async def close_case(pool: Pool, case_id: UUID, reason: str, *, actor: str) -> C
             load("recon.webhooks", "close_case"), case_id, actor, reason
         )
         if row is None:
-            await _refuse(connection, case_id)
+            await read_case(connection, case_id)
+            raise CaseClosedError("this case is closed already")
         closed = case_of(row)
         await connection.execute(
             load("recon.webhooks", "insert_audit"),
@@ -56,7 +57,13 @@ async def close_case(pool: Pool, case_id: UUID, reason: str, *, actor: str) -> C
         return closed
 
 
-async def _refuse(connection: asyncpg.Connection[Any], case_id: UUID) -> None:
-    if await connection.fetchval(load("recon.webhooks", "case_state"), case_id) is None:
+async def read_case(connection: asyncpg.Connection[Any], case_id: UUID) -> CaseRow:
+    """One case.
+
+    Raises:
+        CaseNotFoundError: there is no such case.
+    """
+    row = await connection.fetchrow(load("recon.webhooks", "case"), case_id)
+    if row is None:
         raise CaseNotFoundError(f"there is no case {case_id}")
-    raise CaseClosedError("this case is closed already")
+    return case_of(row)

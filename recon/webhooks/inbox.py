@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from prometheus_client import Gauge
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from recon.money import Money
 
 __all__ = [
+    "CASE_KINDS",
     "CaseRow",
     "Repeat",
     "UnbookedDelivery",
@@ -33,7 +34,9 @@ __all__ = [
 ]
 
 
-_CASE_KINDS = (*CaseKind, "payment_overdue", "withdrawal_overdue")
+CASE_KINDS: Final = (*CaseKind, "payment_overdue", "withdrawal_overdue")
+"""What people must look at: the inbox's own, and overdue payments."""
+
 _open_cases = Gauge("recon_cases_open", "Open cases, by what people must look at.", ["kind"])
 
 
@@ -128,7 +131,7 @@ async def refresh_case_gauges(pool: Pool) -> None:
     async with pool.acquire() as connection:
         rows = await connection.fetch(load("recon.webhooks", "count_cases"))
     counts = {row["kind"]: row["open"] for row in rows}
-    for kind in {*_CASE_KINDS, *counts}:
+    for kind in {*CASE_KINDS, *counts}:
         _open_cases.labels(kind).set(counts.get(kind, 0))
 
 

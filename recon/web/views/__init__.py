@@ -1,6 +1,6 @@
 """What answers each address: read, call one verb, render."""
 
-from recon.web.views import discrepancies, docs, overview, runs, sign_in, wallets, webhooks
+from recon.web.views import cases, discrepancies, docs, overview, runs, sign_in, wallets, webhooks
 
 __all__ = ["all_routes"]
 
@@ -11,5 +11,6 @@ all_routes = [
     runs.routes,
     wallets.routes,
     webhooks.routes,
+    cases.routes,
     docs.routes,
 ]

@@ -19,6 +19,9 @@ GRANT UPDATE (
     body, event_type, kind, payment_id, effect_id, reference, user_id, currency, amount, event_at,
     state, reason
 ) ON deliveries TO :"service";
+GRANT UPDATE (body) ON delivery_repeats TO :"service";
+GRANT UPDATE (done_until) ON redaction TO :"service";
+GRANT INSERT, DELETE ON redaction_left TO :"service";
 
 -- Bets.
 GRANT INSERT, UPDATE ON bets TO :"service";

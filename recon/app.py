@@ -44,6 +44,7 @@ from recon.webhooks import DRAIN, INTAKE, Drain, build_endpoints, build_intake, 
 from recon.webhooks.backfill import build_api_accounts, refresh_gauges
 from recon.webhooks.handlers import routes as webhook_routes
 from recon.webhooks.inbox import refresh_case_gauges
+from recon.webhooks.redact import Retention
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -238,8 +239,11 @@ async def run_worker(settings: Settings, pool: Pool, game: GameClient | None) ->
         log.warning("no_seal_key", setting="RECON_SEAL_KEYS")
     sealer = Sealer(pool, keys)
     lanes, lookout = _lanes(settings), lookout_of(settings)
+    retention = Retention(settings.payload_retention, settings.payload_retention_unsettled)
     await run_until_cancelled(
-        lambda: build_worker(pool, reconciler, sealer, lanes=lanes, lookout=lookout)
+        lambda: build_worker(
+            pool, reconciler, sealer, lanes=lanes, lookout=lookout, retention=retention
+        )
     )
 
 

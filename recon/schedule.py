@@ -23,6 +23,7 @@ from recon.reconciliation import (
     sweep_range,
 )
 from recon.webhooks.backfill import ApiAccount, backfill_due
+from recon.webhooks.redact import Retention, redact_payloads
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -38,6 +39,7 @@ __all__ = ["Lookout", "build_worker"]
 _EVERY_SECOND = "* * * * * *"
 _EVERY_TEN_SECONDS = "* * * * * */10"
 _HOURLY = "17 * * * *"
+_HOURLY_LATER = "47 * * * *"
 
 _KEEP_ANSWERS = timedelta(days=7)
 _KEEP_JOB_LOGS = timedelta(days=3)
@@ -71,6 +73,7 @@ def build_worker(
     *,
     lanes: Mapping[RunScope, timedelta],
     lookout: Lookout,
+    retention: Retention,
 ) -> Worker:
     """A worker for everything that the service does by itself.
 
@@ -81,6 +84,7 @@ def build_worker(
         lanes: what runs by itself and how often: what changed, and everything. Without one, runs
             on demand still work.
         lookout: what is looked for that no PSP has told.
+        retention: how long payloads are kept.
     """
     worker = Worker(pool)
 
@@ -91,6 +95,7 @@ def build_worker(
         await forget_ranges(pool, now() - _KEEP_RANGES)
 
     worker.tick("clean", _HOURLY, clean)
+    _redact(worker, pool, retention)
     _look_out(worker, pool, lookout)
     worker.tick("seal", _EVERY_TEN_SECONDS, sealer.tick)
     if reconciler is None:
@@ -138,6 +143,13 @@ def _look_out(worker: Worker, pool: Pool, lookout: Lookout) -> None:
         await backfill_due(pool, lookout.accounts, every=every, leave=lookout.backfill_after)
 
     worker.tick("backfill", _EVERY_SECOND, list_events)
+
+
+def _redact(worker: Worker, pool: Pool, retention: Retention) -> None:
+    async def redact() -> None:
+        await redact_payloads(pool, retention, now=now())
+
+    worker.tick("redact", _HOURLY_LATER, redact)
 
 
 async def _settle_bets(pool: Pool, game: GameClient) -> None:

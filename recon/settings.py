@@ -63,6 +63,8 @@ _FOREIGN: Final = re.compile(r"RECON_(?:SERVICE|PORT)(?:_.*)?")
 
 _ENDPOINT = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 _SHORTEST: Final = timedelta(seconds=1)
+_KEPT_SHORTEST: Final = timedelta(minutes=1)
+_KEPT_LONGEST: Final = timedelta(days=3650)
 _LONGEST: Final = timedelta(days=30)
 _MAX_PORT: Final = 65535
 _SHORTEST_SEAL_KEY: Final = 32
@@ -86,6 +88,12 @@ def _schedule(value: object) -> object:
 def _bounded(value: timedelta | None) -> timedelta | None:
     if value is not None and not _SHORTEST <= value <= _LONGEST:
         raise ValueError("is not between 1s and 30d")
+    return value
+
+
+def _kept(value: timedelta | None) -> timedelta | None:
+    if value is not None and not _KEPT_SHORTEST <= value <= _KEPT_LONGEST:
+        raise ValueError("is not between 1m and 3650d")
     return value
 
 
@@ -147,6 +155,7 @@ def _tolerances(value: dict[str, str]) -> dict[str, str]:
 
 
 Duration = Annotated[timedelta, BeforeValidator(_duration), AfterValidator(_bounded)]
+Retention = Annotated[timedelta | None, BeforeValidator(_schedule), AfterValidator(_kept)]
 Schedule = Annotated[timedelta | None, BeforeValidator(_schedule), AfterValidator(_bounded)]
 
 
@@ -189,6 +198,8 @@ class Settings(BaseSettings):
     deposit_abandoned_after: Schedule = timedelta(days=7)
     tolerance: Annotated[dict[str, str], AfterValidator(_tolerances)] = Field(default_factory=dict)
     seal_keys: Annotated[tuple[SecretStr, ...], AfterValidator(_long_enough)] = ()
+    payload_retention: Retention = timedelta(days=400)
+    payload_retention_unsettled: Retention = None
     public_url: Annotated[str, AfterValidator(_web)] | None = None
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     pool_size: int = Field(default=16, ge=2, le=500)
@@ -487,6 +498,8 @@ _MAY_BE_OFF: Final = frozenset(
         "reconcile_every",
         "reconcile_all_every",
         "backfill_every",
+        "payload_retention",
+        "payload_retention_unsettled",
         "payment_overdue_after",
         "withdrawal_overdue_after",
         "deposit_abandoned_after",

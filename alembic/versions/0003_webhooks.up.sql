@@ -61,6 +61,19 @@ CREATE TABLE delivery_repeats (
 CREATE INDEX delivery_repeats_received_at_idx ON delivery_repeats USING brin (received_at)
 WITH (pages_per_range = 16, autosummarize = on);
 
+-- Only other bytes are kept: few, and none of them for ever.
+CREATE INDEX delivery_repeats_body_idx ON delivery_repeats (repeat_id) WHERE body IS NOT NULL;
+
+-- How far payloads were redacted, and those on the way that had to stay: what has been dealt with
+-- is not looked at again.
+CREATE TABLE redaction (
+    only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),
+    done_until uuid NOT NULL
+);
+INSERT INTO redaction (done_until) VALUES ('00000000-0000-0000-0000-000000000000');
+
+CREATE TABLE redaction_left (delivery_id uuid PRIMARY KEY);
+
 -- What money has moved at the PSP, once for ever: two events about one movement are one row.
 CREATE TABLE movements (
     endpoint text NOT NULL,
@@ -155,8 +168,28 @@ CREATE TABLE backfills (
 
 CREATE TRIGGER movements_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON movements
 FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
-CREATE TRIGGER delivery_repeats_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON delivery_repeats
+CREATE TRIGGER delivery_repeats_append_only BEFORE DELETE OR TRUNCATE ON delivery_repeats
 FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+
+-- A payload may go, and nothing else of its row changes with it.
+CREATE FUNCTION allow_redaction() RETURNS trigger
+LANGUAGE plpgsql
+AS $$
+BEGIN
+    old.body := NULL;
+    IF new IS DISTINCT FROM old THEN
+        RAISE EXCEPTION 'of table % only a payload may go', tg_table_name
+        USING ERRCODE = 'restrict_violation';
+    END IF;
+    RETURN new;
+END
+$$;
+
+CREATE TRIGGER delivery_repeats_redaction BEFORE UPDATE ON delivery_repeats
+FOR EACH ROW EXECUTE FUNCTION allow_redaction();
+-- Costs nothing where the payload is not written.
+CREATE TRIGGER deliveries_redaction BEFORE UPDATE OF body ON deliveries
+FOR EACH ROW EXECUTE FUNCTION allow_redaction();
 
 -- What the intake must know before it decides, in one call: it waits for its locks (p_keys, in
 -- ascending order, held until the transaction ends) and reads after that, so that each read sees

@@ -47,6 +47,8 @@ RIGHTS = {
     "pgqueuer_schedules": COMES_AND_GOES,
     "pgqueuer_statistics": COMES_AND_GOES,
     "postings": READ,
+    "redaction": READ,
+    "redaction_left": {"INSERT", "DELETE"},
     "run_discrepancies": GROWS,
     "run_ranges": COMES_AND_GOES,
     "run_wallets": {"INSERT", "DELETE"},
@@ -67,6 +69,8 @@ COLUMNS = {
         *("body", "event_type", "kind", "payment_id", "effect_id", "reference", "user_id"),
         *("currency", "amount", "event_at", "state", "reason"),
     },
+    "delivery_repeats": {"body"},
+    "redaction": {"done_until"},
 }
 LASTING = sorted(table for table, rights in RIGHTS.items() if "DELETE" not in rights)
 

@@ -62,9 +62,13 @@ async def gather(reconciler: Reconciler, look: Comparison) -> Facts:
         )
         bets = await unsettled_bets_of(connection, user_id, currency)
     by_reference = {payment.reference: payment for payment in known}
+    unbooked = _unbooked(deliveries, by_reference, currency)
+    # A delivery of which nothing can be told does not stand for its payment.
+    telling = {fact.id for fact in unbooked}
+    reported = {d.reference for d in deliveries if d.reference and str(d.delivery_id) in telling}
     candidates = [
-        *_unbooked(deliveries, by_reference, currency),
-        *_unreported(payments, {d.reference for d in deliveries if d.reference}),
+        *unbooked,
+        *_unreported(payments, reported),
         *_not_taken(payments),
         *[fact for posting in postings for fact in _of_posting(posting)],
         *[fact for bet in bets for fact in await _of_bet(reconciler, user_id, bet)],

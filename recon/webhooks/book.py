@@ -67,7 +67,10 @@ async def book(
     for delivery in fresh:
         if isinstance(delivery.event, Unusable):
             batch.decisions[delivery.delivery_id] = Decision(
-                State.QUARANTINED, delivery.event.reason, case=CaseKind.QUARANTINED
+                State.QUARANTINED,
+                delivery.event.reason,
+                user_id=delivery.event.hearsay.user_id,
+                case=CaseKind.QUARANTINED,
             )
         else:
             batch.take(delivery.delivery_id, delivery.event)

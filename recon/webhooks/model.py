@@ -22,6 +22,7 @@ __all__ = [
     "Effect",
     "Endpoint",
     "Event",
+    "Hearsay",
     "Kind",
     "Movement",
     "Outcome",
@@ -152,12 +153,29 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     also_known_as: str | None = None
 
 
+class Hearsay(msgspec.Struct, frozen=True, kw_only=True):
+    """What an unusable event seems to say, read as leniently as can be.
+
+    It is evidence, for people and for what explains a difference; nothing is ever booked by it.
+    Fields as in `Event`; ``None`` where nothing plausible could be read.
+    """
+
+    kind: Kind | None = None
+    payment_id: str | None = None
+    effect_id: str | None = None
+    reference: str | None = None
+    user_id: str | None = None
+    amount: Money | None = None
+    event_at: datetime | None = None
+
+
 class Unusable(msgspec.Struct, frozen=True, kw_only=True):
-    """An authentic event that nothing can be made of, with the reason."""
+    """An authentic event that nothing is booked of, with the reason."""
 
     event_id: str
     event_type: str
     reason: str
+    hearsay: Hearsay = Hearsay()
 
 
 class Reading(msgspec.Struct, frozen=True, kw_only=True):

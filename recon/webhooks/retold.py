@@ -86,9 +86,8 @@ def _kept(stored: StoredDelivery) -> tuple[object, ...]:
 
 def _columns(delivery: Delivery) -> tuple[object, ...]:
     event = delivery.event
-    if not isinstance(event, Event):
-        return (event.event_type, None, None, None, None, None, None)
+    said = event if isinstance(event, Event) else event.hearsay
     return (
-        *(event.event_type, event.kind, event.payment_id, event.effect_id),
-        *(event.reference, event.amount, event.event_at),
+        *(event.event_type, said.kind, said.payment_id, said.effect_id),
+        *(said.reference, said.amount, said.event_at),
     )

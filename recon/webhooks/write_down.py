@@ -93,15 +93,15 @@ async def write_down(
 
 def _case(delivery_id: UUID, endpoint: str, event: Event | Unusable, batch: Batch) -> Case:
     decision = batch.decisions[delivery_id]
-    usable = event if isinstance(event, Event) else None
+    said = event if isinstance(event, Event) else event.hearsay
     return Case(
         case_id=new_id(),
         kind=decision.case or CaseKind.QUARANTINED,
         endpoint=endpoint,
         delivery_id=delivery_id,
-        reference=usable.reference if usable is not None else None,
+        reference=said.reference,
         user_id=decision.user_id,
-        amount=usable.amount if usable is not None else None,
+        amount=said.amount,
         reason=decision.reason or decision.state,
     )
 
@@ -122,16 +122,17 @@ async def keep_repeats(
             delivery_id=str(first),
             verified_by=delivery.verified_by,
         )
-        event = delivery.event if isinstance(delivery.event, Event) else None
+        event = delivery.event
+        said = event if isinstance(event, Event) else event.hearsay
         cases.append(
             Case(
                 case_id=new_id(),
                 kind=CaseKind.EVENT_ID_REUSED,
                 endpoint=delivery.endpoint,
                 delivery_id=first,
-                reference=event.reference if event is not None else None,
-                user_id=event.user_id if event is not None else None,
-                amount=event.amount if event is not None else None,
+                reference=said.reference,
+                user_id=said.user_id,
+                amount=said.amount,
                 reason="the event id came again with other bytes, which were not booked",
             )
         )

@@ -157,15 +157,21 @@ def _movement_row(movement: Movement) -> tuple[object, ...]:
 
 
 def _columns(event: Event | Unusable, endpoint: str, provider: str) -> Event:
-    """An unusable event is one that says nothing."""
+    """The columns of an unusable event hold what it seems to say: evidence, never booked."""
     if isinstance(event, Event):
         return event
+    said = event.hearsay
     return Event(
         endpoint=endpoint,
         provider=provider,
         event_id=event.event_id,
         event_type=event.event_type,
-        kind=None,
+        kind=said.kind,
+        payment_id=said.payment_id,
+        effect_id=said.effect_id,
+        reference=said.reference,
+        amount=said.amount,
+        event_at=said.event_at,
     )
 
 

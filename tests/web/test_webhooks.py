@@ -40,10 +40,10 @@ async def test_the_list_says_of_each_delivery_what_became_of_it(site: Site, inbo
 @pytest.mark.parametrize(
     ("query", "events"),
     [
-        ("state=quarantined", ["unreadable", "AUTHORISATION"]),
+        ("state=quarantined", ["deposit.succeeded", "AUTHORISATION"]),
         ("state=unsettled&endpoint=adyen", ["AUTHORISATION", "AUTHORISATION"]),
         ("state=repeated", []),
-        ("endpoint=standard", ["deposit.refunded", "unreadable"]),
+        ("endpoint=standard", ["deposit.refunded", "deposit.succeeded"]),
         ("endpoint=nowhere", []),
         ("q=u_48213", ["refund.created", "payment_intent.succeeded"]),
         ("q=evt_1", ["payment_intent.succeeded"]),

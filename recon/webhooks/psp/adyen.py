@@ -22,13 +22,24 @@ import msgspec
 
 from recon.errors import Invalid
 from recon.webhooks.errors import SignatureMalformedError, SignatureWrongError
-from recon.webhooks.model import MAX_EVENT_ID, Endpoint, Event, Kind, Reading, Unusable
+from recon.webhooks.model import (
+    MAX_EVENT_ID,
+    Endpoint,
+    Event,
+    Hearsay,
+    Kind,
+    Reading,
+    Unusable,
+)
 from recon.webhooks.psp.documents import UnusableError, read_document
 from recon.webhooks.psp.fields import (
     iso_time,
     mapping,
+    mapping_or_empty,
+    maybe,
     minor_amount,
     optional_text,
+    plausible_minor,
     text_of,
 )
 from recon.webhooks.psp.signatures import decode_base64, key_id
@@ -215,8 +226,14 @@ def read(endpoint: Endpoint, headers: Mapping[str, str], body: bytes) -> list[Re
     document = read_document(body)
     if document.fault is not None:
         content = hashlib.sha256(body).digest()
+        items = _items(document.value)
+        # One payment is told of, or it is open which.
+        event_type, hearsay = _hearsay(items[0]) if len(items) == 1 else ("unreadable", Hearsay())
         unusable = Unusable(
-            event_id=f"sha256:{content.hex()}", event_type="unreadable", reason=document.fault
+            event_id=f"sha256:{content.hex()}",
+            event_type=event_type,
+            reason=document.fault,
+            hearsay=hearsay,
         )
         return [Reading(body=body, content_sha256=content, event=unusable)]
     items = _items(document.value)
@@ -255,8 +272,37 @@ def _reading(endpoint: Endpoint, item: dict[str, Any], raw: bytes) -> Reading:
         event_id = _event_id(text_of(item, "pspReference"), event_type, success) or event_id
         event = _event(endpoint, event_id, event_type, item)
     except UnusableError as error:
-        event = Unusable(event_id=event_id, event_type=event_type, reason=str(error))
+        event_type, hearsay = _hearsay(item)
+        event = Unusable(
+            event_id=event_id, event_type=event_type, reason=str(error), hearsay=hearsay
+        )
     return Reading(body=raw, content_sha256=content, event=event)
+
+
+def _hearsay(item: dict[str, Any]) -> tuple[str, Hearsay]:
+    """The type, and what an item seems to say of which no event can be made.
+
+    Nothing where a signed field holds a colon: what stands in which field is then no more than
+    whoever passed it on would have it.
+    """
+    event_type = maybe(text_of, item, "eventCode") or "unreadable"
+    if any(":" in field for field in _signed_fields(item)):
+        return event_type, Hearsay()
+    own = event_type in _EFFECTS
+    success = _as_signed(item.get("success")) == "true"
+    kind = _EFFECTS.get(event_type) if own and success else _PAYMENTS.get((event_type, success))
+    psp_reference = maybe(optional_text, item, "pspReference")
+    amount = mapping_or_empty(item.get("amount"))
+    return event_type, Hearsay(
+        kind=kind,
+        payment_id=maybe(optional_text, item, "originalReference") or psp_reference,
+        effect_id=psp_reference if own else None,
+        reference=maybe(optional_text, item, "merchantReference"),
+        amount=None
+        if kind is None
+        else plausible_minor(amount.get("value"), amount.get("currency"), decimals=DECIMALS),
+        event_at=maybe(iso_time, item.get("eventDate"), "eventDate"),
+    )
 
 
 def _event_id(psp_reference: str, event_code: str, success: str) -> str | None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
-from typing import Any
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from recon.clock import parse_time
 from recon.errors import Invalid
@@ -12,16 +14,29 @@ from recon.payments.model import check_user_id
 from recon.webhooks.model import MAX_ID
 from recon.webhooks.psp.documents import UnusableError
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 __all__ = [
     "decimal_amount",
     "iso_time",
     "mapping",
+    "mapping_or_empty",
+    "maybe",
     "minor_amount",
     "optional_text",
     "optional_user",
+    "plausible_decimal",
+    "plausible_minor",
     "text_of",
     "unix_time",
 ]
+
+_DIGITS = re.compile(r"[0-9]{1,39}")
+_MOST_PLACES = 40
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 def mapping(value: Any, name: str) -> dict[str, Any]:  # noqa: ANN401 - JSON
@@ -149,6 +164,49 @@ def iso_time(value: Any, name: str) -> datetime:  # noqa: ANN401 - JSON
         return parse_time(value)
     except (Invalid, OverflowError):
         raise UnusableError(f"{name} is not an ISO 8601 time with a zone") from None
+
+
+def maybe(read: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T | None:
+    """What one of the readers above finds, or ``None`` where it is unusable: for evidence alone."""
+    try:
+        return read(*args, **kwargs)
+    except UnusableError:
+        return None
+
+
+def mapping_or_empty(value: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON
+    """An object, or an empty one: for evidence alone."""
+    return value if isinstance(value, dict) else {}
+
+
+def plausible_minor(units: Any, currency: Any, *, decimals: dict[str, int]) -> Money | None:  # noqa: ANN401 - JSON
+    """`minor_amount`, also of whole units in another type, such as ``"2000"``: evidence alone."""
+    return maybe(minor_amount, _whole(units), currency, decimals=decimals)
+
+
+def plausible_decimal(fields: dict[str, Any]) -> Money | None:
+    """`decimal_amount`, also of a number and a code in lower case: for evidence alone."""
+    amount, currency = fields.get("amount"), fields.get("currency")
+    if isinstance(amount, Decimal) and _is_plausible(amount):
+        amount = f"{amount:f}"
+    elif isinstance(amount, int) and not isinstance(amount, bool):
+        amount = str(amount)
+    if isinstance(currency, str):
+        currency = currency.upper()
+    return maybe(decimal_amount, {"amount": amount, "currency": currency})
+
+
+def _whole(units: Any) -> Any:  # noqa: ANN401 - JSON
+    if isinstance(units, str) and _DIGITS.fullmatch(units):
+        return int(units)
+    if isinstance(units, Decimal) and _is_plausible(units) and units == int(units):
+        return int(units)
+    return units
+
+
+def _is_plausible(amount: Decimal) -> bool:
+    """Whether it can be written out: ``1e999999999`` has a billion digits."""
+    return amount.is_finite() and -_MOST_PLACES <= amount.adjusted() <= _MOST_PLACES
 
 
 def _above_zero(money: Money) -> Money:

@@ -17,14 +17,25 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from recon.errors import Invalid
 from recon.webhooks.errors import SignatureMalformedError, SignatureWrongError
-from recon.webhooks.model import MAX_EVENT_ID, Endpoint, Event, Kind, Reading, Unusable
+from recon.webhooks.model import (
+    MAX_EVENT_ID,
+    Endpoint,
+    Event,
+    Hearsay,
+    Kind,
+    Reading,
+    Unusable,
+)
 from recon.webhooks.psp.documents import UnusableError, read_document
 from recon.webhooks.psp.fields import (
     decimal_amount,
     iso_time,
     mapping,
+    mapping_or_empty,
+    maybe,
     optional_text,
     optional_user,
+    plausible_decimal,
     text_of,
 )
 from recon.webhooks.psp.signatures import check_time, decode_base64, key_id, seconds_of
@@ -181,8 +192,27 @@ def read(endpoint: Endpoint, headers: Mapping[str, str], body: bytes) -> list[Re
                 event_at=iso_time(fields.get("timestamp"), "timestamp"),
             )
     except UnusableError as error:
-        event = Unusable(event_id=event_id, event_type=event_type, reason=str(error))
+        event_type, hearsay = _hearsay(document.value)
+        event = Unusable(
+            event_id=event_id, event_type=event_type, reason=str(error), hearsay=hearsay
+        )
     return [Reading(body=body, content_sha256=content, event=event)]
+
+
+def _hearsay(document: object) -> tuple[str, Hearsay]:
+    """The type, and what a document seems to say of which no event can be made."""
+    fields = mapping_or_empty(document)
+    event_type = maybe(text_of, fields, "type") or "unreadable"
+    data = mapping_or_empty(fields.get("data"))
+    return event_type, Hearsay(
+        kind=_KINDS.get(event_type),
+        payment_id=maybe(optional_text, data, "payment_id"),
+        effect_id=maybe(optional_text, data, "effect_id"),
+        reference=maybe(optional_text, data, "reference"),
+        user_id=optional_user(data, "user_id"),
+        amount=plausible_decimal(data),
+        event_at=maybe(iso_time, fields.get("timestamp"), "timestamp"),
+    )
 
 
 def reread(endpoint: Endpoint, headers: Mapping[str, str], body: bytes) -> Reading:

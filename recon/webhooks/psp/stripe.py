@@ -13,13 +13,24 @@ from typing import TYPE_CHECKING, Any, Final
 
 from recon.errors import Invalid
 from recon.webhooks.errors import SignatureMalformedError, SignatureWrongError
-from recon.webhooks.model import MAX_EVENT_ID, Endpoint, Event, Kind, Reading, Unusable
+from recon.webhooks.model import (
+    MAX_EVENT_ID,
+    Endpoint,
+    Event,
+    Hearsay,
+    Kind,
+    Reading,
+    Unusable,
+)
 from recon.webhooks.psp.documents import UnusableError, read_document
 from recon.webhooks.psp.fields import (
     mapping,
+    mapping_or_empty,
+    maybe,
     minor_amount,
     optional_text,
     optional_user,
+    plausible_minor,
     text_of,
     unix_time,
 )
@@ -72,6 +83,9 @@ _BY_REFUND_STATUS: Final = {
     "canceled": Kind.DEPOSIT_REFUND_FAILED,
 }
 """``pending`` and ``requires_action`` move no money yet."""
+
+_OWN: Final = ("payment_intent.", "payout.")
+"""Types whose object is the payment itself."""
 
 _REFUND_TYPES: Final = frozenset({"refund.created", "refund.updated", "charge.refund.updated"})
 
@@ -156,7 +170,10 @@ def read(endpoint: Endpoint, headers: Mapping[str, str], body: bytes) -> list[Re
         event_type = text_of(fields, "type")
         event = _event(endpoint.name, event_id, event_type, fields)
     except UnusableError as error:
-        event = Unusable(event_id=event_id, event_type=event_type, reason=str(error))
+        event_type, hearsay = _hearsay(document.value)
+        event = Unusable(
+            event_id=event_id, event_type=event_type, reason=str(error), hearsay=hearsay
+        )
     return [Reading(body=body, content_sha256=content, event=event)]
 
 
@@ -180,9 +197,7 @@ def reread(endpoint: Endpoint, headers: Mapping[str, str], body: bytes) -> Readi
 def _event(endpoint: str, event_id: str, event_type: str, fields: dict[str, Any]) -> Event:
     data = mapping(fields.get("data"), "data")
     shown = mapping(data.get("object"), "data.object")
-    kind = _KINDS.get(event_type)
-    if event_type in _REFUND_TYPES:
-        kind = _BY_REFUND_STATUS.get(text_of(shown, "status"))
+    kind = _kind(event_type, shown)
     if kind is None:
         return Event(
             endpoint=endpoint,
@@ -194,7 +209,7 @@ def _event(endpoint: str, event_id: str, event_type: str, fields: dict[str, Any]
             event_at=unix_time(fields.get("created"), "created"),
         )
     payment_id, charge = _payment_id(event_type, shown)
-    own = event_type.startswith(("payment_intent.", "payout."))
+    own = event_type.startswith(_OWN)
     metadata = shown.get("metadata")
     named = metadata if isinstance(metadata, dict) else {}
     units = shown.get("amount_received" if kind is Kind.DEPOSIT_SUCCEEDED else "amount")
@@ -211,6 +226,36 @@ def _event(endpoint: str, event_id: str, event_type: str, fields: dict[str, Any]
         amount=minor_amount(units, shown.get("currency"), decimals=DECIMALS),
         event_at=unix_time(fields.get("created"), "created"),
         also_known_as=charge if charge != payment_id else None,
+    )
+
+
+def _kind(event_type: str, shown: dict[str, Any]) -> Kind | None:
+    if event_type in _REFUND_TYPES:
+        return _BY_REFUND_STATUS.get(text_of(shown, "status"))
+    return _KINDS.get(event_type)
+
+
+def _hearsay(document: object) -> tuple[str, Hearsay]:
+    """The type, and what a document seems to say of which no event can be made."""
+    fields = mapping_or_empty(document)
+    event_type = maybe(text_of, fields, "type") or "unreadable"
+    shown = mapping_or_empty(mapping_or_empty(fields.get("data")).get("object"))
+    kind = maybe(_kind, event_type, shown)
+    if kind is None:
+        return event_type, Hearsay(payment_id=_payment_of_other(event_type, shown))
+    ids = maybe(_payment_id, event_type, shown)
+    payment_id = None if ids is None else ids[0]
+    own = event_type.startswith(_OWN)
+    named = mapping_or_empty(shown.get("metadata"))
+    units = shown.get("amount_received" if kind is Kind.DEPOSIT_SUCCEEDED else "amount")
+    return event_type, Hearsay(
+        kind=kind,
+        payment_id=payment_id,
+        effect_id=None if own else maybe(text_of, shown, "id"),
+        reference=maybe(optional_text, named, "reference") or payment_id,
+        user_id=optional_user(named, "user_id"),
+        amount=plausible_minor(units, shown.get("currency"), decimals=DECIMALS),
+        event_at=maybe(unix_time, fields.get("created"), "created"),
     )
 
 
@@ -236,7 +281,7 @@ def _id_of(fields: dict[str, Any], name: str) -> str | None:
 def _payment_of_other(event_type: str, shown: dict[str, Any]) -> str | None:
     """Of which payment a type that moves no money speaks, where that can be seen."""
     try:
-        if event_type.startswith(("payment_intent.", "payout.")):
+        if event_type.startswith(_OWN):
             return optional_text(shown, "id")
         return _id_of(shown, "payment_intent")
     except UnusableError:

@@ -168,28 +168,23 @@ CREATE TABLE backfills (
 
 CREATE TRIGGER movements_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON movements
 FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
-CREATE TRIGGER delivery_repeats_append_only BEFORE DELETE OR TRUNCATE ON delivery_repeats
+CREATE TRIGGER delivery_repeats_append_only
+BEFORE UPDATE OF endpoint, event_id, repeat_id, received_at, body_sha256, same_bytes
+OR DELETE OR TRUNCATE ON delivery_repeats
 FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 
--- A payload may go, and nothing else of its row changes with it.
-CREATE FUNCTION allow_redaction() RETURNS trigger
-LANGUAGE plpgsql
-AS $$
+-- A payload may go, and none may come in its place. Costs nothing where it is not written.
+CREATE FUNCTION refuse_payload() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    old.body := NULL;
-    IF new IS DISTINCT FROM old THEN
-        RAISE EXCEPTION 'of table % only a payload may go', tg_table_name
-        USING ERRCODE = 'restrict_violation';
-    END IF;
-    RETURN new;
+    RAISE EXCEPTION 'a payload of % may go, and none comes in its place', tg_table_name
+    USING ERRCODE = 'restrict_violation';
 END
 $$;
 
-CREATE TRIGGER delivery_repeats_redaction BEFORE UPDATE ON delivery_repeats
-FOR EACH ROW EXECUTE FUNCTION allow_redaction();
--- Costs nothing where the payload is not written.
+CREATE TRIGGER delivery_repeats_redaction BEFORE UPDATE OF body ON delivery_repeats
+FOR EACH ROW WHEN (new.body IS NOT NULL) EXECUTE FUNCTION refuse_payload();
 CREATE TRIGGER deliveries_redaction BEFORE UPDATE OF body ON deliveries
-FOR EACH ROW EXECUTE FUNCTION allow_redaction();
+FOR EACH ROW WHEN (new.body IS NOT NULL) EXECUTE FUNCTION refuse_payload();
 
 -- What the intake must know before it decides, in one call: it waits for its locks (p_keys, in
 -- ascending order, held until the transaction ends) and reads after that, so that each read sees

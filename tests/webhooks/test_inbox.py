@@ -181,7 +181,8 @@ async def test_a_quarantined_delivery_is_booked_once_its_cause_is_gone(door: Doo
     await door.register("order-1", endpoint="adyen")
     await door.adyen(item(account="SecondMerchant"))
     quarantined = await door.last()
-    assert quarantined.kind is None
+    assert (quarantined.state, quarantined.reference) == ("quarantined", "order-1")
+    assert await door.available() == "0.00"
 
     both = {"adyen": Endpoint(name="adyen", provider="adyen", secrets=ENDPOINTS["adyen"].secrets)}
     stored = await replay_delivery(door.pool, both, quarantined.delivery_id)

@@ -183,7 +183,7 @@ async def test_a_repeat_of_a_redacted_delivery_is_a_repeat_and_other_bytes_an_al
     "statement",
     [
         "UPDATE deliveries SET body = 'forged'",
-        "UPDATE deliveries SET body = NULL, reason = 'nothing to see'",
+        "UPDATE deliveries SET body = body || 'more'",
         "UPDATE delivery_repeats SET body = 'forged'",
         "UPDATE delivery_repeats SET body = NULL, same_bytes = true",
         "DELETE FROM delivery_repeats",

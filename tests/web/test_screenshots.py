@@ -37,6 +37,7 @@ async def test_every_page_fits_its_window(
         "nothing": "/discrepancies?q=zzz",
         "seen-by-run": f"/discrepancies?run_id={week.runs[-1]}",
         "runs": "/runs",
+        "cases": "/cases",
         "wallet": "/wallets/u_48213/GBP",
         "webhooks": "/webhooks",
         "delivery": f"/deliveries/{inbox.booked}",

@@ -290,6 +290,21 @@ async def test_two_workers_at_once_book_once(door: Door, stripe: Stripe) -> None
     assert await repeats(door) == []
 
 
+async def test_webhooks_that_come_during_a_backfill_book_once_with_it(
+    door: Door, stripe: Stripe
+) -> None:
+    events = [stripe.paid(number, ago_s=600 + number) for number in range(150)]
+    _, *states = await asyncio.gather(
+        run(door.pool, stripe.account()), *(webhook(door, event) for event in events)
+    )
+
+    assert set(states) <= {"booked", "repeated"}
+    assert await door.available() == "3000.00"
+    assert await door.cases() == []
+    assert await door.pool.fetchval("SELECT count(*) FROM deliveries") == 150
+    assert all(await repeats(door))
+
+
 async def test_one_that_was_killed_is_followed_once_its_lease_has_ended(
     door: Door, stripe: Stripe
 ) -> None:

@@ -51,7 +51,8 @@ class Seal:
         root: the hash of its links in their order.
         previous: the hash of the seal before.
         sealed_at: when.
-        covers_until: whatever was committed before this is linked up to here.
+        covers_until: whatever was committed before this is linked up to here; what comes from a
+            machine whose clock is behind follows within minutes.
         settled_before: no transaction that began before this was still to commit.
         certain_before: a row that says it is older and has no link was not there in time.
         xid_ceiling: no transaction with a number from here on had begun at ``covers_until``.

@@ -72,11 +72,16 @@ def settled_before(
     return max((instant for instant in instants if instant is not None), default=None)
 
 
-def is_deep(began_at: datetime, last: Seal | None) -> bool:
-    """Whether it is time for a pass that looks back all the way."""
+def is_deep(settled: datetime | None, last: Seal | None) -> bool:
+    """Whether it is time for a pass that looks back all the way, and makes certain what is new.
+
+    Args:
+        settled: as `settled_before` says now; while a transaction stays open, it stands still.
+        last: the newest seal.
+    """
     if last is None or last.certain_before is None:
         return True
-    return began_at - last.certain_before >= LATEST_CLOCK + DEEP_EVERY
+    return settled is not None and settled - last.certain_before >= LATEST_CLOCK + DEEP_EVERY
 
 
 def lookback(last: Seal | None, *, deep: bool) -> datetime:

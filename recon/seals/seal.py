@@ -39,7 +39,8 @@ log = structlog.get_logger(__name__)
 _LOCK: Final = 0x7365616C  # "seal"
 _TIMEOUT_S: Final = 3600
 _FETCHED_AT_ONCE: Final = 500
-"""Few enough that nothing else in the process waits for them to be read."""
+_WRITTEN_AT_ONCE: Final = 500
+"""Few enough that nothing else in the process waits long for them."""
 
 _COLUMNS: Final = ("seq", "kind", "row_key", "at", "row_hash")
 
@@ -102,8 +103,11 @@ class Sealer:
         self._seen: Seal | None = None
 
     async def tick(self) -> None:
-        """One pass, for a clock; what keeps it from sealing is raised, for the log to tell."""
-        await self.run()
+        """One pass, for a clock; a chain that is not to be built on is raised, for the log."""
+        try:
+            await self.run()
+        except SealerMovedError as error:
+            log.info("sealer_moved", reason=error.message)
 
     async def run(self, *, deep: bool = False, adopt: bool = False) -> Sealed | None:
         """Link and seal whatever was committed when this began.
@@ -133,8 +137,9 @@ class Sealer:
             last = await last_seal(reader)
             await self._look_at(reader, last, adopt=adopt)
             view = await reader.fetchrow(load("recon.seals", "snapshot"))
-            deep = deep or adopt or is_deep(view["at"], last)
-            span = await _span(reader, view, last, deep=deep)
+            settled = await _settled(reader, view, last)
+            deep = deep or adopt or is_deep(settled, last)
+            span = _span(view, settled, last, deep=deep)
             since = lookback(last, deep=deep)
             began, newest = last, last
             waiting: list[_Link] = []
@@ -172,12 +177,14 @@ class Sealer:
             found = await last_seal(connection)
             if found != before:
                 raise SealerMovedError("another sealer went on with the chain")
-            await connection.copy_records_to_table(
-                "seal_links",
-                records=((seq, *link) for seq, link in enumerate(links, first)),
-                columns=_COLUMNS,
-                timeout=_TIMEOUT_S,
-            )
+            for start in range(0, len(links), _WRITTEN_AT_ONCE):
+                part = links[start : start + _WRITTEN_AT_ONCE]
+                await connection.copy_records_to_table(
+                    "seal_links",
+                    records=((seq, *link) for seq, link in enumerate(part, first + start)),
+                    columns=_COLUMNS,
+                    timeout=_TIMEOUT_S,
+                )
             last = first + len(links) - 1
             root = await connection.fetchval(load("recon.seals", "root"), first, last)
             made = make_seal(_draft(before, root, first, last, span), self._keys)
@@ -217,16 +224,21 @@ async def _alone(pool: Pool) -> AsyncIterator[asyncpg.Connection[Any] | None]:
         yield reader
 
 
-async def _span(
-    reader: asyncpg.Connection[Any], view: asyncpg.Record, last: Seal | None, *, deep: bool
-) -> _Span:
+async def _settled(
+    reader: asyncpg.Connection[Any], view: asyncpg.Record, last: Seal | None
+) -> datetime | None:
     floor, ceiling = view["xid_floor"], view["xid_ceiling"]
     known = await reader.fetchval(load("recon.seals", "settled"), floor)
-    settled = settled_before(view["at"], floor=floor, ceiling=ceiling, known=known, last=last)
+    return settled_before(view["at"], floor=floor, ceiling=ceiling, known=known, last=last)
+
+
+def _span(
+    view: asyncpg.Record, settled: datetime | None, last: Seal | None, *, deep: bool
+) -> _Span:
     certain = last.certain_before if last else None
     if deep and settled is not None:
         certain = max(filter(None, (certain, settled - LATEST_CLOCK)))
-    return _Span(view["at"], settled, certain, ceiling)
+    return _Span(view["at"], settled, certain, view["xid_ceiling"])
 
 
 def _says_more(span: _Span, newest: Seal | None) -> bool:

@@ -44,6 +44,8 @@ async def test_the_demo_finds_what_it_planted_and_reports_nothing_else(home: Pat
     report = json.loads(out)
     assert (report["missed"], report["false"]) == ([], [])
     assert report["verify"]["ok"]
+    assert report["verify"]["signatures"] == "checked"
+    assert report["verify"]["sealed_rows"] > report["deliveries"]
     causes = {fault["must_lead_to"] for fault in report["planted"]} - {None}
     assert causes >= {"missing_webhook", "missing_game_update", "duplicate", "amount_mismatch"}
     assert report["absorbed"] > 0

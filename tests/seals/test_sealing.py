@@ -20,6 +20,7 @@ from tests.seals.conftest import KEY, OLD_KEY, Book
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+    from datetime import datetime
 
 
 @pytest.fixture(autouse=True)
@@ -130,9 +131,11 @@ async def test_a_sealer_that_has_lost_its_lock_unawares_writes_nothing(
     rival = Sealer(book.pool, book.keys)
     unsealed = sealing._unsealed  # noqa: SLF001 - between reading and writing there is no other door
 
-    async def interrupted(reader: asyncpg.Connection[asyncpg.Record], since: object) -> object:
+    async def interrupted(
+        reader: asyncpg.Connection[asyncpg.Record], since: datetime
+    ) -> AsyncIterator[sealing._Link]:
         """Its reading connection dies after it has read; meanwhile another goes on."""
-        rows = [link async for link in unsealed(reader, since)]  # type: ignore[arg-type]
+        rows = [link async for link in unsealed(reader, since)]
         monkeypatch.setattr(sealing, "_unsealed", unsealed)
         pid = reader.get_server_pid()
         await book.owner.fetchval("SELECT pg_terminate_backend($1, 5000)", pid)
@@ -151,28 +154,61 @@ async def test_a_sealer_that_has_lost_its_lock_unawares_writes_nothing(
 
 
 async def test_a_sealer_killed_in_the_middle_leaves_whole_blocks_and_the_next_goes_on(
-    book: Book, database_url: str
+    book: Book, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for number in range(10):
         await book.deposit(f"u_{number}")
+    unsealed = sealing._unsealed  # noqa: SLF001 - to stop it where it is to die
+
+    async def killed(
+        reader: asyncpg.Connection[asyncpg.Record], since: datetime
+    ) -> AsyncIterator[sealing._Link]:
+        number = 0
+        async for link in unsealed(reader, since):
+            if (number := number + 1) == 12:
+                await book.owner.execute(
+                    "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
+                    " WHERE application_name = 'doomed'"
+                )
+            yield link
+
     async with open_pool(database_url, application="doomed") as doomed:
-        working = asyncio.create_task(Sealer(doomed, book.keys, block=1).run())
-        while await book.pool.fetchval("SELECT count(*) FROM seals") < 3:  # noqa: ASYNC110 - in the database
-            await asyncio.sleep(0.01)
-        await book.owner.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-            " WHERE application_name = 'doomed'"
-        )
+        monkeypatch.setattr(sealing, "_unsealed", killed)
         with pytest.raises((asyncpg.PostgresError, asyncpg.InterfaceError, OSError)):
-            await working
+            await Sealer(doomed, book.keys, block=4).run()
+        monkeypatch.setattr(sealing, "_unsealed", unsealed)
     proof = await book.verify()
     assert proof.faults == []
-    assert 3 <= proof.sealed_rows < 30
-    assert (proof.sealed_rows + proof.unsealed.rows, proof.sealed_until) == (30, None)
+    # Two whole blocks; with the twelfth row it died.
+    assert (proof.sealed_rows, proof.unsealed.rows, proof.sealed_until) == (8, 22, None)
 
     done = await book.seal()
 
-    assert done.rows == 30 - proof.sealed_rows
+    assert done.rows == 22
+
+
+async def test_a_chain_that_is_cut_while_a_sealer_works_is_not_gone_on_with(
+    sealed: Book, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await sealed.deposit("u_4")
+    kept = await sealed.owner.fetch("SELECT * FROM seals")
+    unsealed = sealing._unsealed  # noqa: SLF001 - between reading and writing there is no other door
+
+    async def cut(
+        reader: asyncpg.Connection[asyncpg.Record], since: datetime
+    ) -> AsyncIterator[sealing._Link]:
+        async for link in unsealed(reader, since):
+            yield link
+        await sealed.rewrite("DELETE FROM seals")
+
+    monkeypatch.setattr(sealing, "_unsealed", cut)
+    with pytest.raises(SealerMovedError):
+        await sealed.seal()
+    monkeypatch.setattr(sealing, "_unsealed", unsealed)
+
+    async with sealed.owner.acquire() as connection:
+        assert await connection.fetchval("SELECT max(seq) FROM seal_links") == 10
+        await connection.copy_records_to_table("seals", records=map(tuple, kept))
 
 
 async def test_a_busy_ledger_is_never_accused(book: Book) -> None:

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from recon.clock import now
 from recon.seals import SealKeys
-from recon.seals.queries import last_seal
-from recon.seals.rules import bytes_of
+from recon.seals.queries import last_seal, seal_from
+from recon.seals.rules import bytes_of, make_seal
 from tests.seals.conftest import KEY, OLD_KEY
 
 if TYPE_CHECKING:
@@ -228,6 +229,20 @@ async def test_a_seal_in_the_middle_that_is_gone(sealed: Book) -> None:
     await sealed.rewrite("DELETE FROM seals WHERE number = 2")
 
     assert ("seal", "seal 1 is followed by seal 3: those between are gone") in await sealed.faults()
+
+
+async def test_a_seal_in_the_middle_that_was_made_anew_with_its_hash(sealed: Book) -> None:
+    await sealed.deposit("u_4")
+    await sealed.seal()
+    async with sealed.pool.acquire() as connection:
+        first = seal_from(await connection.fetchrow("SELECT * FROM seals WHERE number = 1"))
+    forged = make_seal(replace(first, sealed_at=now()), SealKeys())
+    await sealed.rewrite(
+        f"UPDATE seals SET hash = '\\x{forged.hash.hex()}', key_id = NULL, signature = NULL,"  # noqa: S608 - ours
+        f" sealed_at = '{forged.sealed_at.isoformat()}' WHERE number = 1"
+    )
+
+    assert await sealed.faults() == [("seal", "seal 2 does not follow from the seal before it")]
 
 
 async def test_the_newest_seals_cut_off_show_against_an_anchor(sealed: Book) -> None:

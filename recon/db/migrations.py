@@ -14,6 +14,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import text
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 from sqlalchemy.util import await_only
@@ -108,8 +109,14 @@ async def _run(dsn: str, step: _Step | None) -> SchemaStatus:
     try:
         async with engine.connect() as connection:
             return await connection.run_sync(_in_lock, step)
-    except (OSError, asyncpg.PostgresError) as error:
-        raise DatabaseUnavailableError(f"the schema cannot be reached: {error}") from error
+    except (OSError, asyncpg.PostgresError, DBAPIError) as error:
+        reason = error.orig.__cause__ if isinstance(error, DBAPIError) and error.orig else error
+        hint = (
+            "; migrate as the tables' owner, RECON_MIGRATION_DATABASE_URL"
+            if isinstance(reason, asyncpg.InsufficientPrivilegeError)
+            else ""
+        )
+        raise DatabaseUnavailableError(f"the schema cannot be reached: {reason}{hint}") from error
     finally:
         await engine.dispose()
 

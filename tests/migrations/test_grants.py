@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 from dataclasses import dataclass
 from itertools import count
 from typing import TYPE_CHECKING
@@ -9,7 +11,9 @@ from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
 import pytest
+from click.testing import CliRunner
 
+from recon.cli import recon as commands
 from recon.clock import now
 from recon.db import open_pool
 from recon.db.grants import role_of
@@ -134,3 +138,33 @@ async def test_a_service_that_is_not_let_in_is_told_without_its_password(roles: 
         await role_of(roles.service.replace(":pw@", ":hunter2@"))
 
     assert "hunter2" not in str(refused.value)
+
+
+async def recon(*arguments: str, **settings: str) -> tuple[int, str]:
+    runner = CliRunner(env={**settings, "NO_COLOR": "1"}, catch_exceptions=False)
+    result = await asyncio.to_thread(runner.invoke, commands, list(arguments))
+    return result.exit_code, result.stdout
+
+
+async def test_recon_migrate_works_as_the_owner_for_the_service(roles: Roles) -> None:
+    settings = {
+        "RECON_DATABASE_URL": roles.service,
+        "RECON_MIGRATION_DATABASE_URL": roles.owner,
+    }
+
+    assert (await recon("migrate", "status", **settings))[0] == 1
+    code, said = await recon("migrate", "--json", **settings)
+
+    assert (code, json.loads(said)["up_to_date"]) == (0, True)
+    assert await may(roles.service, "INSERT")
+    assert not await may(roles.service, "UPDATE")
+    # As the service runs, without the owner's URL.
+    code, said = await recon("verify", "--json", RECON_DATABASE_URL=roles.service)
+    assert (code, json.loads(said)["ok"]) == (0, True)
+
+
+async def test_a_service_that_finds_no_schema_and_may_make_none_is_told(roles: Roles) -> None:
+    with pytest.raises(DatabaseUnavailableError, match="permission denied for") as refused:
+        await migrate(roles.service, service_role=roles.service_role)
+
+    assert refused.value.message.endswith("RECON_MIGRATION_DATABASE_URL")

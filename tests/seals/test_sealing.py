@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 
 import asyncpg
 import pytest
+from prometheus_client import REGISTRY
 
 from recon.clock import now
 from recon.db import open_pool
-from recon.seals import ChainBrokenError, Sealer, SealerMovedError, SealKeys
+from recon.seals import ChainBrokenError, Sealer, SealerMovedError, SealKeys, verify_all
 from recon.seals import seal as sealing
 from recon.seals.queries import insert_seal, last_seal
 from recon.seals.rules import make_seal
@@ -21,6 +22,8 @@ from tests.seals.conftest import KEY, OLD_KEY, Book
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from datetime import datetime
+
+    from recon.db.embedded import EmbeddedPostgres
 
 
 @pytest.fixture(autouse=True)
@@ -343,6 +346,60 @@ async def test_the_books_go_on_in_another_cluster_whose_transactions_count_anew(
         assert done is not None
         assert done.rows == 3
         assert (await sealed.verify()).faults == []
+
+
+async def test_what_was_dumped_and_restored_is_still_what_was_sealed(
+    sealed: Book, server: EmbeddedPostgres, owner_url: str
+) -> None:
+    name = "restored"
+    await sealed.owner.execute(f"CREATE DATABASE {name}")
+    try:
+        dump = await asyncio.create_subprocess_exec(
+            *(server.bin("pg_dump"), "--format=custom", owner_url), stdout=asyncio.subprocess.PIPE
+        )
+        archive, _ = await dump.communicate()
+        restore = await asyncio.create_subprocess_exec(
+            *(server.bin("pg_restore"), "--dbname", server.dsn_for(name)),
+            stdin=asyncio.subprocess.PIPE,
+        )
+        await restore.communicate(archive)
+        async with open_pool(server.service_dsn_for(name)) as pool:
+            proof = await verify_all(pool, sealed.keys)
+            assert (proof.faults, proof.sealed_rows, proof.unsealed.rows) == ([], 10, 0)
+            assert await Sealer(pool, sealed.keys).run() is not None
+    finally:
+        await sealed.owner.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+async def test_the_bytes_are_the_same_whatever_a_session_prefers(
+    sealed: Book, database_url: str
+) -> None:
+    name = await sealed.owner.fetchval("SELECT current_database()")
+    for preference in (
+        "timezone = 'Asia/Kolkata'",
+        "datestyle = 'German'",
+        "bytea_output = 'escape'",
+        "search_path = pg_temp",
+    ):
+        await sealed.owner.execute(f"ALTER DATABASE {name} SET {preference}")
+    async with open_pool(database_url) as pool:
+        assert await pool.fetchval("SHOW timezone") == "Asia/Kolkata"
+        assert (await verify_all(pool, sealed.keys)).faults == []
+
+
+async def test_what_is_sealed_is_counted_and_timed(book: Book) -> None:
+    await book.deposit("u_1")
+    before = REGISTRY.get_sample_value("recon_seals_rows_total") or 0
+    began_at = now()
+
+    await book.seal()
+
+    assert REGISTRY.get_sample_value("recon_seals_rows_total") == before + 3
+    sealed_at = REGISTRY.get_sample_value("recon_seals_last_seal_timestamp_seconds") or 0
+    assert began_at.timestamp() <= sealed_at <= now().timestamp()
+    age_s = REGISTRY.get_sample_value("recon_seals_oldest_unsealed_seconds")
+    assert age_s is not None
+    assert 0 <= age_s < 30
 
 
 async def _pretend_ceiling(book: Book, ceiling: int) -> None:

@@ -207,6 +207,7 @@ async def play(stage: Stage, *, users: int, duration_s: float, seed: int) -> Cou
     table, counts = Table(), Counts()
     players = [_Player(stage, table, counts, number, seed) for number in range(users)]
     watching = asyncio.create_task(table.watch(stage))
+    living: list[asyncio.Task[None]] = []  # none yet, should it be interrupted while they join
     try:
         await asyncio.gather(*(player.join() for player in players))
         living = [asyncio.create_task(player.live()) for player in players]

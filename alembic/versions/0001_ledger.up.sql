@@ -216,6 +216,9 @@ DECLARE
     o_held numeric[] := o_available;
     o_reserved numeric[] := o_available;
 BEGIN
+    -- Whoever is cut off before the commit and never heard of again must not hold the wallets until
+    -- the network gives up hours later.
+    PERFORM set_config('idle_in_transaction_session_timeout', '10s', true);
     -- A wallet opens with its first posting; who may only take from it cannot open it.
     IF EXISTS (
         SELECT FROM unnest(p_entries) AS e

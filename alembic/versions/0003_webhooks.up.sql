@@ -209,6 +209,8 @@ SET enable_mergejoin = off
 SET enable_material = off
 AS $$
 BEGIN
+    -- As in ledger_post: nobody who was cut off holds these locks for ever.
+    PERFORM set_config('idle_in_transaction_session_timeout', '10s', true);
     PERFORM pg_advisory_xact_lock(k.key) FROM unnest(p_keys) AS k (key);
 
     -- Lateral, with a fence: a row is looked for by each name, never the other way round. An endpoint

@@ -7,16 +7,17 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import asyncpg
 import msgspec
+import structlog
 from aiohttp import web
 
 from recon.errors import Unavailable
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
     from types import TracebackType
 
 Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
@@ -30,7 +31,10 @@ __all__ = [
     "open_pool",
 ]
 
+log = structlog.get_logger(__name__)
+
 MIN_SERVER_VERSION = 15
+_CONFIRMS_WITHIN_S: Final = 1.0
 
 POOL: web.AppKey[Pool] = web.AppKey("pool", asyncpg.Pool)
 
@@ -76,13 +80,17 @@ def _passed_asyncpg(traceback: TracebackType | None) -> bool:
 
 
 class _Connection(asyncpg.Connection):  # type: ignore[misc]  # asyncpg is untyped
-    """A connection that is given back as it is, unless it listens.
+    """A connection that is given back as it is, unless it listens, and given up when it is dead.
 
     Nothing else here changes a session: locks and settings end with their transaction, and no
     cursor outlives its user. Resetting it all the same would be a round trip after each use.
+
+    A statement that is cancelled, or takes too long, ends when Postgres says so, for which asyncpg
+    waits another `command_timeout`; and it may be Postgres, or the way to it, that is gone.
     """
 
     _listens = False
+    on_silence: Callable[[], None] | None = None
 
     async def add_listener(self, channel: str, callback: Any) -> None:  # noqa: ANN401 - asyncpg's own
         """Listen, and be reset when given back."""
@@ -95,6 +103,23 @@ class _Connection(asyncpg.Connection):  # type: ignore[misc]  # asyncpg is untyp
             return ""
         self._listens = False
         return str(super().get_reset_query())
+
+    def _cancel_current_command(
+        self, waiter: asyncio.Future[None], cancel_waiter: asyncio.Future[None]
+    ) -> None:
+        super()._cancel_current_command(waiter, cancel_waiter)
+        self._loop.call_later(_CONFIRMS_WITHIN_S, self._unless, cancel_waiter)
+
+    def _unless(self, confirmed: asyncio.Future[None]) -> None:
+        if not confirmed.done():
+            self.give_up()
+
+    def give_up(self) -> None:
+        """Drop the connection without a word to Postgres, which does not answer any more."""
+        if not self.is_closed():
+            self.terminate()
+            if self.on_silence is not None:
+                self.on_silence()
 
 
 class _BoundedPool(asyncpg.Pool):  # type: ignore[misc]  # asyncpg is untyped
@@ -109,6 +134,7 @@ class _BoundedPool(asyncpg.Pool):  # type: ignore[misc]  # asyncpg is untyped
             loop=None,
             connection_class=_Connection,
             record_class=asyncpg.Record,
+            init=self._prepare,
             **options,
         )
         self._acquire_timeout_s = acquire_timeout_s
@@ -121,15 +147,23 @@ class _BoundedPool(asyncpg.Pool):  # type: ignore[misc]  # asyncpg is untyped
         """
         return super().acquire(timeout=self._acquire_timeout_s if timeout is None else timeout)
 
+    async def _prepare(self, connection: _Connection) -> None:
+        connection.on_silence = self._doubt_all
+        await connection.set_type_codec(
+            "jsonb",
+            schema="pg_catalog",
+            encoder=lambda value: msgspec.json.encode(value).decode(),
+            decoder=lambda text: msgspec.json.decode(text.encode()),
+            format="text",
+        )
 
-async def _prepare(connection: asyncpg.Connection[Any]) -> None:
-    await connection.set_type_codec(
-        "jsonb",
-        schema="pg_catalog",
-        encoder=lambda value: msgspec.json.encode(value).decode(),
-        decoder=lambda text: msgspec.json.decode(text.encode()),
-        format="text",
-    )
+    def _doubt_all(self) -> None:
+        """Connect anew before the next use: what one connection has lost, the others may have too.
+
+        They would be tried one after the other, and each of them cost somebody the whole wait.
+        """
+        log.warning("connections_doubted", idle=self.get_idle_size())
+        self._generation += 1  # all that `expire_connections` does, which is a coroutine
 
 
 @asynccontextmanager
@@ -159,7 +193,6 @@ async def open_pool(
             acquire_timeout_s=acquire_timeout_s,
             min_size=min_size,
             max_size=max_size,
-            init=_prepare,
             timeout=10,
             command_timeout=60,
             server_settings={"application_name": application},

@@ -145,7 +145,7 @@ def _broken_off_at(until_s: float, connection: asyncpg.Connection[Any]) -> Itera
     A cancelled statement ends, and a transaction rolls back, only when Postgres says so; and it may
     be Postgres, or the way to it, that does not answer.
     """
-    timer = asyncio.get_running_loop().call_at(until_s, connection.terminate)
+    timer = asyncio.get_running_loop().call_at(until_s, connection.give_up)
     try:
         yield
     finally:

@@ -28,6 +28,7 @@ class _Link:
     near: asyncio.StreamWriter
     far: asyncio.StreamWriter
     asked: int = 0
+    forgotten: bool = False
 
     def break_off(self) -> None:
         """Reset the service's half; Postgres sees its client gone."""
@@ -93,6 +94,14 @@ class Line:
         """Pass what the service says and drop what Postgres answers, for good."""
         self._answers = False
 
+    def forget(self) -> None:
+        """Pass nothing on the connections that there are, ever, and tell nobody; new ones work.
+
+        As after a firewall between lost its memory, or a server its power.
+        """
+        for link in self._links:
+            link.forgotten = True
+
     async def close(self) -> None:
         """Leave nothing open."""
         self.cut()
@@ -130,6 +139,8 @@ class Line:
     async def _ask(self, reader: asyncio.StreamReader, link: _Link) -> None:
         while chunk := await reader.read(65536):
             await self._flows.wait()
+            if link.forgotten:
+                continue
             link.asked += len(chunk)
             link.far.write(chunk)
             await link.far.drain()
@@ -137,7 +148,7 @@ class Line:
     async def _answer(self, reader: asyncio.StreamReader, link: _Link) -> None:
         while chunk := await reader.read(65536):
             await self._flows.wait()
-            if not self._answers:
+            if link.forgotten or not self._answers:
                 continue
             if self.commits_to_lose and _has_committed(chunk, link.asked):
                 self.commits_to_lose -= 1

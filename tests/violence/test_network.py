@@ -68,3 +68,21 @@ async def test_packets_that_vanish_are_answered_for_in_time(scene: Scene) -> Non
 
     assert scene.service.starts == 1
     assert scene.psp.tally.refused > 0
+
+
+async def test_connections_that_die_without_a_word_are_given_up_in_time(scene: Scene) -> None:
+    """As after a firewall between has lost its memory: no side is told, and new ones work.
+
+    At Postgres the transactions of the dead stand open, with all their locks.
+    """
+
+    async def forget() -> bool:
+        scene.line.forget()
+        return True
+
+    async with scene.under_load():
+        await scene.again_and_again(seconds(1), forget, "losses", at_least=1, hasty=False)
+    await scene.judge()
+
+    assert scene.service.starts == 1
+    assert scene.slowest_recovery_s < 20

@@ -138,6 +138,7 @@ class _BoundedPool(asyncpg.Pool):  # type: ignore[misc]  # asyncpg is untyped
             **options,
         )
         self._acquire_timeout_s = acquire_timeout_s
+        self._expiring: set[asyncio.Future[None]] = set()
 
     def acquire(self, *, timeout: float | None = None) -> Any:  # noqa: ANN401 - asyncpg's own
         """A connection; the pool's own methods get theirs here too.
@@ -163,7 +164,9 @@ class _BoundedPool(asyncpg.Pool):  # type: ignore[misc]  # asyncpg is untyped
         They would be tried one after the other, and each of them cost somebody the whole wait.
         """
         log.warning("connections_doubted", idle=self.get_idle_size())
-        self._generation += 1  # all that `expire_connections` does, which is a coroutine
+        expiring = asyncio.ensure_future(self.expire_connections())
+        self._expiring.add(expiring)
+        expiring.add_done_callback(self._expiring.discard)
 
 
 @asynccontextmanager

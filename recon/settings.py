@@ -370,6 +370,8 @@ def _flatten(name: str, value: object) -> list[tuple[str, str]]:
 
 def _shown(name: str, value: object) -> str:
     match value:
+        case None | ():
+            return "off" if name in _MAY_BE_OFF else "-"
         case SecretStr():
             return "********"
         case tuple() if all(isinstance(item, SecretStr) for item in value):
@@ -378,8 +380,6 @@ def _shown(name: str, value: object) -> str:
             return ", ".join(value)
         case timedelta():
             return f"{value.total_seconds():g}s"
-        case None:
-            return "off" if name in _MAY_BE_OFF else "-"
         case _:
             return str(value)
 

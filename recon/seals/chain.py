@@ -75,9 +75,9 @@ class _Walk:
             self._say(f"{where} is not made of the links that are there: one of them was changed")
         match self._keys.check(seal.key_id, bytes_of(seal), seal.signature):
             case Signature.GOOD:
-                # It vouches for what lies before it, signed or not.
+                # By the hashes it vouches for all that lies before it, whoever signed that.
                 self._unsigned_from = None
-            case Signature.NONE if self._unsigned_from is None:
+            case Signature.NONE | Signature.UNKNOWN_KEY if self._unsigned_from is None:
                 self._unsigned_from = seal.number
             case _:
                 pass
@@ -106,8 +106,8 @@ class _Walk:
             )
         if self._keys and self._unsigned_from is not None:
             self._say(
-                f"seals from {self._unsigned_from} on are not signed; if they are yours, let"
-                " `recon seal --adopt` sign behind them"
+                f"seals from {self._unsigned_from} on are signed by none of our keys; if they are"
+                " yours, let `recon seal --adopt` sign behind them"
             )
         signatures: Literal["checked", "unchecked", "none"] = "none"
         if self._signed:

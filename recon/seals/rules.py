@@ -119,21 +119,14 @@ def make_seal(draft: Seal, keys: SealKeys) -> Seal:
 def faults_of(seal: Seal, keys: SealKeys) -> list[str]:
     """What is wrong with a seal by itself.
 
-    One without a signature is not: a later one that is signed vouches for it.
+    One that none of our keys has signed is not: a later one that is signed vouches for it.
     """
     said = bytes_of(seal)
     faults = []
     if seal.hash != hashlib.sha256(said).digest():
         faults.append(f"seal {seal.number} is not what its hash says: it was changed")
-    match keys.check(seal.key_id, said, seal.signature):
-        case Signature.WRONG:
-            faults.append(f"seal {seal.number} is not signed by key {seal.key_id}, as it says")
-        case Signature.UNKNOWN_KEY:
-            faults.append(
-                f"seal {seal.number} is signed by key {seal.key_id}, which is not among ours"
-            )
-        case _:
-            pass
+    if keys.check(seal.key_id, said, seal.signature) is Signature.WRONG:
+        faults.append(f"seal {seal.number} is not signed by key {seal.key_id}, as it says")
     return faults
 
 
@@ -147,18 +140,20 @@ def why_not_after(last: Seal, keys: SealKeys, *, adopt: bool = False) -> str | N
         keys: ours.
         adopt: somebody has decided to go on behind a chain that none of our keys has signed.
     """
-    signed = keys.check(last.key_id, bytes_of(last), last.signature)
-    faults = faults_of(last, keys)
-    if faults and not (adopt and len(faults) == 1 and signed is Signature.UNKNOWN_KEY):
+    if faults := faults_of(last, keys):
         return "; ".join(faults)
-    if keys and signed is Signature.NONE and not adopt:
-        return (
-            f"seal {last.number} is not signed, and there is a key now: look at `recon verify`,"
-            " then let `recon seal --adopt` sign behind it"
-        )
-    if not keys and last.key_id is not None:
+    if not keys:
+        if last.key_id is None:
+            return None
         return f"seal {last.number} is signed, and no key is set here: RECON_SEAL_KEYS"
-    return None
+    signed = keys.check(last.key_id, bytes_of(last), last.signature)
+    if adopt or signed is Signature.GOOD:
+        return None
+    how = "not signed" if last.key_id is None else f"signed by key {last.key_id}, which is not ours"
+    return (
+        f"seal {last.number} is {how}: look at `recon verify`, and if it is right, let"
+        " `recon seal --adopt` sign behind it"
+    )
 
 
 def break_between(before: Seal | None, seal: Seal) -> str | None:

@@ -165,7 +165,10 @@ class Sealer:
         if seen is not None and (
             await reader.fetchval(load("recon.seals", "seal_hash"), seen.number) != seen.hash
         ):
-            raise ChainBrokenError(f"seal {seen.number}, made or seen by this process, is gone")
+            raise ChainBrokenError(
+                f"seal {seen.number}, made or seen by this process, is gone: the"
+                " chain was cut; if a backup was restored, start this process anew"
+            )
         reason = None if last is None else why_not_after(last, self._keys, adopt=adopt)
         if reason is not None:
             raise ChainBrokenError(reason)

@@ -12,7 +12,9 @@ from urllib.parse import urlsplit, urlunsplit
 import asyncpg
 import pytest
 from click.testing import CliRunner
+from pydantic import SecretStr
 
+from recon.app import open_database_url
 from recon.cli import recon as commands
 from recon.clock import now
 from recon.db import open_pool
@@ -21,6 +23,7 @@ from recon.db.migrations import downgrade, migrate, schema_status
 from recon.db.pool import DatabaseUnavailableError
 from recon.ledger import post_one, rules
 from recon.money import Money
+from recon.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -161,6 +164,19 @@ async def test_recon_migrate_works_as_the_owner_for_the_service(roles: Roles) ->
     # As the service runs, without the owner's URL.
     code, said = await recon("verify", "--json", RECON_DATABASE_URL=roles.service)
     assert (code, json.loads(said)["ok"]) == (0, True)
+
+
+async def test_a_service_that_finds_an_empty_database_has_its_owner_migrate_it(
+    roles: Roles,
+) -> None:
+    settings = Settings(
+        database_url=SecretStr(roles.service), migration_database_url=SecretStr(roles.owner)
+    )
+
+    async with open_database_url(settings) as url:
+        assert url == roles.service
+        assert await may(url, "INSERT")
+        assert not await may(url, "DELETE")
 
 
 async def test_a_service_that_finds_no_schema_and_may_make_none_is_told(roles: Roles) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -170,6 +171,7 @@ def test_a_key_of_the_other_mode_is_a_fault(
         DATABASE_URL="postgresql://db.example/recon",
         PSP__UK__PROVIDER="stripe",
         PSP__UK__SECRETS='["whsec_secret"]',
+        SEAL_KEYS=json.dumps(["k" * 32]),
         PSP__UK__API_KEY=key,
     )
 

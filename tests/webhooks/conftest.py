@@ -33,6 +33,7 @@ from recon.webhooks import (
     read_delivery,
     register_payment,
 )
+from recon.webhooks.flood import FloodGate
 from recon.webhooks.handlers import routes
 from recon.webhooks.inbox import CaseRow, list_cases
 from recon.webhooks.psp import adyen, standard_webhooks, stripe
@@ -341,11 +342,17 @@ def adyen_body(*items: dict[str, Any], key: str = ADYEN_KEY) -> bytes:
 
 
 @pytest.fixture
-async def door(pool: Pool) -> AsyncIterator[Door]:
+def gate() -> FloodGate:
+    """How many unverified calls are let through; a module that sends many has one of its own."""
+    return FloodGate()
+
+
+@pytest.fixture
+async def door(pool: Pool, gate: FloodGate) -> AsyncIterator[Door]:
     """The door; at the end the books must verify."""
     app = web.Application(middlewares=[request_id_middleware, problem_middleware])
     app[POOL] = pool
-    app[INTAKE] = Intake(ENDPOINTS)
+    app[INTAKE] = Intake(ENDPOINTS, gate)
     app[LIMITER] = RateLimiter(10_000, 60)
     app[FAILURES] = RateLimiter(10_000, 60)
     app[DRAIN] = Drain(pool)

@@ -113,6 +113,51 @@ async def test_the_inbox_is_listed_shown_and_replayed(door: Door) -> None:
     assert await door.available("u_9") == "20.00"
 
 
+async def test_the_list_is_filtered_and_goes_on_where_it_ended(door: Door) -> None:
+    for number in range(3):
+        await send(door, "stripe", "deposit.succeeded", "--user", f"u_{number}")
+    await send(door, "adyen", "deposit.succeeded", "--reference", "order-1")
+
+    async def listed(*arguments: str) -> list[str]:
+        ran = await run("list", "--json", *arguments)
+        assert ran.exit_code == 0, ran.output
+        return [one["delivery_id"] for one in json.loads(ran.stdout)]
+
+    every = await listed()
+    assert len(every) == 4
+    assert await listed("--limit", "2") + await listed("--before", every[1]) == every
+    assert await listed("--find", "u_1") == [every[2]]
+    assert await listed("--find", "order-1", "--state", "unsettled") == [every[0]]
+    assert await listed("--endpoint", "stripe", "--since", "2020-01-01") == every[1:]
+    assert await listed("--until", "2020-01-01") == []
+    wrong = await run("list", "--since", "soon")
+    assert (wrong.exit_code, "not an ISO 8601 time" in wrong.output) == (2, True)
+
+
+async def test_a_dry_run_says_what_a_replay_would_do_and_does_nothing(door: Door) -> None:
+    await send(door, "adyen", "deposit.succeeded", "--reference", "order-1", "--amount", "20.00")
+    delivery_id = str((await door.last()).delivery_id)
+
+    stays = await run("replay", delivery_id, "--dry-run")
+    assert "would stay suspended: nobody is named and no payment is registered" in stays.stdout
+    # The registration is written behind the service's back: it would decide by itself.
+    await door.pool.execute(
+        "INSERT INTO payments (reference, endpoint, direction, user_id, currency, amount, state)"
+        " VALUES ('order-1', 'adyen', 'deposit', 'u_9', 'GBP', 2000, 'registered')"
+    )
+    would = json.loads((await run("replay", delivery_id, "--dry-run", "--json")).stdout)
+    assert (would["changes"], would["before"], would["after"]) == (True, "suspended", "booked")
+    assert [(one["user_id"], one["amount"]) for one in would["moves"]] == [("u_9", "20.00")]
+    assert await door.available("u_9") == "0.00"
+    said = await run("replay", delivery_id, "--dry-run")
+    assert "It is suspended and would be booked." in said.stdout
+    assert (await run("replay", delivery_id)).exit_code == 0
+    assert await door.available("u_9") == "20.00"
+    told = (await run("show", delivery_id)).stdout
+    assert "Its money is in the player's book." in told
+    assert "cli: suspended → booked" in told
+
+
 async def test_the_provider_s_own_words_are_understood(door: Door) -> None:
     stripe = await send(door, "stripe", "payment_intent.succeeded", "--user", "u_7")
     adyen = await send(door, "adyen", "AUTHORISATION")

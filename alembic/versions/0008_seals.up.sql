@@ -24,6 +24,8 @@ CREATE TABLE seals (
     -- One below first_seq: nothing new was there, and the seal says so.
     last_seq bigint NOT NULL,
     root bytea NOT NULL,
+    -- Eight bytes of each link's own hash: by them the link that was changed is found.
+    leaves bytea NOT NULL,
     previous bytea NOT NULL,
     sealed_at timestamptz NOT NULL,
     -- Whatever was committed before this instant is linked; null while the first pass is under way.

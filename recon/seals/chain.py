@@ -9,7 +9,7 @@ from recon.db import load
 from recon.ledger import Fault
 from recon.seals.keys import Signature
 from recon.seals.queries import seal_from
-from recon.seals.rules import break_between, bytes_of, faults_of
+from recon.seals.rules import break_between, bytes_of, faults_of, parts_of
 
 if TYPE_CHECKING:
     import asyncpg
@@ -42,7 +42,13 @@ async def read_chain(
     async for row in connection.cursor(
         load("recon.seals", "chain"), prefetch=50, timeout=_TIMEOUT_S
     ):
-        walk.take(seal_from(row), links=row["found_links"], root=row["found_root"])
+        seal = seal_from(row)
+        walk.take(seal, links=row["found_links"], root=row["found_root"])
+        if row["found_root"] != seal.root and walk.has_room:
+            for changed in await connection.fetch(
+                load("recon.seals", "changed_links"), seal.first_seq, seal.leaves
+            ):
+                walk.name(changed)
         if anchor is not None and row["number"] == anchor.number:
             walk.meet(anchor, row["hash"].hex())
     loose = await connection.fetchval(
@@ -86,6 +92,19 @@ class _Walk:
         self._links += links
         self.last = seal
 
+    def name(self, link: asyncpg.Record) -> None:
+        """Tell of a link that is not the one that was sealed."""
+        if link["kind"] is None:
+            self._say(f"link {link['seq']} is gone")
+        else:
+            key = " ".join(parts_of(link["row_key"]))
+            self._say(f"link {link['seq']}, of {link['kind']} {key}, is not what was sealed")
+
+    @property
+    def has_room(self) -> bool:
+        """Whether there is any use in looking for more."""
+        return len(self._faults) < _MOST
+
     def meet(self, anchor: Anchor, found: str) -> None:
         """Hold the seal that an anchor names against it."""
         self._met = True
@@ -115,5 +134,5 @@ class _Walk:
         return Chain(self._seals, self._links, self.last, signatures, self._faults)
 
     def _say(self, detail: str) -> None:
-        if len(self._faults) < _MOST:
+        if self.has_room:
             self._faults.append(Fault("seal", "", "", detail))

@@ -6,11 +6,10 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-import msgspec
-
 from recon.db import load
 from recon.ledger import Fault
 from recon.seals.model import SEALED_TABLES, Kind
+from recon.seals.rules import parts_of
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -100,8 +99,8 @@ async def compare_rows(connection: asyncpg.Connection[Any], certain: datetime | 
 
 
 def _fault(kind: Kind, finding: str, row: asyncpg.Record) -> Fault:
-    key = msgspec.json.decode(row["row_key"])
-    one = f"{_WORDS[kind]} {' '.join(map(str, key))}"
+    key = parts_of(row["row_key"])
+    one = f"{_WORDS[kind]} {' '.join(key)}"
     others = ", its idempotency row or its hold" if kind is Kind.POSTING else ""
     details = {
         "changed": f"{one}{others} was changed after it was sealed as link {row['seq']}",
@@ -110,5 +109,5 @@ def _fault(kind: Kind, finding: str, row: asyncpg.Record) -> Fault:
         "body": f"{one}: its body is not the one that was received",
     }
     user = key[0] if kind in _WITH_USER else ""
-    currency = key[1] if kind is Kind.POSTING else ""
+    currency = key[1] if kind is Kind.POSTING and len(key) > 1 else ""
     return Fault(f"{kind} {finding}", user, currency, details[finding])

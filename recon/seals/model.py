@@ -49,6 +49,7 @@ class Seal:
         first_seq: of its links.
         last_seq: one below ``first_seq`` where it has none.
         root: the hash of its links in their order.
+        leaves: eight bytes of each link's own hash, by which a changed link is found.
         previous: the hash of the seal before.
         sealed_at: when.
         covers_until: whatever was committed before this is linked up to here; what comes from a
@@ -65,6 +66,7 @@ class Seal:
     first_seq: int
     last_seq: int
     root: bytes
+    leaves: bytes
     previous: bytes
     sealed_at: datetime
     covers_until: datetime | None

@@ -27,6 +27,7 @@ __all__ = [
     "is_deep",
     "lookback",
     "make_seal",
+    "parts_of",
     "settled_before",
     "why_not_after",
 ]
@@ -100,6 +101,7 @@ def bytes_of(seal: Seal) -> bytes:
             seal.first_seq,
             seal.last_seq,
             seal.root.hex(),
+            hashlib.sha256(seal.leaves).hexdigest(),
             seal.previous.hex(),
             *map(_time, (seal.sealed_at, seal.covers_until)),
             *map(_time, (seal.settled_before, seal.certain_before)),
@@ -168,6 +170,14 @@ def break_between(before: Seal | None, seal: Seal) -> str | None:
     if seal.first_seq != last_seq + 1:
         return f"seal {seal.number} begins with link {seal.first_seq}, not {last_seq + 1}"
     return None
+
+
+def parts_of(row_key: str) -> list[str]:
+    """The parts of a row's key as they are told; a key that somebody has spoilt is one part."""
+    try:
+        return [str(part) for part in msgspec.json.decode(row_key, type=list[str | int])] or [""]
+    except msgspec.DecodeError:
+        return [row_key]
 
 
 def _time(instant: datetime | None) -> str | None:

@@ -189,8 +189,9 @@ class Sealer:
                     timeout=_TIMEOUT_S,
                 )
             last = first + len(links) - 1
-            root = await connection.fetchval(load("recon.seals", "root"), first, last)
-            made = make_seal(_draft(before, root, first, last, span), self._keys)
+            blank = _blank(before, first, last, span)
+            sums = await connection.fetchrow(load("recon.seals", "root"), first, last)
+            made = make_seal(replace(blank, **dict(sums or {})), self._keys)
             await insert_seal(connection, made)
         observe_seal(made)
         # The log is a witness of its own, out of the reach of whoever owns the database.
@@ -262,12 +263,13 @@ def _statement(name: str) -> Sql:
     return load("recon.seals", name)
 
 
-def _draft(before: Seal | None, root: bytes, first: int, last: int, span: _Span | None) -> Seal:
+def _blank(before: Seal | None, first: int, last: int, span: _Span | None) -> Seal:
     draft = Seal(
         number=before.number + 1 if before else 1,
         first_seq=first,
         last_seq=last,
-        root=root,
+        root=b"",
+        leaves=b"",
         previous=before.hash if before else FIRST,
         sealed_at=now(),
         covers_until=before.covers_until if before else None,

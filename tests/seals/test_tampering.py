@@ -159,6 +159,8 @@ async def test_rows_that_changed_places(sealed: Book) -> None:
         "posting changed",
         "posting changed",
         "seal",
+        "seal",
+        "seal",
     ]
 
 
@@ -171,10 +173,12 @@ async def test_a_link_that_was_made_to_fit_its_changed_row(sealed: Book) -> None
         " sha256(record_send(ROW(audit_id, at, actor, action, object, detail))) FROM audit"
     )
 
-    ((check, said),) = await sealed.faults()
-    assert check == "seal"
+    row = await sealed.pool.fetchval("SELECT audit_id FROM audit")
+    (seal, said), link = await sealed.faults()
+    assert seal == "seal"
     assert said.startswith("seal 1 (links 1 to 10, ")
     assert said.endswith("is not made of the links that are there: one of them was changed")
+    assert link == ("seal", f"link 10, of audit {row}, is not what was sealed")
 
 
 async def test_a_link_that_is_gone_and_one_too_many(sealed: Book) -> None:
@@ -183,6 +187,7 @@ async def test_a_link_that_is_gone_and_one_too_many(sealed: Book) -> None:
     said = [detail for check, detail in await sealed.faults() if check == "seal"]
     assert [detail.rpartition(")")[2] for detail in said] == [
         " has 9 links; it was made of 10",
+        "link 4 is gone",
         "1 links belong to no seal",
     ]
 
@@ -243,6 +248,22 @@ async def test_a_seal_in_the_middle_that_was_made_anew_with_its_hash(sealed: Boo
     )
 
     assert await sealed.faults() == [("seal", "seal 2 does not follow from the seal before it")]
+
+
+@pytest.mark.parametrize("key", ["{", "7", "[]", '["u_1"]', "[null]"])
+async def test_a_link_whose_key_is_no_key_is_told_as_it_is(sealed: Book, key: str) -> None:
+    await sealed.rewrite(f"UPDATE seal_links SET row_key = '{key}' WHERE seq = 1")  # noqa: S608 - ours
+
+    found = await sealed.faults()
+    assert [check for check, _ in found][:2] == ["seal", "seal"]
+    assert found[1][1].startswith("link 1, of posting ")
+    assert "posting missing" in [check for check, _ in found]
+
+
+async def test_leaves_that_were_changed_are_no_way_out(sealed: Book) -> None:
+    await sealed.rewrite("UPDATE seals SET leaves = ''")
+
+    assert ("seal", "seal 1 is not what its hash says: it was changed") in await sealed.faults()
 
 
 async def test_the_newest_seals_cut_off_show_against_an_anchor(sealed: Book) -> None:

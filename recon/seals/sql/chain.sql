@@ -4,6 +4,7 @@ SELECT
     s.first_seq,
     s.last_seq,
     s.root,
+    s.leaves,
     s.previous,
     s.sealed_at,
     s.covers_until,

@@ -4,6 +4,7 @@ SELECT
     first_seq,
     last_seq,
     root,
+    leaves,
     previous,
     sealed_at,
     covers_until,

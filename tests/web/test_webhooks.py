@@ -72,7 +72,7 @@ async def test_a_delivery_is_found_by_its_own_id(site: Site, inbox: Inbox) -> No
 
     html = (await site.get(f"/webhooks?q={inbox.waiting}"))[1]
 
-    assert re.findall(r'<th scope="row"><a href="/deliveries/([^"]+)"', html) == [
+    assert re.findall(r'<th scope="row"><a class="event" href="/deliveries/([^"]+)"', html) == [
         str(inbox.waiting)
     ]
 
@@ -98,7 +98,7 @@ async def test_pages_show_every_delivery_once(site: Site, inbox: Inbox) -> None:
     path = "/webhooks?limit=3"
     while path:
         html = (await site.get(path))[1]
-        seen += re.findall(r'<th scope="row"><a href="/deliveries/([^"]+)"', html)
+        seen += re.findall(r'<th scope="row"><a class="event" href="/deliveries/([^"]+)"', html)
         following = re.search(r'href="(/webhooks\?cursor=[^"]+)" rel="next"', html)
         path = f"{following.group(1)}&limit=3" if following else ""
 
@@ -227,6 +227,25 @@ async def test_a_delivery_that_stays_unusable_says_so_before_and_after(
     assert "Nothing would change. It would stay quarantined: NaN is not a JSON number." in said
     assert (await site.post(f"{path}/replay", {"csrf": await site.csrf()}))[0] == 303
     assert "It was quarantined and stays so" in words((await site.get(f"{path}?replayed=1"))[1])
+
+
+async def test_a_redacted_delivery_says_so_and_cannot_be_replayed(site: Site, inbox: Inbox) -> None:
+    await site.pool.execute(
+        "UPDATE deliveries SET body = NULL WHERE delivery_id = any($1::uuid[])",
+        [inbox.ignored, inbox.booked],
+    )
+    await site.sign_in("maker")
+
+    for one in (inbox.ignored, inbox.booked):
+        html = (await site.get(f"/deliveries/{one}"))[1]
+        assert "Redacted: payloads are kept for a limited time." in words(html)
+        assert f"/deliveries/{one}/replay" not in html
+        status, refused = await site.get(f"/deliveries/{one}/replay")
+        assert status == 409
+        assert "its payload is redacted" in words(refused)
+    assert "It cannot be replayed: its payload is redacted." in words(
+        (await site.get(f"/deliveries/{inbox.ignored}"))[1]
+    )
 
 
 async def test_a_role_without_the_right_is_told_so_and_changes_nothing(

@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from recon.db.pool import POOL, Pool, open_pool
     from recon.db.sql import Sql, load
-    from recon.db.transactions import with_retries
+    from recon.db.transactions import NO_PATH, with_retries
 
-__all__ = ["POOL", "Pool", "Sql", "load", "open_pool", "with_retries"]
+__all__ = ["NO_PATH", "POOL", "Pool", "Sql", "load", "open_pool", "with_retries"]
 
 _HOMES = {
+    "NO_PATH": "transactions",
     "POOL": "pool",
     "Pool": "pool",
     "open_pool": "pool",

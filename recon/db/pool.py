@@ -1,6 +1,7 @@
 """The connection pool.
 
-No session state is relied on, so that a transaction-level pooler may stand between.
+No session state is relied on, so that a transaction-level pooler may stand between: it must let
+one start-up parameter through, or set it for the database: ``search_path``, as below.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
 __all__ = [
     "MIN_SERVER_VERSION",
     "POOL",
+    "SEARCH_PATH",
     "DatabaseUnavailableError",
     "Pool",
     "database_fault",
@@ -34,6 +36,8 @@ __all__ = [
 log = structlog.get_logger(__name__)
 
 MIN_SERVER_VERSION = 15
+SEARCH_PATH: Final = "public, pg_temp"
+"""Asked for by name, so that a default of the database's or the role's leads to no other tables."""
 _CONFIRMS_WITHIN_S: Final = 1.0
 
 POOL: web.AppKey[Pool] = web.AppKey("pool", asyncpg.Pool)
@@ -198,7 +202,7 @@ async def open_pool(
             max_size=max_size,
             timeout=10,
             command_timeout=60,
-            server_settings={"application_name": application},
+            server_settings={"application_name": application, "search_path": SEARCH_PATH},
         )
     except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError) as error:
         raise DatabaseUnavailableError(f"Postgres cannot be reached: {error}") from error

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Final, ParamSpec, TypeVar
 
 import asyncpg
 from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_random_exponential
@@ -10,7 +10,14 @@ from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_ra
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-__all__ = ["with_retries"]
+__all__ = ["NO_PATH", "with_retries"]
+
+NO_PATH: Final = "search_path = pg_catalog, pg_temp"
+"""For ``SET LOCAL``: Postgres's own names and nothing else, whatever stands in schema public.
+
+There, a function whose signature fits better than the one in pg_catalog would be taken for it, and
+could show a reader other tables. Statements that run so write ``public.`` before ours.
+"""
 
 P = ParamSpec("P")
 T = TypeVar("T")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from recon.db import load
+from recon.db import NO_PATH, load
 
 if TYPE_CHECKING:
     import asyncpg
@@ -54,6 +54,7 @@ async def verify_books(pool: Pool) -> Verification:
         pool.acquire() as connection,
         connection.transaction(isolation="repeatable_read", readonly=True),
     ):
+        await connection.execute(f"SET LOCAL {NO_PATH}")
         await connection.execute("SET LOCAL statement_timeout = 0")
         return await check_books(connection)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from recon.db import NO_PATH
 from recon.ledger import Fault, check_books
 from recon.seals.chain import read_chain
 from recon.seals.compare import Unsealed, check_guards, compare_rows
@@ -65,8 +66,7 @@ async def verify_all(pool: Pool, keys: SealKeys, *, anchor: Anchor | None = None
     ):
         for setting in (
             "statement_timeout = 0",
-            # Whatever the database's owner has put in the way of Postgres's own names.
-            "search_path = pg_catalog, public",
+            NO_PATH,
             "cursor_tuple_fraction = 1",
             "jit = off",
         ):

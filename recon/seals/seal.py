@@ -10,7 +10,7 @@ import asyncpg
 import structlog
 
 from recon.clock import now
-from recon.db import load
+from recon.db import NO_PATH, load
 from recon.seals.errors import ChainBrokenError, SealerMovedError
 from recon.seals.metrics import observe_pass, observe_seal
 from recon.seals.model import Kind, Seal
@@ -177,6 +177,7 @@ class Sealer:
         """Write one block and its seal; ``span`` with the last one of a pass."""
         first = before.last_seq + 1 if before else 1
         async with self._pool.acquire() as connection, connection.transaction():
+            await connection.execute(f"SET LOCAL {NO_PATH}")
             found = await last_seal(connection)
             if found != before:
                 raise SealerMovedError("another sealer went on with the chain")
@@ -185,6 +186,7 @@ class Sealer:
                 await connection.copy_records_to_table(
                     "seal_links",
                     records=((seq, *link) for seq, link in enumerate(part, first + start)),
+                    schema_name="public",
                     columns=_COLUMNS,
                     timeout=_TIMEOUT_S,
                 )
@@ -214,6 +216,7 @@ async def _alone(pool: Pool) -> AsyncIterator[asyncpg.Connection[Any] | None]:
         pool.acquire() as reader,
         reader.transaction(isolation="repeatable_read", readonly=True),
     ):
+        await reader.execute(f"SET LOCAL {NO_PATH}")
         if not await reader.fetchval(load("recon.seals", "take_lock"), _LOCK):
             yield None
             return

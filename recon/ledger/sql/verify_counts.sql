@@ -1,5 +1,5 @@
 -- How much the books hold.
 SELECT
-    (SELECT count(*) FROM postings) AS postings,
-    (SELECT count(*) FROM wallets WHERE version > 0) AS wallets,
-    (SELECT count(*) FROM deliveries) AS deliveries
+    (SELECT count(*) FROM public.postings) AS postings,
+    (SELECT count(*) FROM public.wallets WHERE version > 0) AS wallets,
+    (SELECT count(*) FROM public.deliveries) AS deliveries

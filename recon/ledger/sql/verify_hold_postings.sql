@@ -9,7 +9,7 @@ WITH told AS (
         h.amount,
         h.account,
         'opened' AS step
-    FROM holds AS h
+    FROM public.holds AS h
     UNION ALL
     SELECT
         r.user_id,
@@ -19,8 +19,8 @@ WITH told AS (
         h.amount,
         h.account,
         r.outcome AS step
-    FROM hold_resolutions AS r
-    INNER JOIN holds AS h ON r.user_id = h.user_id AND r.hold_id = h.hold_id
+    FROM public.hold_resolutions AS r
+    INNER JOIN public.holds AS h ON r.user_id = h.user_id AND r.hold_id = h.hold_id
 ),
 
 booked AS (
@@ -32,7 +32,7 @@ booked AS (
         amount,
         debit,
         credit
-    FROM postings
+    FROM public.postings
     WHERE hold_id IS NOT NULL
 )
 

@@ -5,8 +5,8 @@ WITH open_holds AS (
         h.currency,
         coalesce(sum(h.amount) FILTER (WHERE h.account = 'held'), 0) AS held,
         coalesce(sum(h.amount) FILTER (WHERE h.account = 'reserved'), 0) AS reserved
-    FROM holds AS h
-    LEFT JOIN hold_resolutions AS r ON h.user_id = r.user_id AND h.hold_id = r.hold_id
+    FROM public.holds AS h
+    LEFT JOIN public.hold_resolutions AS r ON h.user_id = r.user_id AND h.hold_id = r.hold_id
     WHERE r.hold_id IS NULL
     GROUP BY h.user_id, h.currency
 )
@@ -18,7 +18,7 @@ SELECT
         'wallet says %s held and %s reserved, its open holds say %s and %s',
         w.held, w.reserved, coalesce(o.held, 0), coalesce(o.reserved, 0)
     ) AS detail
-FROM wallets AS w
+FROM public.wallets AS w
 FULL JOIN open_holds AS o ON w.user_id = o.user_id AND w.currency = o.currency
 WHERE
     coalesce(w.held, 0) <> coalesce(o.held, 0)

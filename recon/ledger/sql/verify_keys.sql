@@ -7,8 +7,8 @@ SELECT
         WHEN i.user_id IS NULL THEN 'the posting has no idempotency row'
         ELSE 'the idempotency row has no posting'
     END AS detail
-FROM postings AS p
-FULL JOIN idempotency AS i
+FROM public.postings AS p
+FULL JOIN public.idempotency AS i
     ON
         p.user_id = i.user_id
         AND p.source = i.source

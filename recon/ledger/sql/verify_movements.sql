@@ -16,13 +16,13 @@ SELECT
                 m.effect, m.object_id, m.endpoint, m.amount, m.currency, p.amount, p.currency
             )
     END AS detail
-FROM movements AS m
-LEFT JOIN idempotency AS i
+FROM public.movements AS m
+LEFT JOIN public.idempotency AS i
     ON
         m.user_id = i.user_id
         AND i.source = 'psp:' || m.endpoint
         AND i.key = m.object_id || ':' || m.effect
-LEFT JOIN postings AS p
+LEFT JOIN public.postings AS p
     ON i.user_id = p.user_id AND i.currency = p.currency AND i.version = p.version
 WHERE p.user_id IS NULL OR p.amount <> m.amount OR p.currency <> m.currency
 ORDER BY m.endpoint, m.object_id, m.effect

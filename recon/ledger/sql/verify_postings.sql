@@ -15,7 +15,7 @@ WITH stepped AS (
         + CASE 'held' WHEN credit THEN amount WHEN debit THEN -amount ELSE 0 END AS held,
         coalesce(lag(reserved_after) OVER wallet, 0)
         + CASE 'reserved' WHEN credit THEN amount WHEN debit THEN -amount ELSE 0 END AS reserved
-    FROM postings
+    FROM public.postings
     WINDOW wallet AS (PARTITION BY user_id, currency ORDER BY version)
 )
 

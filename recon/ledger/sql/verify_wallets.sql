@@ -10,7 +10,7 @@ WITH folded AS (
         sum(CASE 'held' WHEN credit THEN amount WHEN debit THEN -amount ELSE 0 END) AS held,
         sum(CASE 'reserved' WHEN credit THEN amount WHEN debit THEN -amount ELSE 0 END)
             AS reserved
-    FROM postings
+    FROM public.postings
     GROUP BY user_id, currency
 )
 
@@ -23,7 +23,7 @@ SELECT
         w.available, w.held, w.reserved, w.version,
         f.available, f.held, f.reserved, f.version, f.postings
     ) AS detail
-FROM wallets AS w
+FROM public.wallets AS w
 FULL JOIN folded AS f ON w.user_id = f.user_id AND w.currency = f.currency
 WHERE
     NOT (coalesce(w.version, 0) = 0 AND f.version IS NULL)

@@ -16,7 +16,7 @@ SELECT
     s.signature,
     n.links AS found_links,
     n.root AS found_root
-FROM seals AS s
+FROM public.seals AS s
 CROSS JOIN
     LATERAL (
         SELECT
@@ -30,7 +30,7 @@ CROSS JOIN
                     ''::bytea
                 )
             ) AS root
-        FROM seal_links AS l
+        FROM public.seal_links AS l
         WHERE l.seq BETWEEN s.first_seq AND s.last_seq
     ) AS n
 ORDER BY s.number

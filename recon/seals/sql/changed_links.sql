@@ -11,7 +11,7 @@ LEFT JOIN (
         kind,
         row_key,
         substr(sha256(record_send(row(seq, kind, row_key, at, row_hash))), 1, 8) AS leaf
-    FROM seal_links
+    FROM public.seal_links
     WHERE seq BETWEEN $1 AND $1 + length($2) / 8 - 1
 ) AS l ON n.seq = l.seq
 WHERE l.leaf IS DISTINCT FROM substr($2, (n.seq - $1)::integer * 8 + 1, 8)

@@ -17,7 +17,7 @@ FROM (
         row_key,
         at,
         row_hash
-    FROM seal_links
+    FROM public.seal_links
     WHERE kind = 'adjustment'
 ) AS l
 FULL JOIN (
@@ -39,6 +39,6 @@ FULL JOIN (
                 )
             )
         ) AS row_hash
-    FROM adjustments AS j
+    FROM public.adjustments AS j
 ) AS f ON l.row_key = f.row_key
 WHERE l.row_hash IS DISTINCT FROM f.row_hash

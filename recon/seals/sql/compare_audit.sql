@@ -17,7 +17,7 @@ FROM (
         row_key,
         at,
         row_hash
-    FROM seal_links
+    FROM public.seal_links
     WHERE kind = 'audit'
 ) AS l
 FULL JOIN (
@@ -36,6 +36,6 @@ FULL JOIN (
                 )
             )
         ) AS row_hash
-    FROM audit AS a
+    FROM public.audit AS a
 ) AS f ON l.row_key = f.row_key
 WHERE l.row_hash IS DISTINCT FROM f.row_hash

@@ -17,7 +17,7 @@ FROM (
         row_key,
         at,
         row_hash
-    FROM seal_links
+    FROM public.seal_links
     WHERE kind = 'decision'
 ) AS l
 FULL JOIN (
@@ -36,7 +36,7 @@ FULL JOIN (
                 )
             )
         ) AS row_hash
-    FROM adjustments AS j
+    FROM public.adjustments AS j
     WHERE j.decided_at IS NOT NULL
 ) AS f ON l.row_key = f.row_key
 WHERE l.row_hash IS DISTINCT FROM f.row_hash

@@ -18,7 +18,7 @@ FROM (
         row_key,
         at,
         row_hash
-    FROM seal_links
+    FROM public.seal_links
     WHERE kind = 'delivery'
 ) AS l
 FULL JOIN (
@@ -41,6 +41,6 @@ FULL JOIN (
             )
         ) AS row_hash,
         d.body IS NOT NULL AND sha256(d.body) <> d.body_sha256 AS is_other_body
-    FROM deliveries AS d
+    FROM public.deliveries AS d
 ) AS f ON l.row_key = f.row_key
 WHERE l.row_hash IS DISTINCT FROM f.row_hash OR f.is_other_body

@@ -17,7 +17,7 @@ FROM (
         row_key,
         at,
         row_hash
-    FROM seal_links
+    FROM public.seal_links
     WHERE kind = 'event'
 ) AS l
 FULL JOIN (
@@ -37,6 +37,6 @@ FULL JOIN (
                 )
             )
         ) AS row_hash
-    FROM discrepancy_events AS e
+    FROM public.discrepancy_events AS e
 ) AS f ON l.row_key = f.row_key
 WHERE l.row_hash IS DISTINCT FROM f.row_hash

@@ -19,8 +19,8 @@ FROM (
         f.row_key IS NULL AS is_missing,
         (
             SELECT p.recorded_at
-            FROM idempotency AS i
-            INNER JOIN postings AS p
+            FROM public.idempotency AS i
+            INNER JOIN public.postings AS p
                 ON i.user_id = p.user_id AND i.currency = p.currency AND i.version = p.version
             WHERE i.user_id = f.user_id AND i.source = f.source AND i.key = f.key
         ) AS recorded_at
@@ -30,7 +30,7 @@ FROM (
             row_key,
             at,
             row_hash
-        FROM seal_links
+        FROM public.seal_links
         WHERE kind = 'movement'
     ) AS l
     FULL JOIN (
@@ -55,7 +55,7 @@ FROM (
                     )
                 )
             ) AS row_hash
-        FROM movements AS m
+        FROM public.movements AS m
     ) AS f ON l.row_key = f.row_key
     WHERE l.row_hash IS DISTINCT FROM f.row_hash
 ) AS d

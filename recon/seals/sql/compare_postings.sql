@@ -17,7 +17,7 @@ FROM (
         row_key,
         at,
         row_hash
-    FROM seal_links
+    FROM public.seal_links
     WHERE kind = 'posting'
 ) AS l
 FULL JOIN (
@@ -43,18 +43,20 @@ FULL JOIN (
                     p.held_after,
                     p.reserved_after,
                     (
-                        SELECT row(i.request_hash, i.currency, i.version) FROM idempotency AS i
+                        SELECT row(i.request_hash, i.currency, i.version)
+                        FROM public.idempotency AS i
                         WHERE i.user_id = p.user_id AND i.source = p.source AND i.key = p.key
                     ),
                     (
-                        SELECT row(h.currency, h.account, h.amount, h.opened_at) FROM holds AS h
+                        SELECT row(h.currency, h.account, h.amount, h.opened_at)
+                        FROM public.holds AS h
                         WHERE
                             h.user_id = p.user_id
                             AND h.hold_id = p.hold_id
                             AND h.version = p.version
                     ),
                     (
-                        SELECT row(r.outcome, r.resolved_at) FROM hold_resolutions AS r
+                        SELECT row(r.outcome, r.resolved_at) FROM public.hold_resolutions AS r
                         WHERE
                             r.user_id = p.user_id
                             AND r.hold_id = p.hold_id
@@ -63,6 +65,6 @@ FULL JOIN (
                 )
             )
         ) AS row_hash
-    FROM postings AS p
+    FROM public.postings AS p
 ) AS f ON l.row_key = f.row_key
 WHERE l.row_hash IS DISTINCT FROM f.row_hash

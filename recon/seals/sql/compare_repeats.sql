@@ -18,7 +18,7 @@ FROM (
         row_key,
         at,
         row_hash
-    FROM seal_links
+    FROM public.seal_links
     WHERE kind = 'repeat'
 ) AS l
 FULL JOIN (
@@ -38,6 +38,6 @@ FULL JOIN (
             )
         ) AS row_hash,
         r.body IS NOT NULL AND sha256(r.body) <> r.body_sha256 AS is_other_body
-    FROM delivery_repeats AS r
+    FROM public.delivery_repeats AS r
 ) AS f ON l.row_key = f.row_key
 WHERE l.row_hash IS DISTINCT FROM f.row_hash OR f.is_other_body

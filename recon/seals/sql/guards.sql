@@ -8,7 +8,7 @@ SELECT
         ELSE 'may be changed: its append-only trigger is off'
     END AS fault
 FROM unnest($1::text[]) AS t (name)
-INNER JOIN pg_class AS c ON c.oid = to_regclass(t.name)
+INNER JOIN pg_class AS c ON c.oid = to_regclass('public.' || t.name)
 LEFT JOIN pg_trigger AS g ON c.oid = g.tgrelid AND g.tgname = t.name || '_append_only'
 WHERE
     c.relkind NOT IN ('r', 'p')

@@ -14,6 +14,6 @@ SELECT
     hash,
     key_id,
     signature
-FROM seals
+FROM public.seals
 ORDER BY number DESC
 LIMIT 1

@@ -9,6 +9,6 @@ SELECT
         AS may_change
 FROM pg_roles AS r
 CROSS JOIN unnest($1::text[]) AS t (name)
-INNER JOIN pg_class AS c ON c.oid = to_regclass(t.name)
+INNER JOIN pg_class AS c ON c.oid = to_regclass('public.' || t.name)
 WHERE r.rolname = current_user
 ORDER BY t.name

@@ -8,6 +8,6 @@ FROM (
     SELECT
         seq,
         record_send(row(seq, kind, row_key, at, row_hash)) AS leaf
-    FROM seal_links
+    FROM public.seal_links
     WHERE seq BETWEEN $1 AND $2
 ) AS l

@@ -1,2 +1,2 @@
 -- The hash of the seal with number $1.
-SELECT hash FROM seals WHERE number = $1
+SELECT hash FROM public.seals WHERE number = $1

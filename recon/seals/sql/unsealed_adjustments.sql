@@ -19,11 +19,11 @@ SELECT
             )
         )
     ) AS row_hash
-FROM adjustments AS j
+FROM public.adjustments AS j
 WHERE
     j.proposed_at >= $1
     AND NOT EXISTS (
-        SELECT FROM seal_links AS l
+        SELECT FROM public.seal_links AS l
         WHERE
             l.kind = 'adjustment'
             AND l.at >= $1

@@ -16,11 +16,11 @@ SELECT
             )
         )
     ) AS row_hash
-FROM audit AS a
+FROM public.audit AS a
 WHERE
     a.at >= $1
     AND NOT EXISTS (
-        SELECT FROM seal_links AS l
+        SELECT FROM public.seal_links AS l
         WHERE
             l.kind = 'audit'
             AND l.at >= $1

@@ -16,11 +16,11 @@ SELECT
             )
         )
     ) AS row_hash
-FROM adjustments AS j
+FROM public.adjustments AS j
 WHERE
     j.decided_at >= $1
     AND NOT EXISTS (
-        SELECT FROM seal_links AS l
+        SELECT FROM public.seal_links AS l
         WHERE
             l.kind = 'decision'
             AND l.at >= $1

@@ -19,7 +19,7 @@ SELECT
             )
         )
     ) AS row_hash
-FROM deliveries AS d
+FROM public.deliveries AS d
 WHERE
     d.received_at >= $1
     -- By the ids, which are ordered by time and indexed, unlike the time itself.
@@ -28,7 +28,7 @@ WHERE
         || repeat('0', 20)
     )::uuid
     AND NOT EXISTS (
-        SELECT FROM seal_links AS l
+        SELECT FROM public.seal_links AS l
         WHERE
             l.kind = 'delivery'
             AND l.at >= $1

@@ -17,11 +17,11 @@ SELECT
             )
         )
     ) AS row_hash
-FROM discrepancy_events AS e
+FROM public.discrepancy_events AS e
 WHERE
     e.at >= $1
     AND NOT EXISTS (
-        SELECT FROM seal_links AS l
+        SELECT FROM public.seal_links AS l
         WHERE
             l.kind = 'event'
             AND l.at >= $1

@@ -30,12 +30,12 @@ FROM (
         substring(
             key FROM CASE WHEN key LIKE '%:released' THEN '[^:]*:released$' ELSE '[^:]*$' END
         ) AS effect
-    FROM postings
+    FROM public.postings
     WHERE recorded_at >= $1 AND source LIKE 'psp:%'
 ) AS p
 CROSS JOIN
     LATERAL (
-        SELECT n.* FROM movements AS n
+        SELECT n.* FROM public.movements AS n
         WHERE
             n.endpoint = p.endpoint
             AND n.object_id = left(p.key, -1 - length(p.effect))
@@ -46,7 +46,7 @@ CROSS JOIN
         LIMIT 1
     ) AS m
 WHERE NOT EXISTS (
-    SELECT FROM seal_links AS l
+    SELECT FROM public.seal_links AS l
     WHERE
         l.kind = 'movement'
         AND l.at >= $1

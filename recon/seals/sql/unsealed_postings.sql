@@ -23,18 +23,18 @@ SELECT
                 p.held_after,
                 p.reserved_after,
                 (
-                    SELECT row(i.request_hash, i.currency, i.version) FROM idempotency AS i
+                    SELECT row(i.request_hash, i.currency, i.version) FROM public.idempotency AS i
                     WHERE i.user_id = p.user_id AND i.source = p.source AND i.key = p.key
                 ),
                 (
-                    SELECT row(h.currency, h.account, h.amount, h.opened_at) FROM holds AS h
+                    SELECT row(h.currency, h.account, h.amount, h.opened_at) FROM public.holds AS h
                     WHERE
                         h.user_id = p.user_id
                         AND h.hold_id = p.hold_id
                         AND h.version = p.version
                 ),
                 (
-                    SELECT row(r.outcome, r.resolved_at) FROM hold_resolutions AS r
+                    SELECT row(r.outcome, r.resolved_at) FROM public.hold_resolutions AS r
                     WHERE
                         r.user_id = p.user_id
                         AND r.hold_id = p.hold_id
@@ -43,11 +43,11 @@ SELECT
             )
         )
     ) AS row_hash
-FROM postings AS p
+FROM public.postings AS p
 WHERE
     p.recorded_at >= $1
     AND NOT EXISTS (
-        SELECT FROM seal_links AS l
+        SELECT FROM public.seal_links AS l
         WHERE
             l.kind = 'posting'
             AND l.at >= $1

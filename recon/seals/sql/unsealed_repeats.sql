@@ -16,11 +16,11 @@ SELECT
             )
         )
     ) AS row_hash
-FROM delivery_repeats AS r
+FROM public.delivery_repeats AS r
 WHERE
     r.received_at >= $1
     AND NOT EXISTS (
-        SELECT FROM seal_links AS l
+        SELECT FROM public.seal_links AS l
         WHERE
             l.kind = 'repeat'
             AND l.at >= $1

@@ -5,8 +5,9 @@ The signature covers eight fields and nothing else, so only they may move money 
 field that holds a colon could stand for other fields: such an item is unusable.
 
 Sources: Adyen docs, "Verify HMAC signatures"; "Webhook structure and types"; "Dispute webhooks"
-(all events of a dispute have one pspReference, originalReference is the payment's); "Payout
-webhook"; "Currency codes and minor units".
+(all events of a dispute have one pspReference, originalReference is the payment's); "Capture"
+(each capture has its own pspReference and its own webhook, also where a payment has several partial
+ones; originalReference is the payment's); "Payout webhook"; "Currency codes and minor units".
 """
 
 from __future__ import annotations
@@ -87,6 +88,9 @@ _PAYMENTS: Final = {
     ("PAIDOUT_REVERSED", True): Kind.WITHDRAWAL_RETURNED,
 }
 """The payment's own fate. A modification with success=false was refused and has moved nothing."""
+
+_CAPTURES: Final = {"CAPTURE", "CAPTURE_FAILED"}
+"""A payment may have several: the pspReference says which."""
 
 
 class _Wrapped(msgspec.Struct):
@@ -288,21 +292,31 @@ def _hearsay(item: dict[str, Any]) -> tuple[str, Hearsay]:
     event_type = maybe(text_of, item, "eventCode") or "unreadable"
     if any(":" in field for field in _signed_fields(item)):
         return event_type, Hearsay()
-    own = event_type in _EFFECTS
     success = _as_signed(item.get("success")) == "true"
-    kind = _EFFECTS.get(event_type) if own and success else _PAYMENTS.get((event_type, success))
+    kind = _kind(event_type, success=success)
     psp_reference = maybe(optional_text, item, "pspReference")
     amount = mapping_or_empty(item.get("amount"))
     return event_type, Hearsay(
         kind=kind,
         payment_id=maybe(optional_text, item, "originalReference") or psp_reference,
-        effect_id=psp_reference if own else None,
+        effect_id=psp_reference if _is_own(event_type) else None,
         reference=maybe(optional_text, item, "merchantReference"),
         amount=None
         if kind is None
         else plausible_minor(amount.get("value"), amount.get("currency"), decimals=DECIMALS),
         event_at=maybe(iso_time, item.get("eventDate"), "eventDate"),
     )
+
+
+def _kind(event_type: str, *, success: bool) -> Kind | None:
+    if success and event_type in _EFFECTS:
+        return _EFFECTS[event_type]
+    return _PAYMENTS.get((event_type, success))
+
+
+def _is_own(event_type: str) -> bool:
+    """Whether the pspReference is of what befell the payment, and not the payment's."""
+    return event_type in _EFFECTS or event_type in _CAPTURES
 
 
 def _event_id(psp_reference: str, event_code: str, success: str) -> str | None:
@@ -322,8 +336,7 @@ def _event(endpoint: Endpoint, event_id: str, event_type: str, item: dict[str, A
     success = said == "true"
     psp_reference = text_of(item, "pspReference")
     payment_id = optional_text(item, "originalReference") or psp_reference
-    own = event_type in _EFFECTS
-    kind = _EFFECTS.get(event_type) if own and success else _PAYMENTS.get((event_type, success))
+    kind = _kind(event_type, success=success)
     amount = mapping(item.get("amount"), "amount") if kind is not None else {}
     if event_type == "AUTHORISATION" and amount.get("value") == 0:
         kind = None  # a card was verified, and nothing is paid
@@ -336,7 +349,7 @@ def _event(endpoint: Endpoint, event_id: str, event_type: str, item: dict[str, A
         event_type=event_type,
         kind=kind,
         payment_id=payment_id,
-        effect_id=psp_reference if own else None,
+        effect_id=psp_reference if _is_own(event_type) else None,
         reference=optional_text(item, "merchantReference"),
         amount=None
         if kind is None

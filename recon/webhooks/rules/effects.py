@@ -28,7 +28,7 @@ def taken_back(event: Event, known: Known) -> Decision:
     booked = known.same(event, {effect})
     if booked is not None:
         return repeated(event, booked)
-    deposit = known.find({Effect.DEPOSIT})
+    deposit = known.deposit()
     if deposit is None and known.payment is None and event.user_id is None:
         return Decision(State.WAITING, "its deposit is not known yet")
     whose: Somebody | Nobody

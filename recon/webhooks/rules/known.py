@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from recon.money import Money
 
-__all__ = ["Known"]
+__all__ = ["Known", "is_capture"]
 
 _OPEN = frozenset({PaymentState.REGISTERED, PaymentState.PENDING, PaymentState.ACCEPTED})
 _OF_THE_PAYMENT = frozenset({Kind.DEPOSIT_SUCCEEDED, Kind.DEPOSIT_FAILED})
@@ -32,13 +32,13 @@ class Known(msgspec.Struct, frozen=True):
         delivery_id: of the delivery that is decided about.
         payment: found by reference or by the PSP's id, and locked.
         movements: of this payment at this endpoint, oldest first.
-        releasing: what is decided leaves suspense: its movements are second rows.
+        releasing: what leaves suspense by what is decided, whose movements are second rows.
     """
 
     delivery_id: UUID
     payment: Payment | None
     movements: tuple[Movement, ...]
-    releasing: bool = False
+    releasing: Movement | None = None
 
     def find(self, effects: Collection[str], object_id: str | None = None) -> Movement | None:
         """The newest row of a movement: a released one before the suspended one that it left."""
@@ -66,6 +66,27 @@ class Known(msgspec.Struct, frozen=True):
             if movement.base_effect in effects and unnamed and movement.amount == event.amount:
                 return self.find(effects, movement.object_id)
         return None
+
+    def deposit(self) -> Movement | None:
+        """The money that what befalls the payment is about.
+
+        Of several captures nobody is told which one a refund is of: if one of them is in suspense,
+        it may be that one. What was undone because it failed comes last.
+        """
+        newest = {
+            movement.object_id: self.find({Effect.DEPOSIT}, movement.object_id)
+            for movement in self.movements
+            if movement.base_effect == Effect.DEPOSIT
+        }
+        deposits = [movement for movement in newest.values() if movement is not None]
+        standing = [movement for movement in deposits if self.undone(movement) is None]
+        suspended = [movement for movement in standing if movement.in_suspense]
+        found = suspended or standing or deposits
+        return found[-1] if found else None
+
+    def undone(self, deposit: Movement) -> Movement | None:
+        """What took a deposit back because it failed after all."""
+        return self.find({Effect.DEPOSIT_REVERSED}, deposit.object_id)
 
     @property
     def hold_id(self) -> UUID | None:
@@ -123,20 +144,20 @@ class Known(msgspec.Struct, frozen=True):
         effect: Effect,
         user_id: str,
         *,
-        amount: Money | None = None,
+        object_id: str | None = None,
         event_at: datetime | None = None,
     ) -> Movement:
-        """A new movement of an event's object, with its amount and time where no other is given."""
+        """A new movement of an event's object and time, where no other is given."""
         named, payment_id = payment_id_of(event), self._payment_id(event)
         return Movement(
             endpoint=event.endpoint,
-            object_id=object_of(event),
+            object_id=object_id or object_of(event),
             effect=str(effect) + (RELEASED if self.releasing else ""),
             delivery_id=self.delivery_id,
             payment_id=payment_id,
             also_known_as=event.also_known_as or (named if named != payment_id else None),
             user_id=user_id,
-            amount=amount or amount_of(event),
+            amount=amount_of(event),
             event_at=event_at or time_of(event),
         )
 
@@ -171,9 +192,19 @@ class Known(msgspec.Struct, frozen=True):
 
 def object_of(event: Event) -> str:
     """The id of what moved: the refund's, dispute's or payout's own, else the payment's."""
-    if event.effect_id is not None and event.kind not in _OF_THE_PAYMENT:
+    named = event.kind not in _OF_THE_PAYMENT or is_capture(event)
+    if event.effect_id is not None and named:
         return event.effect_id
     return payment_id_of(event)
+
+
+def is_capture(event: Event) -> bool:
+    """Whether it tells of one capture of a payment, which may have several, each with its id.
+
+    At Adyen alone: elsewhere a payment succeeds once, whatever other ids stand beside its own.
+    """
+    of_payment = event.kind in _OF_THE_PAYMENT
+    return of_payment and event.provider == "adyen" and event.effect_id is not None
 
 
 def payment_id_of(event: Event) -> str:

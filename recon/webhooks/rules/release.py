@@ -38,7 +38,7 @@ def release(event: Event, known: Known, decide: Callable[[Event, Known], Decisio
             State.SUSPENDED, "nothing of it is in suspense", user_id=known.holder(event)
         )
     others = tuple(movement for movement in known.movements if movement is not suspended)
-    decision = decide(event, replace(known, movements=others, releasing=True))
+    decision = decide(event, replace(known, movements=others, releasing=suspended))
     if decision.state is not State.BOOKED:
         return Decision(State.SUSPENDED, decision.reason, user_id=decision.user_id)
     return replace(decision, reversal=out_of_suspense(suspended, str(event.kind)))

@@ -17,7 +17,7 @@ GRANT INSERT ON deliveries, delivery_repeats, movements TO :"service";
 -- What became of a delivery, and what its bytes are read to say; they themselves may only go.
 GRANT UPDATE (
     body, event_type, kind, payment_id, effect_id, reference, user_id, currency, amount, event_at,
-    state, reason
+    state, reason, waited_at
 ) ON deliveries TO :"service";
 GRANT UPDATE (body) ON delivery_repeats TO :"service";
 GRANT UPDATE (done_until) ON redaction TO :"service";

@@ -262,6 +262,7 @@ def lookout_of(settings: Settings) -> Lookout:
             abandoned=settings.deposit_abandoned_after,
             silent=[name for name, psp in settings.psp.items() if psp.provider in _NEVER_SAY_PAID],
         ),
+        waiting=settings.waiting_after,
         accounts=api_accounts_of(settings),
         backfill_every=settings.backfill_every,
         backfill_after=settings.backfill_after,

@@ -24,6 +24,7 @@ from recon.reconciliation import (
 )
 from recon.webhooks.backfill import ApiAccount, backfill_due
 from recon.webhooks.redact import Retention, redact_payloads
+from recon.webhooks.waiting import find_waiting
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -55,12 +56,14 @@ class Lookout:
 
     Args:
         overdue: after how long a payment is overdue.
+        waiting: how long a delivery may wait for its payment; ``None``: for ever.
         accounts: PSP accounts whose own list of events can be read.
         backfill_every: how often it is; ``None``: on demand alone.
         backfill_after: events younger than this are left to their webhooks.
     """
 
     overdue: Overdue
+    waiting: timedelta | None
     accounts: Sequence[ApiAccount]
     backfill_every: timedelta | None
     backfill_after: timedelta
@@ -135,6 +138,13 @@ def _look_out(worker: Worker, pool: Pool, lookout: Lookout) -> None:
         await find_overdue(pool, lookout.overdue)
 
     worker.tick("find_overdue", _EVERY_TEN_SECONDS, find)
+    waiting = lookout.waiting
+    if waiting is not None:
+
+        async def escalate() -> None:
+            await find_waiting(pool, waiting)
+
+        worker.tick("find_waiting", _EVERY_TEN_SECONDS, escalate)
     every = lookout.backfill_every
     if not lookout.accounts or every is None:
         return

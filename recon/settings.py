@@ -196,6 +196,7 @@ class Settings(BaseSettings):
     payment_overdue_after: Schedule = timedelta(minutes=30)
     withdrawal_overdue_after: Schedule = timedelta(days=3)
     deposit_abandoned_after: Schedule = timedelta(days=7)
+    waiting_after: Schedule = timedelta(hours=1)
     tolerance: Annotated[dict[str, str], AfterValidator(_tolerances)] = Field(default_factory=dict)
     seal_keys: Annotated[tuple[SecretStr, ...], AfterValidator(_long_enough)] = ()
     payload_retention: Retention = timedelta(days=400)
@@ -503,6 +504,7 @@ _MAY_BE_OFF: Final = frozenset(
         "payment_overdue_after",
         "withdrawal_overdue_after",
         "deposit_abandoned_after",
+        "waiting_after",
     }
 )
 

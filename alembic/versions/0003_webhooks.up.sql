@@ -26,6 +26,8 @@ CREATE TABLE deliveries (
         state IN ('booked', 'repeated', 'ignored', 'waiting', 'suspended', 'quarantined')
     ),
     reason text,
+    -- When it was found to wait for too long; it is found once for ever.
+    waited_at timestamptz,
     PRIMARY KEY (endpoint, event_id)
 ) WITH (fillfactor = 95);
 
@@ -37,6 +39,9 @@ WHERE state IN ('waiting', 'suspended', 'quarantined');
 -- The inbox's pages of what is not plainly booked.
 CREATE INDEX deliveries_state_idx ON deliveries (state, delivery_id)
 WHERE state <> 'booked';
+-- What may be found to wait for too long: it leaves its index when it is.
+CREATE INDEX deliveries_waiting_idx ON deliveries (received_at)
+WHERE state = 'waiting' AND waited_at IS NULL;
 CREATE INDEX deliveries_reference_idx ON deliveries (reference, endpoint)
 WHERE reference IS NOT NULL;
 -- What a PSP said of one payment; also finds what waits for its payment to be known.

@@ -100,6 +100,7 @@ class CaseKind(StrEnum):
     QUARANTINED = "quarantined"
     EVENT_ID_REUSED = "event_id_reused"
     MOVEMENT_CONFLICT = "movement_conflict"
+    WAITING_TOO_LONG = "waiting_too_long"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -75,8 +75,9 @@ async def write_down(
     changed = [(key, made) for key, made in batch.decisions.items() if key not in by_id]
     if changed:
         await writes.update_deliveries(connection, changed)
+        moved_on = [key for key, made in changed if made.state is not State.WAITING]
         settled = [key for key, made in changed if made.state not in _UNSETTLED]
-        await writes.close_cases(connection, settled)
+        await writes.close_cases(connection, moved_on, settled)
     cases = [
         _case(delivery.delivery_id, delivery.endpoint, delivery.event, batch)
         for delivery in new

@@ -96,9 +96,11 @@ async def update_deliveries(
     )
 
 
-async def close_cases(connection: asyncpg.Connection[Any], deliveries: Sequence[UUID]) -> None:
-    """Close the cases of deliveries that have found their place."""
-    await connection.execute(load(_ROOM, "close_cases"), deliveries)
+async def close_cases(
+    connection: asyncpg.Connection[Any], moved_on: Sequence[UUID], settled: Sequence[UUID]
+) -> None:
+    """Close what is a case no longer: of deliveries that wait no longer, and of settled ones."""
+    await connection.execute(load(_ROOM, "close_cases"), moved_on, settled)
 
 
 async def describe_delivery(

@@ -67,7 +67,7 @@ COLUMNS = {
     "adjustments": {"state", "decided_by", "decided_at", "decision_reason"},
     "deliveries": {
         *("body", "event_type", "kind", "payment_id", "effect_id", "reference", "user_id"),
-        *("currency", "amount", "event_at", "state", "reason"),
+        *("currency", "amount", "event_at", "state", "reason", "waited_at"),
     },
     "delivery_repeats": {"body"},
     "redaction": {"done_until"},

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 CHANGING = {
     "deliveries": {
         *("event_type", "kind", "payment_id", "effect_id", "reference", "user_id", "currency"),
-        *("amount", "event_at", "state", "reason"),
+        *("amount", "event_at", "state", "reason", "waited_at"),
     }
 }
 TABLES = (

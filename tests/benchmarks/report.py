@@ -91,6 +91,9 @@ def _rows(results: Results) -> Iterator[Row]:
         "",
         0.8,
     )
+    yield Row(
+        "while a sealer works every second ÷ without", results.rate("sealed") / booked, "", None
+    )
     yield Row("two processes ÷ one", results.rate("two-processes") / booked, "", None)
     before, after = results.memory_mb
     yield Row(

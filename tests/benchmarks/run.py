@@ -6,7 +6,7 @@ import asyncio
 import os
 import sys
 import tempfile
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 import asyncpg
 
 from recon.db import open_pool
-from recon.db.embedded import embedded_postgres, remove_embedded
+from recon.db.embedded import SERVICE_USER, embedded_postgres, remove_embedded
 from recon.db.migrations import migrate
-from recon.ledger import verify_books
+from recon.seals import Sealer, SealKeys, verify_all
 from tests.benchmarks import peers
 from tests.benchmarks.filling import fill_history, register_payments
 from tests.benchmarks.processes import (
@@ -37,6 +37,8 @@ __all__ = ["CONNECTIONS", "PLAYERS", "SETTINGS", "Plan", "Results", "Turn", "run
 
 CONNECTIONS = 64
 PLAYERS = 100_000
+_KEYS = SealKeys(("a key of the benchmark, at least 32 characters long",))
+_SEAL_EVERY_S = 1.0
 _WARM_UP = 3_000
 _MEMORY_FROM = 10_000
 
@@ -131,11 +133,37 @@ class _Bench:
             references=references,
         )
 
+    @asynccontextmanager
+    async def _sealed(self, name: str) -> AsyncIterator[None]:
+        """With a sealer at work all the while, ten times as often as in production."""
+        if name != "sealed":
+            yield
+            return
+        async with open_pool(self.server.service_dsn_for(name)) as pool:
+            sealer = Sealer(pool, _KEYS)
+
+            async def seal() -> None:
+                while True:
+                    await sealer.run()
+                    await asyncio.sleep(_SEAL_EVERY_S)
+
+            # What the warm-up wrote is no part of the turn.
+            await sealer.run()
+            sealing = asyncio.create_task(seal())
+            try:
+                yield
+            finally:
+                sealing.cancel()
+                with suppress(asyncio.CancelledError):
+                    await sealing
+                await sealer.run()
+
     async def turn(self, name: str, target: Service, count: int) -> Turn:
         postmaster = self.server.pid
         assert postmaster is not None
-        before = target.cpu_seconds, tree_cpu_seconds(postmaster)
-        answer = await self.send(name, target, count)
+        async with self._sealed(name):
+            before = target.cpu_seconds, tree_cpu_seconds(postmaster)
+            answer = await self.send(name, target, count)
         spent = target.cpu_seconds - before[0], tree_cpu_seconds(postmaster) - before[1]
         return Turn(
             rate=count / answer["seconds"],
@@ -168,6 +196,7 @@ async def _measure(bench: _Bench, home: Path) -> None:
         "booked": "shared",
         "registered": "shared",
         "history": "shared",
+        "sealed": "shared",
         "two-processes": "shared",
         "no-database": "no-database",
         "one-each": "one-each",
@@ -180,7 +209,7 @@ async def _measure(bench: _Bench, home: Path) -> None:
             name: running.enter_context(
                 service(
                     variants[name],
-                    bench.server.dsn_for(name),
+                    bench.server.service_dsn_for(name),
                     processes=2 if name == "two-processes" else 1,
                 )
             )
@@ -224,7 +253,7 @@ async def _measure(bench: _Bench, home: Path) -> None:
 async def _databases(bench: _Bench, names: Iterable[str]) -> None:
     async with _connected(bench.server, "postgres") as connection:
         await connection.execute("CREATE DATABASE bench_template")
-    await migrate(bench.server.dsn_for("bench_template"))
+    await migrate(bench.server.dsn_for("bench_template"), service_role=SERVICE_USER)
     async with _connected(bench.server, "postgres") as connection:
         for name in names:
             await connection.execute(f'CREATE DATABASE "{name}" TEMPLATE bench_template')
@@ -257,8 +286,8 @@ async def _prove(bench: _Bench, name: str) -> None:
     expected = bench.sent[name] + (bench.plan.history if name == "history" else 0)
     if postings != expected:
         raise RuntimeError(f"{name}: {expected} deliveries acknowledged, {postings} postings")
-    async with open_pool(bench.server.dsn_for(name)) as pool:
-        verified = await verify_books(pool)
+    async with open_pool(bench.server.service_dsn_for(name)) as pool:
+        verified = await verify_all(pool, _KEYS)
     if verified.faults:
         raise RuntimeError(f"{name}: the books do not verify: {verified.faults[:3]}")
     bench.results.booked += bench.sent[name]

@@ -160,7 +160,7 @@ async def test_a_resolver_that_died_at_any_await_leaves_the_bet_to_the_next(pool
             if not died:
                 break
         assert not died
-        assert at > 20
+        assert at > 12
 
         assert len(world.sandbox.book.bets) == len(world.sandbox.book.holds) == at
         await world.come_to_rest()

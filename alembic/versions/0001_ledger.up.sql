@@ -64,7 +64,9 @@ CREATE TABLE postings (
     version bigint NOT NULL CHECK (version > 0),
     debit text NOT NULL,
     credit text NOT NULL,
-    amount numeric(38, 0) NOT NULL CONSTRAINT postings_amount_check CHECK (amount > 0),
+    -- To Postgres, what is not a number is above every number.
+    amount numeric(38, 0) NOT NULL
+    CONSTRAINT postings_amount_check CHECK (amount > 0 AND amount <> 'NaN'),
     kind text NOT NULL,
     source text NOT NULL,
     key text NOT NULL,
@@ -171,14 +173,15 @@ CREATE TYPE ledger_entry AS (
 --   hold_op: null, 'open' (hold_id is new), or 'captured', 'voided', 'expired' (it is resolved).
 --   outcome: posted | repeated | conflict | insufficient | hold_unknown | hold_resolved.
 -- A (source, key) or a hold may stand once in a call: the primary keys refuse it twice.
-CREATE FUNCTION ledger_post(p_entries ledger_entry[])
+CREATE FUNCTION ledger_post(p_entries public.ledger_entry[])
 RETURNS TABLE (
     member integer, outcome text, version bigint,
     available numeric, held numeric, reserved numeric
 )
 LANGUAGE plpgsql SECURITY DEFINER
--- pg_temp last, so that nothing a caller makes stands before our tables.
-SET search_path = public, pg_temp
+-- It runs with its owner's rights, so nothing that a caller could make is found by its name: our
+-- tables are named with their schema.
+SET search_path = pg_catalog, pg_temp
 -- Planned once a session: planning each call anew took half of a single posting's time.
 SET plan_cache_mode = force_generic_plan
 -- The plan must not depend on how full the tables were then: one made while they were small reads
@@ -201,17 +204,19 @@ DECLARE
     v_reserved numeric;
     v_version bigint;
     v_outcome text;
-    v_now timestamptz;
     -- The wallets in the order of their keys.
     w_row tid[];
     w_available numeric[];
     w_held numeric[];
     w_reserved numeric[];
     w_version bigint[];
+    w_time timestamptz[];
     w_changed boolean[];
+    v_changed integer;
     -- The outcomes in the order of the entries.
     o_outcome text[] := array_fill(NULL::text, ARRAY[cardinality(p_entries)]);
     o_version bigint[] := array_fill(NULL::bigint, ARRAY[cardinality(p_entries)]);
+    o_time timestamptz[] := array_fill(NULL::timestamptz, ARRAY[cardinality(p_entries)]);
     o_available numeric[] := array_fill(NULL::numeric, ARRAY[cardinality(p_entries)]);
     o_held numeric[] := o_available;
     o_reserved numeric[] := o_available;
@@ -219,22 +224,28 @@ BEGIN
     -- Whoever is cut off before the commit and never heard of again must not hold the wallets until
     -- the network gives up hours later.
     PERFORM set_config('idle_in_transaction_session_timeout', '10s', true);
+    -- What is answered is durable, whatever the role's or the database's default is.
+    IF current_setting('synchronous_commit') = 'off' THEN
+        PERFORM set_config('synchronous_commit', 'on', true);
+    END IF;
     -- A wallet opens with its first posting; who may only take from it cannot open it.
     IF EXISTS (
         SELECT FROM unnest(p_entries) AS e
         WHERE NOT e.guarded AND NOT EXISTS (
-            SELECT FROM wallets AS w WHERE w.user_id = e.user_id AND w.currency = e.currency
+            SELECT FROM public.wallets AS w
+            WHERE w.user_id = e.user_id AND w.currency = e.currency
         )
     ) THEN
-        INSERT INTO wallets (user_id, currency)
+        INSERT INTO public.wallets (user_id, currency)
         SELECT DISTINCT e.user_id, e.currency
         FROM unnest(p_entries) AS e
         WHERE NOT e.guarded
             AND NOT EXISTS (
-                SELECT FROM wallets AS w WHERE w.user_id = e.user_id AND w.currency = e.currency
+                SELECT FROM public.wallets AS w
+                WHERE w.user_id = e.user_id AND w.currency = e.currency
             )
             AND NOT EXISTS (
-                SELECT FROM idempotency AS i
+                SELECT FROM public.idempotency AS i
                 WHERE i.user_id = e.user_id AND i.source = e.source AND i.key = e.key
             )
         ORDER BY 1, 2
@@ -245,8 +256,8 @@ BEGIN
     SELECT
         array_agg(l.ctid), array_agg(coalesce(l.available, 0)), array_agg(coalesce(l.held, 0)),
         array_agg(coalesce(l.reserved, 0)), array_agg(coalesce(l.version, 0)), array_agg(false),
-        max(l.posted_at)
-    INTO w_row, w_available, w_held, w_reserved, w_version, w_changed, v_now
+        array_agg(l.posted_at)
+    INTO w_row, w_available, w_held, w_reserved, w_version, w_changed, w_time
     FROM (
         SELECT e.user_id AS u, e.currency AS c
         FROM unnest(p_entries) AS e
@@ -255,14 +266,16 @@ BEGIN
     ) AS k
     LEFT JOIN LATERAL (
         SELECT w.ctid, w.available, w.held, w.reserved, w.version, w.posted_at
-        FROM wallets AS w
+        FROM public.wallets AS w
         WHERE w.user_id = k.u AND w.currency = k.c
         FOR NO KEY UPDATE
     ) AS l ON true;
 
-    -- After the locks, and no earlier than any posting already on these wallets: a clock may step
-    -- back, and the one of a standby that takes over may be behind.
-    v_now := greatest(clock_timestamp(), v_now);
+    -- After the locks, and for each wallet no earlier than any posting already on it: a clock may
+    -- step back, and the one of a standby that takes over may be behind.
+    SELECT array_agg(greatest(clock_timestamp(), t.posted_at) ORDER BY t.place)
+    INTO w_time
+    FROM unnest(w_time) WITH ORDINALITY AS t (posted_at, place);
 
     FOR r IN
         SELECT
@@ -275,10 +288,10 @@ BEGIN
             user_id, currency, debit, credit, amount, kind, source, key, request_hash, event_at,
             guarded, hold_id, hold_op, ord
         )
-        LEFT JOIN idempotency AS i
+        LEFT JOIN public.idempotency AS i
             ON i.user_id = e.user_id AND i.source = e.source AND i.key = e.key
-        LEFT JOIN holds AS hold ON hold.user_id = e.user_id AND hold.hold_id = e.hold_id
-        LEFT JOIN hold_resolutions AS done
+        LEFT JOIN public.holds AS hold ON hold.user_id = e.user_id AND hold.hold_id = e.hold_id
+        LEFT JOIN public.hold_resolutions AS done
             ON done.user_id = e.user_id AND done.hold_id = e.hold_id
         ORDER BY e.user_id COLLATE "C", e.currency COLLATE "C", e.ord
     LOOP
@@ -326,6 +339,7 @@ BEGIN
             END IF;
         END IF;
         o_outcome[r.ord] := v_outcome;
+        o_time[r.ord] := w_time[v_wallet];
         o_available[r.ord] := v_available;
         o_held[r.ord] := v_held;
         o_reserved[r.ord] := v_reserved;
@@ -339,23 +353,23 @@ BEGIN
     END IF;
 
     IF true = ANY (w_changed) THEN
-        INSERT INTO postings (
+        INSERT INTO public.postings (
             user_id, currency, version, debit, credit, amount, kind, source, key, hold_id,
             event_at, recorded_at, available_after, held_after, reserved_after
         )
         SELECT
             z.user_id, z.currency, z.v, z.debit, z.credit, z.amount::numeric, z.kind, z.source,
-            z.key, z.hold_id, z.event_at, v_now, z.a, z.h, z.r
+            z.key, z.hold_id, z.event_at, z.at, z.a, z.h, z.r
         FROM ROWS FROM (
-            unnest(p_entries), unnest(o_outcome), unnest(o_version), unnest(o_available),
-            unnest(o_held), unnest(o_reserved)
+            unnest(p_entries), unnest(o_outcome), unnest(o_version), unnest(o_time),
+            unnest(o_available), unnest(o_held), unnest(o_reserved)
         ) AS z (
             user_id, currency, debit, credit, amount, kind, source, key, request_hash, event_at,
-            guarded, hold_id, hold_op, outcome, v, a, h, r
+            guarded, hold_id, hold_op, outcome, v, at, a, h, r
         )
         WHERE z.outcome = 'posted';
 
-        INSERT INTO idempotency (user_id, source, key, request_hash, currency, version)
+        INSERT INTO public.idempotency (user_id, source, key, request_hash, currency, version)
         SELECT z.user_id, z.source, z.key, z.request_hash, z.currency, z.v
         FROM ROWS FROM (unnest(p_entries), unnest(o_outcome), unnest(o_version)) AS z (
             user_id, currency, debit, credit, amount, kind, source, key, request_hash, event_at,
@@ -364,31 +378,39 @@ BEGIN
         WHERE z.outcome = 'posted';
 
         IF EXISTS (SELECT FROM unnest(p_entries) AS e WHERE e.hold_op IS NOT NULL) THEN
-            INSERT INTO holds (user_id, hold_id, currency, account, amount, version, opened_at)
-            SELECT z.user_id, z.hold_id, z.currency, z.credit, z.amount::numeric, z.v, v_now
-            FROM ROWS FROM (unnest(p_entries), unnest(o_outcome), unnest(o_version)) AS z (
+            INSERT INTO public.holds (user_id, hold_id, currency, account, amount, version, opened_at)
+            SELECT z.user_id, z.hold_id, z.currency, z.credit, z.amount::numeric, z.v, z.at
+            FROM ROWS FROM (
+                unnest(p_entries), unnest(o_outcome), unnest(o_version), unnest(o_time)
+            ) AS z (
                 user_id, currency, debit, credit, amount, kind, source, key, request_hash,
-                event_at, guarded, hold_id, hold_op, outcome, v
+                event_at, guarded, hold_id, hold_op, outcome, v, at
             )
             WHERE z.outcome = 'posted' AND z.hold_op = 'open';
 
-            INSERT INTO hold_resolutions (user_id, hold_id, outcome, version, resolved_at)
-            SELECT z.user_id, z.hold_id, z.hold_op, z.v, v_now
-            FROM ROWS FROM (unnest(p_entries), unnest(o_outcome), unnest(o_version)) AS z (
+            INSERT INTO public.hold_resolutions (user_id, hold_id, outcome, version, resolved_at)
+            SELECT z.user_id, z.hold_id, z.hold_op, z.v, z.at
+            FROM ROWS FROM (
+                unnest(p_entries), unnest(o_outcome), unnest(o_version), unnest(o_time)
+            ) AS z (
                 user_id, currency, debit, credit, amount, kind, source, key, request_hash,
-                event_at, guarded, hold_id, hold_op, outcome, v
+                event_at, guarded, hold_id, hold_op, outcome, v, at
             )
             WHERE z.outcome = 'posted' AND z.hold_op <> 'open';
         END IF;
 
         -- By the place where each was locked: it cannot have moved.
-        UPDATE wallets AS w
+        UPDATE public.wallets AS w
         SET
             available = n.available, held = n.held, reserved = n.reserved, version = n.version,
-            posted_at = v_now
-        FROM unnest(w_row, w_available, w_held, w_reserved, w_version, w_changed)
-            AS n (place, available, held, reserved, version, changed)
+            posted_at = n.at
+        FROM unnest(w_row, w_available, w_held, w_reserved, w_version, w_time, w_changed)
+            AS n (place, available, held, reserved, version, at, changed)
         WHERE w.ctid = n.place AND n.changed;
+        GET DIAGNOSTICS v_changed = ROW_COUNT;
+        IF v_changed <> cardinality(array_positions(w_changed, true)) THEN
+            RAISE EXCEPTION 'a wallet is not where it was locked';
+        END IF;
     END IF;
 
     RETURN QUERY

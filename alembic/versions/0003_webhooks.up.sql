@@ -216,6 +216,13 @@ AS $$
 BEGIN
     -- As in ledger_post: nobody who was cut off holds these locks for ever.
     PERFORM set_config('idle_in_transaction_session_timeout', '10s', true);
+    -- One player or payment that somebody holds is not to hold up all who came with it for longer
+    -- than they can try again each by itself; and nobody waits whose client has gone.
+    PERFORM set_config('lock_timeout', '2s', true);
+    PERFORM set_config('client_connection_check_interval', '1s', true);
+    IF current_setting('synchronous_commit') = 'off' THEN
+        PERFORM set_config('synchronous_commit', 'on', true);
+    END IF;
     PERFORM pg_advisory_xact_lock(k.key) FROM unnest(p_keys) AS k (key);
 
     -- Lateral, with a fence: a row is looked for by each name, never the other way round. An endpoint

@@ -10,14 +10,14 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from aiohttp import web
 from prometheus_client import Histogram
 
 from recon.webhooks.errors import IntakeUnavailableError
-from recon.webhooks.receive import receive
+from recon.webhooks.receive import receive_each
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -25,10 +25,15 @@ if TYPE_CHECKING:
     from recon.db import Pool
     from recon.webhooks.model import Delivery, Outcome
 
+    TakeIn = Callable[
+        [Pool, Sequence[Delivery]], Awaitable[Sequence[Outcome | IntakeUnavailableError]]
+    ]
+
 __all__ = ["DRAIN", "Drain"]
 
 _IN_A_COMMIT: Final = 256
 _MOST_WAITING: Final = 4096
+_MOST_BYTES: Final = 32 * 2**20
 _COMMITS_AT_ONCE: Final = 2
 _WITHIN_S: Final = 8.0
 """Waiting included: Adyen takes no answer for a refusal after ten seconds."""
@@ -40,11 +45,16 @@ _batch_size = Histogram(
 )
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Call:
     deliveries: Sequence[Delivery]
     answer: asyncio.Future[list[Outcome]]
-    refused: bool = False
+    size: int = field(init=False)
+    bytes: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.size = len(self.deliveries)
+        self.bytes = sum(len(delivery.body) for delivery in self.deliveries)
 
 
 class Drain:
@@ -53,6 +63,7 @@ class Drain:
     Args:
         pool: the database.
         most_waiting: deliveries that may wait; more are refused.
+        most_bytes: of their bodies, likewise.
         take_in: commits deliveries and says what became of each, in their order.
         within_s: nobody waits longer for an answer.
     """
@@ -62,15 +73,18 @@ class Drain:
         pool: Pool,
         *,
         most_waiting: int = _MOST_WAITING,
-        take_in: Callable[[Pool, Sequence[Delivery]], Awaitable[list[Outcome]]] = receive,
+        most_bytes: int = _MOST_BYTES,
+        take_in: TakeIn = receive_each,
         within_s: float = _WITHIN_S,
     ) -> None:
         self._pool = pool
         self._most_waiting = most_waiting
+        self._most_bytes = most_bytes
         self._take_in = take_in
         self._within_s = within_s
         self._calls: deque[_Call] = deque()
         self._waiting = 0
+        self._bytes = 0
         self._workers: set[asyncio.Task[None]] = set()
 
     async def take(self, deliveries: Sequence[Delivery]) -> list[Outcome]:
@@ -82,20 +96,24 @@ class Drain:
             IntakeUnavailableError: too many wait already, or the database cannot take them, or not
                 in time.
         """
-        if self._waiting + len(deliveries) > self._most_waiting:
-            raise IntakeUnavailableError("too many deliveries wait; send them again")
         call = _Call(deliveries, asyncio.get_running_loop().create_future())
+        if (
+            self._waiting + call.size > self._most_waiting
+            or self._bytes + call.bytes > self._most_bytes
+        ):
+            raise IntakeUnavailableError("too many deliveries wait; send them again")
         self._calls.append(call)
-        self._waiting += len(deliveries)
+        self._count(call, +1)
         if len(self._workers) < _COMMITS_AT_ONCE:
-            worker = asyncio.create_task(self._work())
-            self._workers.add(worker)
-            worker.add_done_callback(self._workers.discard)
+            self._workers.add(asyncio.create_task(self._work()))
         try:
             async with asyncio.timeout(self._within_s):
                 return await call.answer
         except TimeoutError:
-            call.refused = True
+            if call in self._calls:
+                # Who sends it again does so with other bytes in memory.
+                self._calls.remove(call)
+                self._count(call, -1)
             raise IntakeUnavailableError("the database takes too long; send them again") from None
 
     async def finish(self) -> None:
@@ -103,24 +121,31 @@ class Drain:
         while self._workers:
             await asyncio.wait(set(self._workers))
 
+    def _count(self, call: _Call, sign: int) -> None:
+        self._waiting += sign * call.size
+        self._bytes += sign * call.bytes
+
     async def _work(self) -> None:
-        while self._calls:
-            calls = [self._calls.popleft()]
-            size = len(calls[0].deliveries)
-            while self._calls and size + len(self._calls[0].deliveries) <= _IN_A_COMMIT:
-                calls.append(self._calls.popleft())
-                size += len(calls[-1].deliveries)
-            _batch_size.observe(size)
-            try:
-                # Who was refused while they waited sends them again.
-                await self._commit([call for call in calls if not call.refused])
-            finally:
-                self._waiting -= size
+        try:
+            while self._calls:
+                calls = [self._calls.popleft()]
+                size = calls[0].size
+                while self._calls and size + self._calls[0].size <= _IN_A_COMMIT:
+                    calls.append(self._calls.popleft())
+                    size += calls[-1].size
+                _batch_size.observe(size)
+                try:
+                    await self._commit(calls)
+                finally:
+                    for call in calls:
+                        self._count(call, -1)
+        finally:
+            # At once, not by a callback a moment later: a call that comes in between would find
+            # that enough are at work, and nobody would take it.
+            self._workers.discard(asyncio.current_task())
 
     async def _commit(self, calls: Sequence[_Call]) -> None:
         together = [delivery for call in calls for delivery in call.deliveries]
-        if not together:
-            return
         try:
             outcomes = iter(await self._take_in(self._pool, together))
         except BaseException as error:
@@ -134,7 +159,18 @@ class Drain:
         for call in calls:
             told = [next(outcomes) for _ in call.deliveries]
             with suppress(asyncio.InvalidStateError):
-                call.answer.set_result(told)
+                _tell(call, told)
+
+
+def _tell(call: _Call, told: Sequence[Outcome | IntakeUnavailableError]) -> None:
+    """One of them that was not taken makes the whole call be sent again; the others are repeats."""
+    taken = []
+    for outcome in told:
+        if isinstance(outcome, IntakeUnavailableError):
+            call.answer.set_exception(outcome)
+            return
+        taken.append(outcome)
+    call.answer.set_result(taken)
 
 
 def _told(error: BaseException) -> Exception:

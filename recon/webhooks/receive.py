@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 import asyncpg
+import asyncpg.exceptions._base as client_side
 import structlog
 
 from recon.clock import new_id
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
     from recon.db import Pool
 
-__all__ = ["receive", "verify_call"]
+__all__ = ["receive", "receive_each", "verify_call"]
 
 log = structlog.get_logger(__name__)
 
@@ -34,8 +35,17 @@ _WITHIN_S: Final = 8.0
 
 _MAX_HEADER: Final = 1024
 
-_OF_A_MEMBER: Final = (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError)
-"""What one delivery's data can do wrong, as opposed to the database."""
+_OF_A_MEMBER: Final = (
+    asyncpg.DataError,
+    # asyncpg's own, of a value that it cannot send; it is an InterfaceError besides.
+    client_side.DataError,
+    asyncpg.IntegrityConstraintViolationError,
+    # Somebody holds its player or its payment for seconds.
+    asyncpg.LockNotAvailableError,
+)
+"""What one delivery can do wrong, as opposed to the database."""
+
+_ALONE_AT_ONCE: Final = 4
 
 _UNAVAILABLE: Final = (
     OSError,
@@ -93,39 +103,82 @@ async def receive(pool: Pool, deliveries: Sequence[Delivery]) -> list[Outcome]:
     A member that cannot be booked is quarantined by itself, and its neighbours are booked.
 
     Raises:
-        IntakeUnavailableError: the database cannot take them; nothing of them is kept, or all is
-            and a repeat will find it.
+        IntakeUnavailableError: the database cannot take them all; what of them is not kept already
+            is to be sent again, and a repeat finds what is.
     """
+    outcomes = []
+    for outcome in await receive_each(pool, deliveries):
+        if isinstance(outcome, IntakeUnavailableError):
+            raise outcome
+        outcomes.append(outcome)
+    return outcomes
+
+
+async def receive_each(
+    pool: Pool, deliveries: Sequence[Delivery]
+) -> list[Outcome | IntakeUnavailableError]:
+    """As `receive`, and says of each by itself whether the database could take it."""
     until_s = asyncio.get_running_loop().time() + _WITHIN_S
-    try:
-        return await _receive(pool, deliveries, until_s)
-    except _UNAVAILABLE as error:
-        log.warning("intake_unavailable", error=type(error).__name__, deliveries=len(deliveries))
-        raise IntakeUnavailableError("deliveries cannot be kept now; send them again") from error
+    return await _receive(pool, deliveries, until_s)
 
 
-async def _receive(pool: Pool, deliveries: Sequence[Delivery], until_s: float) -> list[Outcome]:
+async def _receive(
+    pool: Pool, deliveries: Sequence[Delivery], until_s: float
+) -> list[Outcome | IntakeUnavailableError]:
     refused: dict[UUID, str] = {}
     while True:
         try:
-            return await _commit(pool, deliveries, refused, until_s)
+            return [*await _commit(pool, deliveries, refused, until_s)]
         except BookingRefusedError as error:
             if error.reasons.keys() <= refused.keys():
                 raise
             refused |= error.reasons
             log.exception("booking_refused", reasons=sorted(set(error.reasons.values())))
-        except _OF_A_MEMBER as error:
+        except Exception as error:
+            if _is_of_the_database(error):
+                return [_unavailable(error)] * len(deliveries)
             if len(deliveries) > 1:
-                # Which of them it is, the database does not say.
-                return [await _alone(pool, delivery, until_s) for delivery in deliveries]
+                # Which of them it is, nobody says.
+                return await _each_alone(pool, deliveries, until_s)
+            if isinstance(error, asyncpg.LockNotAvailableError):
+                return [_unavailable(error)]
             if refused:
                 raise
-            refused = {deliveries[0].delivery_id: f"the database says {type(error).__name__}"}
+            refused = {deliveries[0].delivery_id: _reason(error)}
 
 
-async def _alone(pool: Pool, delivery: Delivery, until_s: float) -> Outcome:
-    (outcome,) = await _receive(pool, [delivery], until_s)
-    return outcome
+def _is_of_the_database(error: Exception) -> bool:
+    """Whether it says nothing of any member."""
+    return isinstance(error, _UNAVAILABLE) and not isinstance(error, _OF_A_MEMBER)
+
+
+def _reason(error: Exception) -> str:
+    """Why a delivery by itself cannot be booked; a fault of ours must not lose it either."""
+    if isinstance(error, _OF_A_MEMBER):
+        return f"the database says {type(error).__name__}"
+    log.error("booking_crashed", exc_info=error)
+    return f"an error of ours: {type(error).__name__}"
+
+
+async def _each_alone(
+    pool: Pool, deliveries: Sequence[Delivery], until_s: float
+) -> list[Outcome | IntakeUnavailableError]:
+    """Each in a transaction of its own, a few at once: one that waits holds up no other long."""
+    turn = asyncio.Semaphore(_ALONE_AT_ONCE)
+
+    async def alone(delivery: Delivery) -> Outcome | IntakeUnavailableError:
+        async with turn:
+            (outcome,) = await _receive(pool, [delivery], until_s)
+        return outcome
+
+    return await asyncio.gather(*map(alone, deliveries))
+
+
+def _unavailable(error: Exception) -> IntakeUnavailableError:
+    log.warning("intake_unavailable", error=type(error).__name__)
+    told = IntakeUnavailableError("deliveries cannot be kept now; send them again")
+    told.__cause__ = error
+    return told
 
 
 @with_retries

@@ -159,7 +159,7 @@ async def test_a_function_with_its_owners_rights_trusts_no_callers_schema(
     assert {row["name"] for row in functions} == {"ledger_post"}
     for row in functions:
         # Named last, pg_temp is searched last; unnamed, a caller's temporary table would be first.
-        assert "search_path=public, pg_temp" in row["settings"]
+        assert "search_path=pg_catalog, pg_temp" in row["settings"]
         assert row["may_call"] != public
 
 

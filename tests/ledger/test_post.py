@@ -292,3 +292,26 @@ async def test_verify_names_a_posting_smuggled_past_the_function(pool: Pool, own
     checks = {fault.check for fault in (await verify_books(pool)).faults}
 
     assert checks == {"wallet", "idempotency"}
+
+
+async def test_a_wallet_that_is_ahead_of_the_clock_takes_no_other_along(
+    pool: Pool, owner: Pool
+) -> None:
+    await write(pool, deposit("u_1", "5.00", "p1:deposit"), deposit("u_2", "5.00", "p2:deposit"))
+    ahead = now() + timedelta(days=1)
+    await owner.execute("UPDATE wallets SET posted_at = $1 WHERE user_id = 'u_1'", ahead)
+
+    await write(pool, deposit("u_1", "1.00", "p3:deposit"), deposit("u_2", "1.00", "p4:deposit"))
+
+    times = dict(await pool.fetch("SELECT user_id, posted_at FROM wallets"))
+    assert times["u_1"] == ahead
+    assert times["u_2"] < now()
+
+
+async def test_what_is_not_a_number_is_no_amount(pool: Pool) -> None:
+    with pytest.raises(asyncpg.CheckViolationError, match="postings_amount_check"):
+        await pool.execute(
+            "SELECT FROM ledger_post(ARRAY[ROW("
+            "'u_1', 'GBP', 'clearing', 'available', 'NaN', 'k', 's', 'k', '', now(), false, "
+            "NULL, NULL)::ledger_entry])"
+        )

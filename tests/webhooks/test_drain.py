@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 from unittest.mock import AsyncMock
 
@@ -68,6 +69,50 @@ async def test_past_the_limit_of_waiting_deliveries_the_next_is_refused() -> Non
     assert len(await drain.take([_delivery()])) == 1
 
 
+async def test_what_waits_is_bounded_by_its_bytes_too_and_who_gave_up_holds_none() -> None:
+    gate = asyncio.Event()
+
+    async def slow(_: object, deliveries: Sequence[Any]) -> list[Any]:
+        await gate.wait()
+        return list(deliveries)
+
+    drain = Drain(AsyncMock(), most_bytes=1000, take_in=slow, within_s=0.05)
+    under_way = []
+    for _ in range(2):
+        under_way.append(asyncio.create_task(drain.take([_delivery(200)])))
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+    waiting = [asyncio.create_task(drain.take([_delivery(200)])) for _ in range(3)]
+    await asyncio.sleep(0)
+    with pytest.raises(IntakeUnavailableError, match="too many"):
+        await drain.take([_delivery(1)])
+
+    await asyncio.gather(*under_way, *waiting, return_exceptions=True)
+    # Two are in commits that still are under way; of the others nothing is held.
+    last = asyncio.create_task(drain.take([_delivery(600)]))
+    await asyncio.sleep(0)
+    gate.set()
+    assert len(await last) == 1
+
+
+async def test_a_call_that_comes_as_the_last_commits_end_is_taken_at_once() -> None:
+    gate = asyncio.Event()
+
+    async def slow(_: object, deliveries: Sequence[Any]) -> list[Any]:
+        await gate.wait()
+        return list(deliveries)
+
+    drain = Drain(AsyncMock(), take_in=slow, within_s=1.0)
+    first = [asyncio.create_task(drain.take([_delivery()])) for _ in range(2)]
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    gate.set()
+    # It runs in the very turn of the loop in which both commits end.
+    late = asyncio.create_task(drain.take([_delivery()]))
+
+    assert [len(await call) for call in (*first, late)] == [1, 1, 1]
+
+
 async def test_a_commit_that_fails_is_told_to_its_callers_and_to_no_other() -> None:
     outcomes: list[Any] = [IntakeUnavailableError("down"), ["done"]]
     drain = Drain(AsyncMock(), take_in=AsyncMock(side_effect=outcomes))
@@ -119,5 +164,5 @@ async def test_nobody_waits_longer_than_a_psp_and_who_was_refused_meanwhile_is_n
     assert len(await drain.take([_delivery()])) == 1, "nothing waits any more"
 
 
-def _delivery() -> Any:  # noqa: ANN401 - the drain does not look inside
-    return object()
+def _delivery(size: int = 200) -> Any:  # noqa: ANN401 - the drain does not look further inside
+    return SimpleNamespace(body=bytes(size))

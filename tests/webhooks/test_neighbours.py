@@ -5,11 +5,19 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+import asyncpg
+
 from recon.clock import now
 from recon.db import open_pool
 from recon.ledger import post_one, rules
 from recon.money import Money
 from recon.webhooks import receive, verify_call
+from recon.webhooks.book import book
+from recon.webhooks.errors import IntakeUnavailableError
+from recon.webhooks.model import Kind
+from recon.webhooks.receive import receive_each
+from recon.webhooks.rules import _RULES as RULES
+from recon.webhooks.rules import deposits as rules_of_deposits
 from tests.webhooks.conftest import (
     ENDPOINTS,
     T0,
@@ -21,7 +29,11 @@ from tests.webhooks.conftest import (
 )
 
 if TYPE_CHECKING:
+    import pytest
+
     from recon.webhooks import Delivery
+    from recon.webhooks.model import Event
+    from recon.webhooks.rules import Decision, Known
     from tests.webhooks.conftest import Door
 
 
@@ -117,3 +129,58 @@ async def test_crossing_stories_of_the_same_players_end_exact_and_never_lock_up(
     # Each of two players: two deposits of 20.00, two refunds of 5.00, two chargebacks of 20.00.
     assert [await door.available(user) for user in ("u_0", "u_1")] == ["-10.00", "-10.00"]
     assert {kept.state for kept in await door.inbox()} == {"booked"}
+
+
+async def test_a_player_whom_somebody_holds_keeps_no_neighbour_from_being_booked(
+    door: Door, owner_url: str
+) -> None:
+    await receive(door.pool, deposits(*((f"pi_{n}", f"u_{n}", 100) for n in range(8))))
+    holder = await asyncpg.connect(owner_url)
+    try:
+        async with holder.transaction():
+            await holder.execute("SELECT FROM wallets WHERE user_id = 'u_3' FOR UPDATE")
+            again = [(f"pi_again_{n}", f"u_{n}", 100) for n in range(8)]
+            outcomes = await receive_each(door.pool, deposits(*again))
+            waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+            assert await holder.fetchval(waiting) == 0
+    finally:
+        await holder.close()
+
+    assert [isinstance(outcome, IntakeUnavailableError) for outcome in outcomes] == [
+        number == 3 for number in range(8)
+    ]
+    assert [await door.available(f"u_{n}") for n in range(8)] == [
+        "1.00" if n == 3 else "2.00" for n in range(8)
+    ]
+    await receive(door.pool, deposits(*again))
+    assert [await door.available(f"u_{n}") for n in range(8)] == ["2.00"] * 8
+
+
+async def test_a_fault_of_ours_in_one_member_quarantines_it_and_books_its_neighbours(
+    door: Door, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rule = rules_of_deposits.succeeded
+
+    def faulty(event: Event, known: Known) -> Decision:
+        if event.payment_id == "pi_1":
+            raise ZeroDivisionError
+        return rule(event, known)
+
+    monkeypatch.setitem(RULES, Kind.DEPOSIT_SUCCEEDED, faulty)
+    outcomes = await receive(
+        door.pool, deposits(("pi_0", "u_6", 2000), ("pi_1", "u_7", 2000), ("pi_2", "u_8", 2000))
+    )
+
+    assert [outcome.state for outcome in outcomes] == ["booked", "quarantined", "booked"]
+    assert outcomes[1].reason == "an error of ours: ZeroDivisionError"
+    assert await door.available("u_7") == "0.00"
+
+
+async def test_what_is_answered_is_durable_also_where_the_role_asks_for_less(
+    database_url: str,
+) -> None:
+    async with open_pool(database_url, max_size=1) as pool, pool.acquire() as connection:
+        await connection.execute("SET synchronous_commit = off")
+        async with connection.transaction():
+            await book(connection, deposits(("pi_1", "u_7", 2000)), refused={})
+            assert await connection.fetchval("SHOW synchronous_commit") == "on"

@@ -103,9 +103,11 @@ async def test_a_call_that_comes_as_the_last_commits_end_is_taken_at_once() -> N
         return list(deliveries)
 
     drain = Drain(AsyncMock(), take_in=slow, within_s=1.0)
-    first = [asyncio.create_task(drain.take([_delivery()])) for _ in range(2)]
-    await asyncio.sleep(0)
-    await asyncio.sleep(0)
+    first = []
+    for _ in range(2):
+        first.append(asyncio.create_task(drain.take([_delivery()])))
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
     gate.set()
     # It runs in the very turn of the loop in which both commits end.
     late = asyncio.create_task(drain.take([_delivery()]))

@@ -97,6 +97,13 @@ def _say(found: Proof) -> None:
         console.print(
             f"Last seal: {found.last_seal.number}, {found.last_seal.hash}.", soft_wrap=True
         )
+        if found.certain_before is not None:
+            console.print(
+                "Rows put in afterwards are recognised before: "
+                f"{format_time(found.certain_before)}."
+            )
+    for warning in found.warnings:
+        console.print(f"Warning: {warning}.", style="yellow", soft_wrap=True)
     if found.unsealed.since is not None:
         console.print(
             f"Not covered yet: {found.unsealed.rows} rows, "

@@ -9,9 +9,11 @@ from recon.db import load
 from recon.ledger import Fault
 from recon.seals.keys import Signature
 from recon.seals.queries import seal_from
-from recon.seals.rules import break_between, bytes_of, faults_of, parts_of
+from recon.seals.rules import break_between, bytes_of, faults_of, is_before, parts_of
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     import asyncpg
 
     from recon.seals.keys import SealKeys
@@ -25,20 +27,32 @@ _MOST: Final = 100
 
 @dataclass(frozen=True, slots=True)
 class Chain:
-    """What the chain is, and what is wrong with it."""
+    """What the chain is, and what is wrong with it.
+
+    Args:
+        seals: how many.
+        links: of all of them.
+        last: the newest.
+        certain_before: a row without a link that says it is older was put in afterwards.
+        signatures: as in a proof.
+        faults: what is not as it was sealed.
+        warnings: what is no fault, and worth a look.
+    """
 
     seals: int
     links: int
     last: Seal | None
+    certain_before: datetime | None
     signatures: Literal["checked", "unchecked", "none"]
     faults: list[Fault]
+    warnings: list[str]
 
 
 async def read_chain(
     connection: asyncpg.Connection[Any], keys: SealKeys, anchor: Anchor | None
 ) -> Chain:
     """Read every seal in order, beside what its links come to now."""
-    walk = _Walk(keys)
+    walk = _Walk(keys, await connection.fetchval(load("recon.seals", "clock")))
     async for row in connection.cursor(
         load("recon.seals", "chain"), prefetch=50, timeout=_TIMEOUT_S
     ):
@@ -60,9 +74,14 @@ async def read_chain(
 class _Walk:
     """Remembers one seal, and what was found so far."""
 
-    def __init__(self, keys: SealKeys) -> None:
+    def __init__(self, keys: SealKeys, at: datetime) -> None:
         self.last: Seal | None = None
         self._keys = keys
+        self._at = at
+        self._certain_before: datetime | None = None
+        self._newest_key: str | None = None
+        self._retired_from: Seal | None = None
+        self._warnings: list[str] = []
         self._seals = self._links = 0
         self._signed = False
         self._unsigned_from: int | None = None
@@ -80,17 +99,35 @@ class _Walk:
         elif root != seal.root:
             self._say(f"{where} is not made of the links that are there: one of them was changed")
         match self._keys.check(seal.key_id, bytes_of(seal), seal.signature):
+            case Signature.GOOD if self._keys.is_older(seal.key_id, self._newest_key):
+                self._retired_from = self._retired_from or seal
             case Signature.GOOD:
                 # By the hashes it vouches for all that lies before it, whoever signed that.
-                self._unsigned_from = None
+                self._unsigned_from = self._retired_from = None
+                self._newest_key = seal.key_id
             case Signature.NONE | Signature.UNKNOWN_KEY if self._unsigned_from is None:
                 self._unsigned_from = seal.number
             case _:
                 pass
+        self._look_at_clock(seal)
         self._signed = self._signed or seal.key_id is not None
         self._seals += 1
         self._links += links
         self.last = seal
+
+    def _look_at_clock(self, seal: Seal) -> None:
+        """A seal made by a clock that is ahead of ours makes nothing certain."""
+        if not is_before(self._at, seal):
+            self._certain_before = seal.certain_before
+        before = self.last
+        if before is None or before.covers_until is None or seal.covers_until is None:
+            return
+        if seal.covers_until < before.covers_until and len(self._warnings) < _MOST:
+            self._warnings.append(
+                f"at seal {seal.number} the database's clock was"
+                f" {before.covers_until - seal.covers_until} behind the seal before: it was put"
+                " back, or another server took over; what is new is looked for from before then"
+            )
 
     def name(self, link: asyncpg.Record) -> None:
         """Tell of a link that is not the one that was sealed."""
@@ -128,10 +165,28 @@ class _Walk:
                 f"seals from {self._unsigned_from} on are signed by none of our keys; if they are"
                 " yours, let `recon seal --adopt` sign behind them"
             )
+        if self._retired_from is not None:
+            self._say(
+                f"seal {self._retired_from.number} is signed by key {self._retired_from.key_id},"
+                f" which key {self._newest_key} had replaced by then: who has the old one can forge"
+            )
+        if self.last is not None and is_before(self._at, self.last):
+            self._warnings.append(
+                f"the database's clock is behind seal {self.last.number}, which covers what was"
+                f" committed before {self.last.covers_until}; the next pass makes that good"
+            )
         signatures: Literal["checked", "unchecked", "none"] = "none"
         if self._signed:
             signatures = "checked" if self._keys else "unchecked"
-        return Chain(self._seals, self._links, self.last, signatures, self._faults)
+        return Chain(
+            self._seals,
+            self._links,
+            self.last,
+            self._certain_before,
+            signatures,
+            self._faults,
+            self._warnings,
+        )
 
     def _say(self, detail: str) -> None:
         if self.has_room:

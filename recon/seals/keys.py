@@ -54,6 +54,15 @@ class SealKeys:
         """The id of the one that signs."""
         return next(iter(self._keys), None)
 
+    def is_older(self, key_id: str | None, than: str | None) -> bool:
+        """Whether one of ours had been replaced by the time that another one of ours signed."""
+        return than in self.newer_than(key_id)
+
+    def newer_than(self, key_id: str | None) -> list[str]:
+        """The ids of those that came after one of ours."""
+        ids = list(self._keys)
+        return ids[: ids.index(key_id)] if key_id in ids else []
+
     def sign(self, said: bytes) -> bytes | None:
         """The newest key's HMAC-SHA256."""
         newest = self.newest_id

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from recon.seals.model import Seal
 
-__all__ = ["observe_pass", "observe_seal"]
+__all__ = ["observe_miss", "observe_pass", "observe_seal"]
 
 _rows = Counter("recon_seals_rows", "Rows that this process has linked and sealed.")
 _sealed_at = Gauge("recon_seals_last_seal_timestamp_seconds", "When this process sealed last.")
@@ -23,7 +23,16 @@ _age = Gauge(
     " of all processes counts.",
 )
 
+_missed = Counter(
+    "recon_seals_lock_missed", "Passes that were not made: another sealer was at work."
+)
+
 _covered: dict[str, datetime] = {}
+
+
+def observe_miss() -> None:
+    """Another sealer was at work."""
+    _missed.inc()
 
 
 def observe_seal(seal: Seal) -> None:

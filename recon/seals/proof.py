@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
-from recon.db import NO_PATH
+from recon.clock import format_time
+from recon.db import NO_PATH, load
 from recon.ledger import Fault, check_books
-from recon.seals.chain import read_chain
+from recon.seals.chain import Chain, read_chain
 from recon.seals.compare import Unsealed, check_guards, compare_rows
 from recon.seals.model import Anchor
+from recon.seals.rules import DEEP_EVERY, LATEST_CLOCK, STALLED
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
     from recon.seals.keys import SealKeys
 
 __all__ = ["Proof", "verify_all"]
+
+_LATE: Final = LATEST_CLOCK + 2 * DEEP_EVERY
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +41,9 @@ class Proof:
             alone.
         last_seal: to be kept elsewhere, as an anchor.
         unsealed: the rows behind the last seal, which a change does not show of yet.
+        certain_before: a row that says it is older and is not sealed is recognised as put in
+            afterwards; ``None``: nothing is certain yet.
+        warnings: what is no fault, and worth a look.
     """
 
     ok: bool
@@ -50,6 +57,8 @@ class Proof:
     signatures: Literal["checked", "unchecked", "none"]
     last_seal: Anchor | None
     unsealed: Unsealed
+    certain_before: datetime | None
+    warnings: list[str]
 
 
 async def verify_all(pool: Pool, keys: SealKeys, *, anchor: Anchor | None = None) -> Proof:
@@ -67,6 +76,7 @@ async def verify_all(pool: Pool, keys: SealKeys, *, anchor: Anchor | None = None
         for setting in (
             "statement_timeout = 0",
             NO_PATH,
+            STALLED,
             "cursor_tuple_fraction = 1",
             "jit = off",
         ):
@@ -74,8 +84,8 @@ async def verify_all(pool: Pool, keys: SealKeys, *, anchor: Anchor | None = None
         faults = await check_guards(connection)
         books = await check_books(connection)
         chain = await read_chain(connection, keys, anchor)
-        certain = chain.last.certain_before if chain.last else None
-        compared = await compare_rows(connection, certain)
+        compared = await compare_rows(connection, chain.certain_before)
+        at = await connection.fetchval(load("recon.seals", "clock"))
     faults += [*books.faults, *chain.faults, *compared.faults]
     last = chain.last
     return Proof(
@@ -92,4 +102,19 @@ async def verify_all(pool: Pool, keys: SealKeys, *, anchor: Anchor | None = None
         if last
         else None,
         unsealed=compared.unsealed,
+        certain_before=chain.certain_before,
+        warnings=[*chain.warnings, *_late(chain, at)],
     )
+
+
+def _late(chain: Chain, at: datetime) -> list[str]:
+    """Where what is certain has fallen behind: by a sealer at rest, or an open transaction."""
+    certain = chain.certain_before
+    if chain.last is None or (certain is not None and at - certain <= _LATE):
+        return []
+    since = "at all yet" if certain is None else f"from after {format_time(certain)}"
+    said = (
+        f"rows that were put in afterwards are not recognised {since}: no sealer is at work, or a"
+        " transaction has been open for long"
+    )
+    return [said]

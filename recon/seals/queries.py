@@ -10,15 +10,22 @@ from recon.seals.model import Seal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import datetime
 
     import asyncpg
 
-__all__ = ["insert_seal", "last_seal", "seal_from"]
+__all__ = ["insert_seal", "last_seal", "last_seal_by", "seal_from"]
 
 
 async def last_seal(connection: asyncpg.Connection[Any]) -> Seal | None:
     """The newest seal."""
     row = await connection.fetchrow(load("recon.seals", "last_seal"))
+    return None if row is None else seal_from(row)
+
+
+async def last_seal_by(connection: asyncpg.Connection[Any], at: datetime) -> Seal | None:
+    """The newest seal that covers no more than was committed before an instant."""
+    row = await connection.fetchrow(load("recon.seals", "last_seal_by"), at)
     return None if row is None else seal_from(row)
 
 

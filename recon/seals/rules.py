@@ -21,9 +21,11 @@ __all__ = [
     "DEEP_EVERY",
     "FIRST",
     "LATEST_CLOCK",
+    "STALLED",
     "break_between",
     "bytes_of",
     "faults_of",
+    "is_before",
     "is_deep",
     "lookback",
     "make_seal",
@@ -49,28 +51,41 @@ DEEP_EVERY: Final = timedelta(minutes=5)
 
 _QUICK: Final = timedelta(seconds=5)
 
+STALLED: Final = "idle_in_transaction_session_timeout = '60s'"
+"""For ``SET LOCAL``: whoever hangs keeps neither other sealers out nor a vacuum back for longer."""
+
 
 def settled_before(
-    began_at: datetime, *, floor: int, ceiling: int, known: datetime | None, last: Seal | None
+    at: datetime, *, own: int, floor: int, known: datetime | None, last: Seal | None
 ) -> datetime | None:
     """The newest instant for which it is certain that every transaction from before it has ended.
 
     Args:
-        began_at: when the transaction began whose snapshot this is.
+        at: an instant before this pass.
+        own: the number of a transaction of our own that began then. Nothing else tells which number
+            comes next: a snapshot names the newest transaction that has *ended*.
         floor: the oldest transaction that may still commit.
-        ceiling: the next one to begin.
         known: an instant at which ``floor`` had not begun.
-        last: the newest seal.
+        last: the newest seal of before ``at``.
 
     Returns:
         ``None`` where nothing is certain, as in a first pass beside transactions under way.
     """
     instants = [
         known,
-        began_at if floor == ceiling else None,
+        at if own < floor else None,
         last.settled_before if last else None,
     ]
     return max((instant for instant in instants if instant is not None), default=None)
+
+
+def is_before(at: datetime, last: Seal | None) -> bool:
+    """Whether the clock says less than what the newest seal covers: it was put back.
+
+    Or another one took over that is behind. What that seal takes for settled and certain may then
+    be in the future of rows that are still to come.
+    """
+    return last is not None and last.covers_until is not None and at < last.covers_until
 
 
 def is_deep(settled: datetime | None, last: Seal | None) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
@@ -12,12 +12,14 @@ import structlog
 from recon.clock import now
 from recon.db import NO_PATH, load
 from recon.seals.errors import ChainBrokenError, SealerMovedError
-from recon.seals.metrics import observe_pass, observe_seal
+from recon.seals.metrics import observe_miss, observe_pass, observe_seal
 from recon.seals.model import Kind, Seal
-from recon.seals.queries import insert_seal, last_seal
+from recon.seals.queries import insert_seal, last_seal, last_seal_by
 from recon.seals.rules import (
     FIRST,
     LATEST_CLOCK,
+    STALLED,
+    is_before,
     is_deep,
     lookback,
     make_seal,
@@ -75,10 +77,10 @@ class Sealed:
 class _Span:
     """What a whole pass makes certain; told by its last seal."""
 
-    covers_until: datetime
+    covers_until: datetime | None
     settled_before: datetime | None
     certain_before: datetime | None
-    xid_ceiling: int
+    xid_ceiling: int | None
 
 
 _Link = tuple[str, str, "datetime", bytes]
@@ -131,28 +133,33 @@ class Sealer:
             raise SealerMovedError("another sealer went on with the chain") from error
 
     async def _run(self, *, deep: bool, adopt: bool) -> Sealed | None:
-        async with _alone(self._pool) as reader:
+        async with _alone(self._pool) as (reader, mark):
             if reader is None:
                 return None
             last = await last_seal(reader)
             await self._look_at(reader, last, adopt=adopt)
-            view = await reader.fetchrow(load("recon.seals", "snapshot"))
-            settled = await _settled(reader, view, last)
-            deep = deep or adopt or is_deep(settled, last)
-            span = _span(view, settled, last, deep=deep)
-            since = lookback(last, deep=deep)
+            good, is_put_back = last, is_before(mark["at"], last)
+            if is_put_back:
+                if not is_before(await reader.fetchval(load("recon.seals", "clock")), last):
+                    return None  # a rival began after us, and was done before us
+                good = await last_seal_by(reader, mark["at"])
+                log.warning("clock_put_back", at=mark["at"], last=last.number if last else None)
+            settled = await _settled(reader, mark, good)
+            deep = deep or adopt or is_put_back or is_deep(settled, good)
+            span = _span(mark, settled, good, deep=deep)
+            since = lookback(good, deep=deep)
             began, newest = last, last
             waiting: list[_Link] = []
             async for link in _unsealed(reader, since):
                 # The last block is known to be so only once there is nothing behind it.
                 if len(waiting) == self._block:
-                    newest = await self._seal(newest, waiting, None)
+                    newest = await self._seal(newest, waiting, _span_of(good))
                     waiting = []
                 waiting.append(link)
-            if waiting or _says_more(span, newest) or adopt:
+            if waiting or _says_more(span, newest) or is_put_back or adopt:
                 newest = await self._seal(newest, waiting, span)
         self._seen = newest
-        observe_pass(span.covers_until)
+        observe_pass(mark["at"])
         before = (began.number, began.last_seq) if began else (0, 0)
         after = (newest.number, newest.last_seq) if newest else (0, 0)
         return Sealed(after[1] - before[1], after[0] - before[0], newest)
@@ -170,14 +177,29 @@ class Sealer:
                 " chain was cut; if a backup was restored, start this process anew"
             )
         reason = None if last is None else why_not_after(last, self._keys, adopt=adopt)
+        if reason is None and last is not None and not adopt:
+            reason = await self._why_retired(reader, last)
         if reason is not None:
             raise ChainBrokenError(reason)
 
-    async def _seal(self, before: Seal | None, links: list[_Link], span: _Span | None) -> Seal:
-        """Write one block and its seal; ``span`` with the last one of a pass."""
+    async def _why_retired(self, reader: asyncpg.Connection[Any], last: Seal) -> str | None:
+        """Whether the newest seal is by a key that a newer one had replaced before."""
+        newer = self._keys.newer_than(last.key_id)
+        row = await reader.fetchrow(load("recon.seals", "signed_by"), newer) if newer else None
+        if row is None:
+            return None
+        return (
+            f"seal {last.number} is signed by key {last.key_id}, and seal {row['number']} before it"
+            f" by {row['key_id']}, which replaced that: look at `recon verify`, and if it is right,"
+            " let `recon seal --adopt` sign behind it"
+        )
+
+    async def _seal(self, before: Seal | None, links: list[_Link], span: _Span) -> Seal:
+        """Write one block and its seal; until the last one of a pass, ``span`` is as before it."""
         first = before.last_seq + 1 if before else 1
         async with self._pool.acquire() as connection, connection.transaction():
-            await connection.execute(f"SET LOCAL {NO_PATH}")
+            for setting in (NO_PATH, STALLED):
+                await connection.execute(f"SET LOCAL {setting}")
             found = await last_seal(connection)
             if found != before:
                 raise SealerMovedError("another sealer went on with the chain")
@@ -210,15 +232,24 @@ class Sealer:
 
 
 @asynccontextmanager
-async def _alone(pool: Pool) -> AsyncIterator[asyncpg.Connection[Any] | None]:
-    """One snapshot for a whole pass, in the transaction that keeps other sealers out."""
-    async with (
-        pool.acquire() as reader,
-        reader.transaction(isolation="repeatable_read", readonly=True),
-    ):
+async def _alone(
+    pool: Pool,
+) -> AsyncIterator[tuple[asyncpg.Connection[Any] | None, asyncpg.Record]]:
+    """One snapshot for a whole pass, in the transaction that keeps other sealers out.
+
+    And the mark from before it: an instant, and the number of a transaction that began then.
+    """
+    async with AsyncExitStack() as stack:
+        reader = await stack.enter_async_context(pool.acquire())
+        mark = await reader.fetchrow(load("recon.seals", "mark"))
+        await stack.enter_async_context(
+            reader.transaction(isolation="repeatable_read", readonly=True)
+        )
         await reader.execute(f"SET LOCAL {NO_PATH}")
         if not await reader.fetchval(load("recon.seals", "take_lock"), _LOCK):
-            yield None
+            observe_miss()
+            log.debug("another_sealer_at_work")
+            yield None, mark
             return
         # Links have no index on rows' keys: a loop over them would be one for every row.
         for setting in (
@@ -226,26 +257,34 @@ async def _alone(pool: Pool) -> AsyncIterator[asyncpg.Connection[Any] | None]:
             "cursor_tuple_fraction = 1",
             "jit = off",
             "statement_timeout = 0",
+            STALLED,
         ):
             await reader.execute(f"SET LOCAL {setting}")
-        yield reader
+        yield reader, mark
 
 
 async def _settled(
-    reader: asyncpg.Connection[Any], view: asyncpg.Record, last: Seal | None
+    reader: asyncpg.Connection[Any], mark: asyncpg.Record, last: Seal | None
 ) -> datetime | None:
-    floor, ceiling = view["xid_floor"], view["xid_ceiling"]
-    known = await reader.fetchval(load("recon.seals", "settled"), floor)
-    return settled_before(view["at"], floor=floor, ceiling=ceiling, known=known, last=last)
+    floor = await reader.fetchval(load("recon.seals", "floor"))
+    known = await reader.fetchval(load("recon.seals", "settled"), floor, mark["at"])
+    return settled_before(mark["at"], own=mark["xid"], floor=floor, known=known, last=last)
 
 
 def _span(
-    view: asyncpg.Record, settled: datetime | None, last: Seal | None, *, deep: bool
+    mark: asyncpg.Record, settled: datetime | None, last: Seal | None, *, deep: bool
 ) -> _Span:
     certain = last.certain_before if last else None
     if deep and settled is not None:
         certain = max(filter(None, (certain, settled - LATEST_CLOCK)))
-    return _Span(view["at"], settled, certain, view["xid_ceiling"])
+    return _Span(mark["at"], settled, certain, mark["xid"])
+
+
+def _span_of(seal: Seal | None) -> _Span:
+    """What was certain already: in the middle of a pass nothing else is."""
+    if seal is None:
+        return _Span(None, None, None, None)
+    return _Span(seal.covers_until, seal.settled_before, seal.certain_before, seal.xid_ceiling)
 
 
 def _says_more(span: _Span, newest: Seal | None) -> bool:
@@ -266,8 +305,8 @@ def _statement(name: str) -> Sql:
     return load("recon.seals", name)
 
 
-def _blank(before: Seal | None, first: int, last: int, span: _Span | None) -> Seal:
-    draft = Seal(
+def _blank(before: Seal | None, first: int, last: int, span: _Span) -> Seal:
+    return Seal(
         number=before.number + 1 if before else 1,
         first_seq=first,
         last_seq=last,
@@ -275,20 +314,11 @@ def _blank(before: Seal | None, first: int, last: int, span: _Span | None) -> Se
         leaves=b"",
         previous=before.hash if before else FIRST,
         sealed_at=now(),
-        covers_until=before.covers_until if before else None,
-        settled_before=before.settled_before if before else None,
-        certain_before=before.certain_before if before else None,
-        xid_ceiling=before.xid_ceiling if before else None,
-        hash=b"",
-        key_id=None,
-        signature=None,
-    )
-    if span is None:
-        return draft
-    return replace(
-        draft,
         covers_until=span.covers_until,
         settled_before=span.settled_before,
         certain_before=span.certain_before,
         xid_ceiling=span.xid_ceiling,
+        hash=b"",
+        key_id=None,
+        signature=None,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import asyncpg
 import pytest
@@ -88,6 +88,60 @@ async def test_a_transaction_that_commits_late_is_neither_missed_nor_accused(boo
     assert done.last is not None
     assert done.last.settled_before is not None
     assert done.last.settled_before > began_at
+
+
+async def test_on_a_cluster_that_is_quiet_otherwise_the_one_open_transaction_is_not_overlooked(
+    book: Book,
+) -> None:
+    """Its number is the newest: a snapshot names the newest that has ended, which is older."""
+    await book.deposit("u_1")
+    async with book.pool.acquire() as slow:
+        late = slow.transaction()
+        await late.start()
+        await book.deposit_in(slow, "u_late", "1.00", "evt_late", "pay:late")
+        written_at = await slow.fetchval("SELECT clock_timestamp()")
+        done = await Sealer(book.pool, book.keys).run()
+        assert done is not None
+        assert done.last is not None
+        settled = done.last.settled_before
+        assert settled is None or settled < written_at, "it may still commit"
+        await late.commit()
+
+    done = await Sealer(book.pool, book.keys).run()
+
+    assert done is not None
+    assert done.rows == 3
+
+
+async def test_a_clock_that_ran_ahead_and_was_put_right_accuses_nobody(book: Book) -> None:
+    await book.deposit("u_1")
+    await book.seal()
+    await book.deposit("u_2")
+    await book.seal()
+    # As it was sealed by a clock that was a day ahead.
+    ahead = timedelta(days=1, minutes=1)
+    await _pretend(
+        book,
+        covers_until=now() + ahead,
+        settled_before=now() + ahead,
+        certain_before=now() + ahead - timedelta(minutes=15),
+    )
+    await book.deposit("u_3")
+    before = await book.verify()
+    assert (before.faults, before.unsealed.rows) == ([], 3)
+
+    done = await Sealer(book.pool, book.keys).run()
+
+    assert done is not None
+    assert done.rows == 3
+    assert done.last is not None
+    assert done.last.certain_before is not None
+    assert done.last.certain_before < now()
+    await book.deposit("u_4")
+    proof = await book.verify()
+    assert (proof.faults, proof.unsealed.rows) == ([], 3)
+    (said,) = proof.warnings
+    assert said.startswith("at seal 3 the database's clock was 1 day, 0:00:")
 
 
 async def test_a_delivery_whose_machine_is_minutes_behind_is_sealed_and_not_accused(
@@ -405,10 +459,15 @@ async def test_what_is_sealed_is_counted_and_timed(book: Book) -> None:
 
 
 async def _pretend_ceiling(book: Book, ceiling: int) -> None:
-    """Make the newest seal anew, with our key, as another cluster would have left it."""
+    """As another cluster would have left it."""
+    await _pretend(book, xid_ceiling=ceiling)
+
+
+async def _pretend(book: Book, **what: Any) -> None:  # noqa: ANN401 - a seal's fields
+    """Make the newest seal anew, with our key."""
     async with book.owner.acquire() as connection, connection.transaction():
         await connection.execute("SET LOCAL session_replication_role = replica")
         last = await last_seal(connection)
         assert last is not None
         await connection.execute("DELETE FROM seals WHERE number = $1", last.number)
-        await insert_seal(connection, make_seal(replace(last, xid_ceiling=ceiling), book.keys))
+        await insert_seal(connection, make_seal(replace(last, **what), book.keys))

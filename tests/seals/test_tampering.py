@@ -11,7 +11,7 @@ import pytest
 
 from recon.clock import now
 from recon.seals import ChainBrokenError, SealKeys
-from recon.seals.queries import last_seal, seal_from
+from recon.seals.queries import insert_seal, last_seal, seal_from
 from recon.seals.rules import bytes_of, make_seal
 from tests.seals.conftest import KEY, OLD_KEY
 
@@ -301,3 +301,45 @@ async def test_rows_that_are_hidden_from_us(sealed: Book) -> None:
     found = await sealed.faults()
     assert found[0] == ("guard", "audit hides rows by a policy")
     assert [check for check, _ in found] == ["guard", "audit missing"]
+
+
+async def test_a_key_that_was_replaced_forges_nothing(sealed: Book) -> None:
+    # Sealed by the newer key so far; whoever kept the older one makes the next seal.
+    sealed.keys = SealKeys([KEY, OLD_KEY])
+    async with sealed.owner.acquire() as connection:
+        last = await last_seal(connection)
+        assert last is not None
+        forged = make_seal(
+            replace(last, number=2, first_seq=11, last_seq=10, previous=last.hash,
+                    root=sha256(b"").digest(), leaves=b""),
+            SealKeys([OLD_KEY]),
+        )  # fmt: skip
+        await insert_seal(connection, forged)
+
+    said = (
+        f"seal 2 is signed by key {forged.key_id}, which key {last.key_id} had replaced by then:"
+        " who has the old one can forge"
+    )
+    assert await sealed.faults() == [("seal", said)]
+    with pytest.raises(ChainBrokenError, match="seal 1 before it by"):
+        await sealed.seal()
+
+
+async def test_what_is_certain_is_said_and_that_it_has_fallen_behind(sealed: Book) -> None:
+    proof = await sealed.verify()
+    assert proof.certain_before is not None
+    assert timedelta(minutes=15) <= now() - proof.certain_before < timedelta(minutes=16)
+    assert proof.warnings == []
+    async with sealed.owner.acquire() as connection, connection.transaction():
+        await connection.execute("SET LOCAL session_replication_role = replica")
+        last = await last_seal(connection)
+        assert last is not None
+        await connection.execute("DELETE FROM seals")
+        late = replace(last, certain_before=now() - timedelta(minutes=26))
+        await insert_seal(connection, make_seal(late, sealed.keys))
+
+    proof = await sealed.verify()
+
+    assert proof.ok
+    (said,) = proof.warnings
+    assert said.startswith("rows that were put in afterwards are not recognised from after ")

@@ -3,4 +3,4 @@ DROP FUNCTION intake_movements, intake_look_up;
 DROP TRIGGER payments_close_overdue_cases ON payments;
 DROP FUNCTION close_overdue_cases;
 DROP TABLE redaction_left, redaction, backfills, cases, movements, delivery_repeats, deliveries;
-DROP FUNCTION refuse_payload;
+DROP FUNCTION refuse_payload, look_for_overdue_again;

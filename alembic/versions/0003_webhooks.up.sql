@@ -156,6 +156,30 @@ WHEN (
 )
 EXECUTE FUNCTION close_overdue_cases();
 
+-- A payment is not overdue while a case tells of its report, which could not be booked. When that
+-- case closes and the payment is still registered, it is looked at again, see
+-- recon/payments/sql/open_unreported.sql.
+CREATE FUNCTION look_for_overdue_again() RETURNS trigger
+LANGUAGE plpgsql
+AS $$
+BEGIN
+    UPDATE payments AS p
+    SET overdue_at = NULL
+    FROM deliveries AS d
+    WHERE
+        d.delivery_id = new.delivery_id
+        AND p.reference = d.reference
+        AND p.endpoint = d.endpoint
+        AND p.state = 'registered';
+    RETURN NULL;
+END
+$$;
+
+CREATE TRIGGER cases_look_for_overdue_again AFTER UPDATE OF state ON cases
+FOR EACH ROW
+WHEN (old.state = 'open' AND new.state = 'closed' AND new.delivery_id IS NOT NULL)
+EXECUTE FUNCTION look_for_overdue_again();
+
 -- How far the events that a PSP's own API lists were compared with the inbox.
 CREATE TABLE backfills (
     endpoint text PRIMARY KEY,

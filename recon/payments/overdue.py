@@ -23,13 +23,14 @@ if TYPE_CHECKING:
 
     import asyncpg
 
-    from recon.db import Pool, Sql
+    from recon.db import Pool
 
 __all__ = ["Overdue", "OverdueCase", "find_overdue", "open_overdue_case"]
 
 log = structlog.get_logger(__name__)
 
 _AT_ONCE: Final = 500
+_LOCKED: Final = load("recon.payments", "lock_unreported")
 _UNREPORTED: Final = load("recon.payments", "open_unreported")
 _UNPAID: Final = load("recon.payments", "open_unpaid")
 _ABANDONED: Final = load("recon.payments", "close_abandoned")
@@ -71,9 +72,9 @@ async def find_overdue(pool: Pool, overdue: Overdue) -> int:
     """
     found = 0
     if overdue.unreported is not None:
-        found += await _open(pool, _UNREPORTED, overdue.unreported)
+        found += await _open_unreported(pool, overdue.unreported)
     if overdue.unpaid is not None:
-        found += await _open(pool, _UNPAID, overdue.unpaid, list(overdue.silent))
+        found += await _open_unpaid(pool, overdue.unpaid, list(overdue.silent))
     closed = 0
     if overdue.abandoned is not None:
         closed = await _close_abandoned(pool, overdue.abandoned)
@@ -90,13 +91,27 @@ async def open_overdue_case(
     return None if row is None else OverdueCase(row["case_id"], row["kind"], row["opened_at"])
 
 
-async def _open(pool: Pool, statement: Sql, after: timedelta, *more: object) -> int:
+async def _open_unreported(pool: Pool, after: timedelta) -> int:
     """A commit for each five hundred, so that a report waits for none of them long."""
+    found = 0
+    while True:
+        async with pool.acquire() as connection, connection.transaction():
+            # Locked before the cases are looked at: one that closes meanwhile waits for this
+            # commit, and lets the payment be looked at again.
+            rows = await connection.fetch(_LOCKED, after, _AT_ONCE)
+            ids = [new_id() for _ in rows]
+            references = [row["reference"] for row in rows]
+            found += int(await connection.fetchval(_UNREPORTED, ids, references))
+        if len(rows) < _AT_ONCE:
+            return found
+
+
+async def _open_unpaid(pool: Pool, after: timedelta, silent: list[str]) -> int:
     found = 0
     while True:
         ids = [new_id() for _ in range(_AT_ONCE)]
         async with pool.acquire() as connection:
-            row = await connection.fetchrow(statement, ids, after, *more)
+            row = await connection.fetchrow(_UNPAID, ids, after, silent)
         found += int(row["opened"])
         if row["looked_at"] < _AT_ONCE:
             return found

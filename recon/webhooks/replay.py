@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+import asyncpg
+
 from recon.clock import new_id
 from recon.db import load, with_retries
 from recon.webhooks import queries, writes
@@ -23,14 +25,17 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from uuid import UUID
 
-    import asyncpg
-
     from recon.db import Pool
     from recon.webhooks.batch import Batch
     from recon.webhooks.model import Movement
 
 __all__ = ["Preview", "preview_replay", "read_delivery", "replay_delivery"]
 
+_REFUSED: Final = (
+    BookingRefusedError,
+    # A sum that no book can hold: an arrival is quarantined for these, see recon.webhooks.receive.
+    *(asyncpg.DataError, asyncpg.IntegrityConstraintViolationError),
+)
 _SETTLED: Final = frozenset({State.BOOKED, State.REPEATED})
 
 
@@ -102,15 +107,21 @@ async def replay_delivery(
     Raises:
         DeliveryNotFoundError: there is no such delivery.
         PayloadRedactedError: its bytes are gone.
-        ReplayRefusedError: the ledger refuses what the rules allow; nothing has changed.
+        ReplayRefusedError: the books refuse what the rules allow; nothing has changed.
     """
+    try:
+        return await _replay(pool, endpoints, delivery_id, actor)
+    except _REFUSED as error:
+        raise ReplayRefusedError("the books refuse it; the delivery stays as it was") from error
+
+
+async def _replay(
+    pool: Pool, endpoints: Mapping[str, Endpoint], delivery_id: UUID, actor: str | None
+) -> StoredDelivery:
     async with pool.acquire() as connection, connection.transaction():
         again = await _decide_again(connection, endpoints, delivery_id)
         if again.batch is not None and again.event is not None:
-            try:
-                await write_down(connection, again.batch, new=[])
-            except BookingRefusedError as error:
-                raise ReplayRefusedError("the books refuse it; see its case") from error
+            await write_down(connection, again.batch, new=[])
             if again.stored.kind is None or again.stored.state is State.QUARANTINED:
                 await writes.describe_delivery(connection, delivery_id, again.event)
         stored = await read_delivery(connection, delivery_id)

@@ -21,6 +21,7 @@ from recon.money import Money
 from recon.payments import Direction, ExpectedPayment, Overdue, find_overdue
 from recon.payments.handlers import routes as payment_routes
 from recon.webhooks import Delivery, Event, Kind, receive, register_payment
+from recon.webhooks.close_case import close_case
 from recon.webhooks.handlers import routes as webhook_routes
 from recon.webhooks.inbox import CaseRow, list_cases
 
@@ -179,6 +180,60 @@ async def test_a_report_in_suspense_is_a_case_already(pool: Pool) -> None:
 
     assert await find_overdue(pool, RULES) == 0
     assert [case.kind for case in await cases(pool)] == ["suspended"]
+
+
+async def test_when_the_case_of_its_report_closes_the_payment_is_looked_at_again(
+    pool: Pool,
+) -> None:
+    await register(pool, "d-1", ago=timedelta(hours=1))
+    other = Money.parse("25.00", "GBP")
+    assert await report(pool, Kind.DEPOSIT_SUCCEEDED, "d-1", amount=other) == "suspended"
+    assert await find_overdue(pool, RULES) == 0
+    (suspended,) = await cases(pool)
+
+    await close_case(pool, suspended.case_id, "not this payment", actor="ana")
+    assert [await find_overdue(pool, RULES) for _ in range(2)] == [1, 0]
+    (overdue,) = await cases(pool)
+    assert (overdue.kind, overdue.reference) == ("payment_overdue", "d-1")
+
+    await close_case(pool, overdue.case_id, "dealt with", actor="ana")
+    assert await find_overdue(pool, RULES) == 0
+
+
+async def test_a_payment_with_an_overdue_case_never_gets_another(pool: Pool) -> None:
+    await register(pool, "d-1", ago=timedelta(hours=1))
+    assert await find_overdue(pool, RULES) == 1
+    other = Money.parse("25.00", "GBP")
+    assert await report(pool, Kind.DEPOSIT_SUCCEEDED, "d-1", amount=other) == "suspended"
+    for case in await cases(pool):
+        await close_case(pool, case.case_id, "dealt with", actor="ana")
+
+    assert await find_overdue(pool, RULES) == 0
+
+
+async def test_a_payment_whose_report_has_a_case_is_not_read_again_and_again(pool: Pool) -> None:
+    await register(pool, "d-1", ago=timedelta(hours=1))
+    other = Money.parse("25.00", "GBP")
+    assert await report(pool, Kind.DEPOSIT_SUCCEEDED, "d-1", amount=other) == "suspended"
+    assert await find_overdue(pool, RULES) == 0
+
+    looked_at = "SELECT count(*) FROM payments WHERE state = 'registered' AND overdue_at IS NULL"
+    assert await pool.fetchval(looked_at) == 0
+
+
+async def test_a_case_that_closes_while_payments_are_looked_at_hides_none(pool: Pool) -> None:
+    await register(pool, "d-1", ago=timedelta(hours=1))
+    other = Money.parse("25.00", "GBP")
+    await report(pool, Kind.DEPOSIT_SUCCEEDED, "d-1", amount=other)
+    (suspended,) = await cases(pool)
+
+    await asyncio.gather(
+        *(find_overdue(pool, RULES) for _ in range(5)),
+        close_case(pool, suspended.case_id, "not this payment", actor="ana"),
+        *(find_overdue(pool, RULES) for _ in range(5)),
+    )
+    await find_overdue(pool, RULES)
+    assert [case.kind for case in await cases(pool)] == ["payment_overdue"]
 
 
 async def test_a_withdrawal_that_stays_unpaid_for_days_is_a_case(pool: Pool) -> None:

@@ -8,8 +8,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from recon.clock import new_id, now
+from recon.ledger import post_one, rules
+from recon.money import Money
 from recon.webhooks import preview_replay, receive, replay_delivery, verify_call
-from tests.webhooks.conftest import ENDPOINTS, adyen_body, item
+from tests.webhooks.conftest import ENDPOINTS, T0, adyen_body, item
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -125,3 +127,23 @@ async def test_every_replay_is_audited_with_what_it_did_and_by_whom(
         *("deposit", "u_7", "20.00"),
         1,
     )
+
+
+async def test_a_replay_that_no_book_can_hold_is_refused_and_changes_nothing(
+    door: Door, admin: dict[str, str]
+) -> None:
+    most = 10**38 - 1
+    await door.register("order-1", endpoint="adyen")
+    delivery_id = await quarantined(door, adyen_body(item(reference="order-1")))
+    before = await door.stored(await door.last())
+    full = rules.fact_for_player(
+        "u_7", Money(most, "GBP"), kind="deposit.succeeded", source="tests", key="most", event_at=T0
+    )
+    async with door.pool.acquire() as connection, connection.transaction():
+        await post_one(connection, full)
+
+    path = f"/api/v1/webhooks/{delivery_id}/replay"
+    answer = await door.client.post(path, headers=admin | {"Idempotency-Key": new_id().hex})
+
+    assert (answer.status, (await answer.json())["code"]) == (409, "replay_refused")
+    assert await door.stored(await door.last()) == before

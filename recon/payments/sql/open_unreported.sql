@@ -1,32 +1,11 @@
--- $1 ids for cases, as many as payments at most; $2 how long after it was registered a payment is
--- overdue. The longest overdue first. A payment whose report stands in the inbox and could not be
--- booked has a case already. How many were
--- looked at, and how many cases opened.
-WITH due AS (
-    SELECT p.reference
-    FROM payments AS p
-    WHERE
-        p.state = 'registered'
-        AND p.overdue_at IS NULL
-        AND p.registered_at < clock_timestamp() - $2::interval
-        AND NOT EXISTS (
-            SELECT FROM deliveries AS d
-            WHERE
-                d.reference = p.reference
-                AND d.endpoint = p.endpoint
-                AND d.state IN ('suspended', 'quarantined')
-        )
-    ORDER BY p.registered_at
-    LIMIT cardinality($1::uuid[])
-    -- One whose report is being booked is left alone: it is not overdue any more.
-    FOR NO KEY UPDATE OF p SKIP LOCKED
-),
-
-marked AS (
+-- $1 ids for cases, as many as payments at most; $2 references of overdue payments, which are locked.
+-- All are looked at, and not again: no case where the payment had one, or where its report stands in
+-- the inbox with an open case of its own. When that closes, the payment is looked at again (a
+-- trigger, see 0003_webhooks.up.sql). How many cases opened.
+WITH marked AS (
     UPDATE payments AS p
     SET overdue_at = clock_timestamp()
-    FROM due
-    WHERE p.reference = due.reference
+    WHERE p.reference = any($2::text[])
     RETURNING
         p.reference, p.endpoint, p.direction, p.user_id, p.currency, p.amount, p.registered_at
 ),
@@ -36,6 +15,20 @@ numbered AS (
         m.*,
         row_number() OVER (ORDER BY m.registered_at, m.reference) AS place
     FROM marked AS m
+    WHERE
+        NOT EXISTS (
+            SELECT FROM cases AS c
+            WHERE c.reference = m.reference AND c.kind = 'payment_overdue'
+        )
+        AND NOT EXISTS (
+            SELECT FROM deliveries AS d
+            INNER JOIN cases AS c ON d.delivery_id = c.delivery_id
+            WHERE
+                d.reference = m.reference
+                AND d.endpoint = m.endpoint
+                AND d.state IN ('suspended', 'quarantined')
+                AND c.state = 'open'
+        )
 ),
 
 opened AS (
@@ -52,12 +45,10 @@ opened AS (
         n.amount,
         'a ' || n.direction || ' registered at '
         || to_char(n.registered_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"')
-        || ' of which its PSP has said nothing'
+        || ' of which its PSP has said nothing that is booked'
     FROM numbered AS n
     INNER JOIN unnest($1::uuid[]) WITH ORDINALITY AS i (case_id, place) ON n.place = i.place
     RETURNING case_id
 )
 
-SELECT
-    (SELECT count(*) FROM marked) AS looked_at,
-    (SELECT count(*) FROM opened) AS opened
+SELECT count(*) AS opened FROM opened

@@ -1,5 +1,5 @@
--- $1 how long after it was registered a payment is overdue, $2 how many at most. The longest overdue
--- first. One whose report is being booked is left alone: it is not overdue any more.
+-- $1 how long after it was registered a payment is overdue, $2 how many at most. The longest
+-- overdue first. One whose report is being booked is left alone: it is not overdue any more.
 SELECT reference
 FROM payments
 WHERE

@@ -24,6 +24,8 @@ _CHECKS = {
     "hold postings": "verify_hold_postings",
     "idempotency": "verify_keys",
     "movement": "verify_movements",
+    "psp posting": "verify_psp_postings",
+    "delivery": "verify_deliveries",
 }
 
 
@@ -64,7 +66,9 @@ async def check_books(connection: asyncpg.Connection[Any]) -> Verification:
 
     Versions are dense, each balance follows from the one before, open holds equal what is held and
     reserved, each hold and each end of one is a posting of its amount, each posting has its
-    idempotency row, each PSP movement its posting of the same money. A posting is one debit and one
+    idempotency row, each PSP movement its posting of the same money and each posting of a PSP's its
+    movement; each movement has its delivery that says the same, each booked delivery its movement.
+    A posting is one debit and one
     credit of one amount, so every book sums to zero by its shape.
 
     Args:

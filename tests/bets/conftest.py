@@ -144,7 +144,7 @@ class World:
             user,
             money,
             kind="deposit.succeeded",
-            source="psp:test",
+            source="test",
             key=f"{clock.new_id()}:deposit",
             event_at=self.clock.now(),
         )

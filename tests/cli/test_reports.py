@@ -246,6 +246,8 @@ async def test_verify_prints_the_contracts_shape_and_exits_5_on_a_fault(
             "signatures": "none",
             "last_seal": None,
             "unsealed": sound.json()["unsealed"],
+            "certain_before": None,
+            "warnings": [],
         },
     )
     assert (broken.code, broken.json()["ok"]) == (5, False)

@@ -39,7 +39,7 @@ def gbp(text: str) -> Money:
 
 def deposit(user: str, text: str, key: str) -> Entry:
     return rules.fact_for_player(
-        user, gbp(text), kind="deposit.succeeded", source="psp:test", key=key, event_at=now()
+        user, gbp(text), kind="deposit.succeeded", source="test", key=key, event_at=now()
     )
 
 
@@ -133,7 +133,7 @@ async def test_a_fact_of_a_psp_may_overdraw_and_a_stake_may_not(pool: Pool) -> N
         "u_7",
         gbp("12.50"),
         kind="deposit.charged_back",
-        source="psp:test",
+        source="test",
         key="d1:chargeback",
         event_at=now(),
     )
@@ -166,7 +166,7 @@ async def test_an_adjustment_may_lift_a_wallet_that_stays_overdrawn(pool: Pool) 
         "u_7",
         gbp("12.50"),
         kind="deposit.charged_back",
-        source="psp:test",
+        source="test",
         key="d1:chargeback",
         event_at=now(),
     )
@@ -258,7 +258,7 @@ async def test_a_wallet_with_a_long_past_is_read_as_of_any_instant_without_going
 async def test_amounts_of_eighteen_decimals_and_past_64_bits_are_exact(pool: Pool) -> None:
     wei = Money.parse("123456789012.345678901234567891", "ETH")
     entry = rules.fact_for_player(
-        "u_7", wei, kind="deposit.succeeded", source="psp:test", key="e1:deposit", event_at=now()
+        "u_7", wei, kind="deposit.succeeded", source="test", key="e1:deposit", event_at=now()
     )
     await write(pool, entry)
 

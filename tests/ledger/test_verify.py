@@ -55,19 +55,32 @@ async def played(pool: Pool, owner: Pool) -> Pool:
     await write(pool, rules.stake_held("u_7", gbp("4.00"), bet_id=lost, event_at=now()))
     await write(pool, rules.stake_captured("u_7", gbp("4.00"), bet_id=lost, event_at=now()))
     await write(pool, rules.stake_held("u_7", gbp("3.00"), bet_id=held, event_at=now()))
+    delivery = new_id()
     async with pool.acquire() as connection:
         await connection.execute(
             "INSERT INTO movements (endpoint, object_id, effect, delivery_id, payment_id, user_id,"
             " currency, amount, event_at)"
             " VALUES ('stripe', 'p1', 'deposit', $1, 'p1', 'u_7', 'GBP', $2, $3)",
-            *(new_id(), Decimal(1000), now()),
+            *(delivery, Decimal(1000), now()),
+        )
+        await connection.execute(
+            "INSERT INTO deliveries (endpoint, event_id, delivery_id, provider, received_at, body,"
+            " body_sha256, content_sha256, headers, verified_by, event_type, kind, payment_id,"
+            " user_id, currency, amount, event_at, state)"
+            " VALUES ('stripe', 'evt_1', $1, 'stripe', $2, '{}', sha256('{}'), sha256('{}'), '{}',"
+            " 'key:0:00000000', 'deposit.succeeded', 'deposit.succeeded', 'p1', 'u_7', 'GBP', 1000,"
+            " $2, 'booked')",
+            *(delivery, now()),
         )
     assert (await verify_books(pool)).ok
     return owner
 
 
 async def test_a_movement_of_another_amount_than_its_posting(played: Pool) -> None:
-    assert await tamper(played, "UPDATE movements SET amount = 1001") == [
+    found = await tamper(played, "UPDATE movements SET amount = 1001")
+    # Its posting and its delivery say otherwise too, each by itself.
+    assert [check for check, _, _ in found[1:]] == ["psp posting", "delivery"]
+    assert found[:1] == [
         (
             "movement",
             "u_7",
@@ -77,7 +90,10 @@ async def test_a_movement_of_another_amount_than_its_posting(played: Pool) -> No
 
 
 async def test_a_movement_of_another_currency_than_its_posting(played: Pool) -> None:
-    assert await tamper(played, "UPDATE movements SET currency = 'EUR'") == [
+    found = await tamper(played, "UPDATE movements SET currency = 'EUR'")
+    # Its posting and its delivery say otherwise too, each by itself.
+    assert [check for check, _, _ in found[1:]] == ["psp posting", "delivery"]
+    assert found[:1] == [
         (
             "movement",
             "u_7",
@@ -88,7 +104,12 @@ async def test_a_movement_of_another_currency_than_its_posting(played: Pool) -> 
 
 async def test_a_movement_that_is_not_booked(played: Pool) -> None:
     assert await tamper(played, "UPDATE movements SET object_id = 'p2'") == [
-        ("movement", "u_7", "deposit p2 at stripe was taken in and has no posting")
+        ("movement", "u_7", "deposit p2 at stripe was taken in and has no posting"),
+        (
+            "psp posting",
+            "u_7",
+            "posting 1 books 1000 as p1:deposit of psp:stripe, and no such movement was taken in",
+        ),
     ]
 
 
@@ -123,3 +144,92 @@ async def test_a_posting_that_names_a_hold_which_nothing_tells_of(played: Pool) 
         ("holds", "u_7"),
         ("hold postings", "u_7"),
     }
+
+
+@pytest.mark.usefixtures("played")
+async def test_money_of_a_psp_that_was_never_taken_in(pool: Pool) -> None:
+    forged = rules.fact_for_player(
+        *("u_8", Money.parse("7.00", "GBP")),
+        kind="deposit.succeeded",
+        source="psp:stripe",
+        key="p9:deposit",
+        event_at=now(),
+    )
+    await write(pool, forged)
+
+    assert [(one.check, one.user_id, one.detail) for one in (await verify_books(pool)).faults] == [
+        (
+            "psp posting",
+            "u_8",
+            "posting 1 books 700 as p9:deposit of psp:stripe, and no such movement was taken in",
+        )
+    ]
+
+
+async def test_a_wallet_with_money_and_no_posting(played: Pool) -> None:
+    statement = "INSERT INTO wallets (user_id, currency, available) VALUES ('u_9', 'GBP', $1)"
+    ((check, user, said),) = await tamper(played, statement, Decimal(1_000_000))
+
+    assert (check, user) == ("wallet", "u_9")
+    assert said.startswith("wallet says 1000000/0/0 at version 0, its postings say ")
+
+
+async def test_a_wallet_that_was_opened_and_has_nothing_is_no_fault(played: Pool) -> None:
+    statement = "INSERT INTO wallets (user_id, currency) VALUES ('u_9', 'GBP')"
+
+    assert await tamper(played, statement) == []
+
+
+async def test_amounts_that_are_no_number(played: Pool) -> None:
+    await tamper(played, "UPDATE wallets SET available = 'NaN'")
+    found = await tamper(
+        played,
+        "ALTER TABLE postings DROP CONSTRAINT postings_amount_check;"
+        " UPDATE postings SET amount = 'NaN', available_after = 'NaN', held_after = 'NaN',"
+        " reserved_after = 'NaN'",
+    )
+
+    assert {"wallet", "posting"} <= {check for check, _, _ in found}
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ("user_id = 'u_8'", "says 1000 GBP of u_8 and is booked"),
+        ("amount = 999", "says 999 GBP of u_7 and is booked"),
+        ("currency = 'EUR'", "says 1000 EUR of u_7 and is booked"),
+        ("payment_id = 'p2'", "says 1000 GBP of u_7 and is booked"),
+        ("state = 'ignored'", "says 1000 GBP of u_7 and is ignored"),
+    ],
+)
+@pytest.mark.usefixtures("played")
+async def test_a_delivery_that_the_service_made_say_something_else(
+    pool: Pool, change: str, said: str
+) -> None:
+    await pool.execute(f"UPDATE deliveries SET {change}")  # noqa: S608 - ours
+
+    ((check, user, detail),) = [
+        (one.check, one.user_id, one.detail) for one in (await verify_books(pool)).faults
+    ]
+    assert (check, user) == ("delivery", "u_7")
+    assert detail.startswith("deposit p1 at stripe is 1000 GBP of u_7, its delivery ")
+    assert detail.endswith(said)
+
+
+@pytest.mark.usefixtures("played")
+async def test_a_delivery_said_to_be_booked_of_which_nothing_moved(pool: Pool) -> None:
+    await pool.execute(
+        "INSERT INTO deliveries SELECT endpoint, 'evt_2', gen_random_uuid(), provider, received_at,"
+        " body, body_sha256, content_sha256, headers, verified_by, event_type, kind, payment_id,"
+        " effect_id, reference, user_id, currency, amount, event_at, state FROM deliveries"
+    )
+
+    (fault,) = (await verify_books(pool)).faults
+    assert (fault.check, fault.user_id) == ("delivery", "u_7")
+    assert fault.detail.endswith(" is booked, and nothing of it has moved")
+
+
+async def test_a_movement_without_its_delivery(played: Pool) -> None:
+    assert await tamper(played, "DELETE FROM deliveries") == [
+        ("delivery", "u_7", "deposit p1 at stripe has no delivery")
+    ]

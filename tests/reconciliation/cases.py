@@ -47,7 +47,7 @@ class Cases:
                     user,
                     Money.parse(amount, currency),
                     kind="deposit.succeeded",
-                    source="psp:test",
+                    source="test",
                     key=f"{new_id()}:deposit",
                     event_at=now(),
                 ),

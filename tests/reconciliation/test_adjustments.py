@@ -241,7 +241,7 @@ async def test_an_overdrawn_wallet_that_moved_is_stale_not_insufficient(cases: C
                 "u_1",
                 Money.parse("25.00", "GBP"),
                 kind="deposit.charged_back",
-                source="psp:test",
+                source="test",
                 key="d1:chargeback",
                 event_at=now(),
             ),

@@ -57,10 +57,13 @@ class Book:
         delivery = new_id()
         await connection.execute(
             "INSERT INTO deliveries (endpoint, event_id, delivery_id, provider, received_at, body,"
-            " body_sha256, content_sha256, headers, verified_by, event_type, state)"
+            " body_sha256, content_sha256, headers, verified_by, event_type, kind, payment_id,"
+            " user_id, currency, amount, event_at, state)"
             " VALUES ('bank', $1, $2, 'standard-webhooks', $3, $4, sha256($4), sha256($4), '{}',"
-            " 'key:0:00000000', 'deposit.succeeded', 'booked')",
+            " 'key:0:00000000', 'deposit.succeeded', 'deposit.succeeded', $5, $6, 'GBP', $7, now(),"
+            " 'booked')",
             *(event, delivery, received_at or now(), f'{{"of": "{payment}"}}'.encode()),
+            *(payment, user, gbp(amount).minor),
         )
         await connection.execute(
             "INSERT INTO movements (endpoint, object_id, effect, delivery_id, payment_id, user_id,"

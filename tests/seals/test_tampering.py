@@ -22,9 +22,10 @@ if TYPE_CHECKING:
 DOUBLED = (
     "UPDATE postings SET amount = 2000, available_after = 2000 WHERE user_id = 'u_1'",
     "UPDATE movements SET amount = 2000 WHERE user_id = 'u_1'",
+    "UPDATE deliveries SET amount = 2000 WHERE user_id = 'u_1'",
     "UPDATE wallets SET available = 2000 WHERE user_id = 'u_1'",
 )
-# A deposit that never was, of yesterday, in books that hold.
+# An adjustment that never was, of yesterday, in books that hold.
 SMUGGLED = (
     """
     INSERT INTO wallets
@@ -33,13 +34,13 @@ SMUGGLED = (
     """,
     """
     INSERT INTO idempotency
-    SELECT 'u_9', source, 'pay:9:deposit', request_hash, currency, version
+    SELECT 'u_9', 'adjustment', '9', request_hash, currency, version
     FROM idempotency WHERE user_id = 'u_1'
     """,
     """
     INSERT INTO postings
     SELECT
-        'u_9', currency, version, debit, credit, amount, kind, source, 'pay:9:deposit', hold_id,
+        'u_9', currency, version, debit, credit, amount, kind, 'adjustment', '9', hold_id,
         event_at, recorded_at - interval '1 day', available_after, held_after, reserved_after
     FROM postings WHERE user_id = 'u_1'
     """,
@@ -142,8 +143,8 @@ async def test_one_row_that_is_not_as_it_was(
 
 async def test_what_may_change_is_no_fault(sealed: Book) -> None:
     await sealed.pool.execute(
-        "UPDATE deliveries SET body = NULL, state = 'ignored', reason = 'why', user_id = 'u_5',"
-        " event_type = 'x', kind = 'y', payment_id = 'p', reference = 'r', amount = 1"
+        "UPDATE deliveries SET body = NULL, reason = 'why', event_type = 'x', kind = 'y',"
+        " effect_id = 'e', reference = 'r'"
     )
 
     assert await sealed.faults() == []

@@ -93,6 +93,9 @@ async def test_a_member_that_the_ledger_refuses_is_quarantined_by_itself(door: D
     assert [outcome.state for outcome in outcomes] == ["booked", "quarantined", "booked"]
     assert [case.reason for case in await door.cases()] == ["the ledger says conflict"]
     assert await door.available("u_7") == "0.01"
+    door.planted.append(
+        "posting 1 books 1 as pi_1:deposit of psp:stripe, and no such movement was taken in"
+    )
     assert await door.available("u_8") == "20.00"
 
 

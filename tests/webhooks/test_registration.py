@@ -336,7 +336,7 @@ async def test_a_registration_waits_for_the_webhook_that_is_being_booked(door: D
         "u_7",
         Money.parse("1.00", "GBP"),
         kind="deposit.succeeded",
-        source="psp:test",
+        source="test",
         key="t:deposit",
         event_at=now(),
     )

@@ -4,6 +4,7 @@ WITH stepped AS (
         user_id,
         currency,
         version,
+        amount,
         recorded_at,
         available_after,
         held_after,
@@ -31,5 +32,6 @@ FROM stepped
 WHERE
     (available_after, held_after, reserved_after) IS DISTINCT FROM (available, held, reserved)
     OR recorded_at < recorded_before
+    OR amount = 'NaN'
 ORDER BY 1, 2, 3
 LIMIT 100

@@ -26,11 +26,16 @@ SELECT
 FROM public.wallets AS w
 FULL JOIN folded AS f ON w.user_id = f.user_id AND w.currency = f.currency
 WHERE
-    NOT (coalesce(w.version, 0) = 0 AND f.version IS NULL)
-    AND (
-        (w.available, w.held, w.reserved, w.version)
-        IS DISTINCT FROM (f.available, f.held, f.reserved, f.version)
-        OR f.postings IS DISTINCT FROM f.version
+    'NaN' IN (w.available, w.held, w.reserved)
+    OR (
+        -- Opened, and nothing was posted yet.
+        ((w.available, w.held, w.reserved, w.version) = (0, 0, 0, 0)) IS NOT true
+        AND (
+            (w.available, w.held, w.reserved, w.version)
+            IS DISTINCT FROM (f.available, f.held, f.reserved, f.version)
+            OR f.postings IS DISTINCT FROM f.version
+        )
     )
+    OR (w.version = 0 AND f.version IS NOT NULL)
 ORDER BY user_id, currency
 LIMIT 100

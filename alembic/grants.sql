@@ -12,7 +12,11 @@ GRANT SELECT ON ALL TABLES IN SCHEMA public TO :"service";
 GRANT EXECUTE ON FUNCTION ledger_post TO :"service";
 
 -- Payments and the inbox, and how far a PSP's own list was compared with it.
-GRANT INSERT, UPDATE ON payments, cases, backfills TO :"service";
+GRANT INSERT, UPDATE ON cases, backfills TO :"service";
+GRANT INSERT ON payments TO :"service";
+-- What a PSP reports of one, and that it is overdue; not what was registered.
+GRANT UPDATE (state, payment_id, reported_at, updated_at, overdue_at, unpaid_at)
+ON payments TO :"service";
 GRANT INSERT ON deliveries, delivery_repeats, movements TO :"service";
 -- What became of a delivery, and what its bytes are read to say; they themselves may only go.
 GRANT UPDATE (

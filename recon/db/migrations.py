@@ -154,6 +154,17 @@ def _grant(connection: Connection, role: str, *, regrant: bool) -> None:
         return
     quoted = mark.replace("'", "''")
     _execute(connection, f"{statements}\nCOMMENT ON TABLE alembic_version IS '{quoted}'")
+    # What PUBLIC has there only the schema's owner takes back; from others it is a mere warning.
+    left = "SELECT has_schema_privilege(:role, 'public', 'CREATE')"
+    if connection.execute(text(left), {"role": role}).scalar():
+        connection.rollback()
+        _execute(connection, "COMMENT ON TABLE alembic_version IS NULL")
+        raise DatabaseUnavailableError(
+            f"role {role} may create in schema public, where its functions and tables could stand"
+            " for ours: have the schema's owner run REVOKE CREATE ON SCHEMA public FROM PUBLIC, or"
+            " whomever it was granted to, and migrate again",
+            code="role_too_mighty",
+        )
 
 
 def _execute(connection: Connection, script: str) -> None:

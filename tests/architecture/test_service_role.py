@@ -41,7 +41,7 @@ RIGHTS = {
     "idempotency": READ,
     "job_starts": COMES_AND_GOES,
     "movements": GROWS,
-    "payments": CHANGES,
+    "payments": GROWS,
     "pgqueuer": COMES_AND_GOES,
     "pgqueuer_log": COMES_AND_GOES,
     "pgqueuer_schedules": COMES_AND_GOES,
@@ -70,6 +70,9 @@ COLUMNS = {
         *("currency", "amount", "event_at", "state", "reason", "waited_at"),
     },
     "delivery_repeats": {"body"},
+    "payments": {
+        *("state", "payment_id", "reported_at", "updated_at", "overdue_at", "unpaid_at"),
+    },
     "redaction": {"done_until"},
 }
 LASTING = sorted(table for table, rights in RIGHTS.items() if "DELETE" not in rights)

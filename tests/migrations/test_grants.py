@@ -23,6 +23,7 @@ from recon.db.migrations import downgrade, migrate, schema_status
 from recon.db.pool import DatabaseUnavailableError
 from recon.ledger import post_one, rules
 from recon.money import Money
+from recon.seals import excess_rights
 from recon.settings import Settings
 
 if TYPE_CHECKING:
@@ -120,6 +121,46 @@ async def test_a_role_that_had_more_has_exactly_its_rights_after_the_next_migrat
 
     assert await may(roles.service, "INSERT")
     assert not await may(roles.service, "DELETE")
+
+
+async def test_a_role_that_may_still_create_in_public_is_refused_and_told(
+    roles: Roles, server: EmbeddedPostgres
+) -> None:
+    """As it is in a cluster that was once PostgreSQL 14: PUBLIC may, and our owner cannot help."""
+    database = urlsplit(roles.owner).path.removeprefix("/")
+    admin = server.dsn_for(database)
+    await run(admin, "ALTER SCHEMA public OWNER TO recon; GRANT CREATE ON SCHEMA public TO PUBLIC")
+
+    for _ in range(2):  # nor is it taken for done the next time
+        with pytest.raises(DatabaseUnavailableError, match="REVOKE CREATE ON SCHEMA public"):
+            await migrate(roles.owner, service_role=roles.service_role)
+    async with open_pool(roles.service) as pool:
+        assert "may create in schema public" in [one.why for one in await excess_rights(pool)]
+
+    await run(admin, "REVOKE CREATE ON SCHEMA public FROM PUBLIC")
+    assert (await migrate(roles.owner, service_role=roles.service_role)).up_to_date
+    async with open_pool(roles.service) as pool:
+        assert await excess_rights(pool) == []
+
+
+@pytest.mark.parametrize(
+    ("statement", "why"),
+    [
+        ('GRANT UPDATE (amount) ON postings TO "{}"', "may change postings.amount"),
+        ('GRANT DELETE ON audit TO "{}"', "may change audit"),
+        ('GRANT pg_write_server_files TO "{}"', "is a member of pg_write_server_files"),
+        ('ALTER ROLE "{}" CREATEROLE', "has CREATEROLE"),
+    ],
+)
+async def test_a_right_too_many_is_found(
+    roles: Roles, server: EmbeddedPostgres, statement: str, why: str
+) -> None:
+    await migrate(roles.owner, service_role=roles.service_role)
+    admin = server.dsn_for(urlsplit(roles.owner).path.removeprefix("/"))
+    await run(admin, statement.format(roles.service_role))
+
+    async with open_pool(roles.service) as pool:
+        assert [one.why for one in await excess_rights(pool)] == [why]
 
 
 async def test_one_role_for_both_keeps_what_an_owner_has(roles: Roles) -> None:

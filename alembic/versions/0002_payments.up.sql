@@ -22,7 +22,7 @@ CREATE TABLE payments (
     unpaid_at timestamptz
 );
 
-CREATE INDEX payments_user_idx ON payments (user_id, currency);
+CREATE INDEX payments_user_idx ON payments (user_id, currency, registered_at);
 -- Payments whose outcome no PSP has told yet.
 CREATE INDEX payments_open_idx ON payments (user_id, currency)
 WHERE state IN ('registered', 'pending', 'accepted');

@@ -120,7 +120,9 @@ CREATE TABLE cases (
     closed_reason text
 );
 
-CREATE INDEX cases_open_idx ON cases (case_id) WHERE state = 'open';
+-- Pages of cases, newest first.
+CREATE INDEX cases_state_idx ON cases (state, case_id);
+CREATE INDEX cases_kind_idx ON cases (kind, state, case_id);
 CREATE INDEX cases_open_kind_idx ON cases (kind, opened_at) WHERE state = 'open';
 CREATE INDEX cases_delivery_idx ON cases (delivery_id) WHERE delivery_id IS NOT NULL;
 CREATE INDEX cases_reference_idx ON cases (reference) WHERE reference IS NOT NULL;

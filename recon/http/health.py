@@ -95,12 +95,20 @@ async def metrics_middleware(
     began = perf_counter()
     try:
         response = await handler(request)
+    except web.HTTPException as raised:
+        # A page that sends its reader elsewhere.
+        _count(request, route, raised)
+        raise
     finally:
         _latency_of(route).observe(perf_counter() - began)
+    _count(request, route, response)
+    return response
+
+
+def _count(request: web.Request, route: str, response: web.StreamResponse) -> None:
     _requests_of(_METHODS.get(request.method, "other"), route, response.status).inc()
     if request.config_dict[READINESS].draining:
         response.force_close()
-    return response
 
 
 # Looking a child up by its labels costs more than counting. Routes, methods and statuses are few.

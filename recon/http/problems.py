@@ -88,7 +88,8 @@ def known_error(error: Exception) -> ReconError | None:
     out of all bounds. ``None`` where nobody foresaw it.
     """
     if isinstance(error, asyncpg.DataError | client_side.DataError):
-        log.warning("value_refused", error=repr(error))
+        # Its message may hold the value, which may be anybody's secret.
+        log.warning("value_refused", error=type(error).__name__)
         return Invalid("a value in this request cannot be stored or compared")
     return database_fault(error)
 

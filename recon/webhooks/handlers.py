@@ -26,6 +26,7 @@ from recon.webhooks.close_case import CloseCase, close_case
 from recon.webhooks.drain import DRAIN
 from recon.webhooks.inbox import list_cases
 from recon.webhooks.intake import INTAKE
+from recon.webhooks.measure import observe_refused
 from recon.webhooks.model import State
 from recon.webhooks.reading import read_call
 from recon.webhooks.receive import verify_call
@@ -44,7 +45,7 @@ from recon.webhooks.views import (
 )
 
 if TYPE_CHECKING:
-    from recon.webhooks.flood import FloodGate
+    from recon.webhooks.intake import Intake
     from recon.webhooks.model import Delivery, Endpoint
 
 __all__ = ["routes"]
@@ -60,8 +61,7 @@ async def take(request: web.Request) -> web.Response:
     """A PSP's call; 2xx once everything in it is durable."""
     known = request.config_dict
     intake = known[INTAKE]
-    endpoint = intake.endpoint(request.match_info["endpoint"])
-    deliveries = await _verified(request, endpoint, intake.gate)
+    endpoint, deliveries = await _verified(request, intake)
     outcomes = await known[DRAIN].take(deliveries)
     for delivery, outcome in zip(deliveries, outcomes, strict=True):
         # What went as it should is in the inbox, which is the log of deliveries.
@@ -80,14 +80,21 @@ async def take(request: web.Request) -> web.Response:
     return json_response(taken(outcomes[0]))
 
 
-async def _verified(request: web.Request, endpoint: Endpoint, gate: FloodGate) -> list[Delivery]:
-    """The call's deliveries; one that proves nothing is counted before it is refused."""
+async def _verified(request: web.Request, intake: Intake) -> tuple[Endpoint, list[Delivery]]:
+    """Whose call it is and its deliveries; one that proves nothing is counted and then refused.
+
+    Of a flood, no more is logged than the gate lets through.
+    """
+    name = ""
     try:
+        endpoint = intake.endpoint(request.match_info["endpoint"])
+        name = endpoint.name
         body = await read_call(request)
-        return verify_call(endpoint, request.headers, body, now())
+        return endpoint, verify_call(endpoint, request.headers, body, now())
     except ReconError as error:
-        log.info("call_refused", endpoint=endpoint.name, code=error.code, address=request.remote)
-        gate.count(request.remote or "", endpoint.name)
+        observe_refused(name, error.code)
+        intake.gate.count(request.remote or "", name)
+        log.info("call_refused", endpoint=name, code=error.code, address=request.remote)
         raise
 
 

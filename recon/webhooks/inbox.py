@@ -103,7 +103,13 @@ async def list_cases(
     limit: int = 50,
 ) -> list[CaseRow]:
     """A page of cases, newest first, from before a case on."""
-    rows = await connection.fetch(load("recon.webhooks", "list_cases"), state, before, limit, kind)
+    states = ["open", "closed"] if state is None else [state]
+    if kind is None:
+        rows = await connection.fetch(load("recon.webhooks", "list_cases"), states, before, limit)
+    else:
+        rows = await connection.fetch(
+            load("recon.webhooks", "list_cases_of_kind"), states, before, limit, kind
+        )
     return [case_of(row) for row in rows]
 
 

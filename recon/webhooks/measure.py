@@ -16,7 +16,7 @@ from prometheus_client import Counter, Gauge, Histogram
 
 from recon.webhooks.proofs import SKEW_ALARM_S
 
-__all__ = ["observe_stale", "observe_verified"]
+__all__ = ["observe_refused", "observe_stale", "observe_verified"]
 
 log = structlog.get_logger(__name__)
 
@@ -33,6 +33,11 @@ _verified = Counter(
     "recon_intake_verified",
     "Verified calls by endpoint and place of the secret; 0 is the newest.",
     ["endpoint", "place"],
+)
+_refused = Counter(
+    "recon_intake_refused",
+    "Calls that proved nothing, by endpoint (none: not configured) and why.",
+    ["endpoint", "code"],
 )
 _skew = Histogram(
     "recon_intake_clock_skew_seconds",
@@ -64,6 +69,11 @@ def observe_verified(endpoint: str, verified_by: str, skew_s: float | None) -> N
     _count_of(endpoint, verified_by).inc()
     if skew_s is not None:
         _clock_of(endpoint).observe(skew_s)
+
+
+def observe_refused(endpoint: str, code: str) -> None:
+    """Count a call that proved nothing, to a configured endpoint or (empty) to none."""
+    _refused.labels(endpoint, code).inc()
 
 
 def observe_stale(endpoint: str, skew_s: float) -> None:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = [
     "About",
     "delivery_of",
+    "find_firsts",
     "find_movements",
     "find_sleepers",
     "look_up",
@@ -33,6 +34,8 @@ __all__ = [
 ]
 
 _ROOM = "recon.webhooks"
+_MOST_SLEEPERS = 200
+"""Of one payment, with their bodies: no payment has so many that a person need not look."""
 
 
 async def take_locks(connection: asyncpg.Connection[Any], keys: Collection[int]) -> None:
@@ -111,12 +114,24 @@ async def find_movements(
 async def find_sleepers(
     connection: asyncpg.Connection[Any], named: Sequence[tuple[str, str]]
 ) -> list[StoredDelivery]:
-    """Deliveries about these payments that may be decided otherwise later, oldest event first."""
+    """Deliveries about these payments that may be decided otherwise later, oldest event first.
+
+    Two hundred of each payment at most.
+    """
     rows = await connection.fetch(
         load(_ROOM, "find_sleepers"),
         [endpoint for endpoint, _ in named],
         [payment_id for _, payment_id in named],
+        _MOST_SLEEPERS,
     )
+    return [delivery_of(row) for row in rows]
+
+
+async def find_firsts(
+    connection: asyncpg.Connection[Any], listed: Collection[UUID], called: Collection[UUID]
+) -> list[StoredDelivery]:
+    """Deliveries that came again: those ``listed`` now, and of those ``called`` the once listed."""
+    rows = await connection.fetch(load(_ROOM, "find_firsts"), list(listed), list(called))
     return [delivery_of(row) for row in rows]
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from msgspec.structs import replace
 
 from recon.webhooks.model import BACKFILLED, Event
-from recon.webhooks.queries import read_delivery_row
+from recon.webhooks.queries import find_firsts
 from recon.webhooks.rereading import event_of
 
 if TYPE_CHECKING:
@@ -44,21 +44,27 @@ async def compare_retold(
     if all(same for _, _, same in repeats):
         return list(repeats)
     fresh = {delivery.delivery_id: delivery for delivery in taken}
+    listed: set[UUID] = set()
+    called: set[UUID] = set()
+    for again, first, same in repeats:
+        if not same and first not in fresh:
+            (listed if _either_listed(again.verified_by) else called).add(first)
+    stored = (
+        {one.delivery_id: one for one in await find_firsts(connection, listed, called)}
+        if listed or called
+        else {}
+    )
     return [
-        (delivery, first, same or await _says_the_same(connection, delivery, first, fresh))
-        for delivery, first, same in repeats
+        (again, first, same or _says_the_same(again, fresh.get(first), stored.get(first)))
+        for again, first, same in repeats
     ]
 
 
-async def _says_the_same(
-    connection: asyncpg.Connection[Any], again: Delivery, first: UUID, fresh: dict[UUID, Delivery]
-) -> bool:
-    known = fresh.get(first)
+def _says_the_same(again: Delivery, known: Delivery | None, stored: StoredDelivery | None) -> bool:
     if known is not None:
         return _either_listed(known.verified_by, again.verified_by) and _said(known.event) == _said(
             again.event
         )
-    stored = await read_delivery_row(connection, first)
     if stored is None or not _either_listed(stored.verified_by, again.verified_by):
         return False
     read = event_of(stored)

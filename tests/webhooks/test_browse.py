@@ -9,11 +9,13 @@ import pytest
 
 from recon.db import load
 from recon.webhooks import InboxQuery, State, browse_inbox, count_states
+from recon.webhooks.inbox import list_cases
 
 if TYPE_CHECKING:
     from recon.db import Pool
 
 DELIVERIES = 40_000
+FIND_NAMED = load("recon.webhooks", "find_named")
 
 
 @pytest.fixture
@@ -95,3 +97,84 @@ async def test_what_is_rare_is_found(
     assert [row.event_id for row in page.rows] == events
     assert page.after is None
     assert await full.fetchval("SELECT count(*) FROM deliveries") == DELIVERIES
+
+
+async def test_a_player_with_many_payments_is_searched_within_bounds(full: Pool) -> None:
+    await full.execute(
+        """
+        INSERT INTO payments (reference, endpoint, direction, user_id, currency, amount, state)
+        SELECT 'ref_' || n, 'stripe', 'deposit', 'whale', 'GBP', 100, 'registered'
+        FROM generate_series(1, 20000) AS n
+        """
+    )
+    await full.execute("ANALYZE payments")
+
+    assert await rows_read(full, FIND_NAMED, "whale", None, 200) <= 2000
+    found = await full.fetch(FIND_NAMED, "whale", None, 200)
+    assert len(found) == 200
+
+
+async def test_a_player_with_many_movements_is_searched_within_bounds(full: Pool) -> None:
+    await full.execute(
+        """
+        INSERT INTO wallets (user_id, currency) VALUES ('whale', 'GBP');
+        INSERT INTO movements (
+            endpoint, object_id, effect, delivery_id, payment_id, user_id, currency, amount,
+            event_at
+        )
+        SELECT d.endpoint, d.payment_id, 'deposit', d.delivery_id, d.payment_id, 'whale', 'GBP',
+            100, now()
+        FROM deliveries AS d WHERE d.endpoint = 'stripe';
+        INSERT INTO postings (
+            user_id, currency, version, debit, credit, amount, kind, source, key, event_at,
+            recorded_at, available_after, held_after, reserved_after
+        )
+        SELECT 'whale', 'GBP', row_number() OVER (ORDER BY d.delivery_id), 'clearing',
+            'available', 100, 'deposit.succeeded', 'psp:stripe', d.payment_id || ':deposit', now(),
+            now(), 100, 0, 0
+        FROM deliveries AS d WHERE d.endpoint = 'stripe' AND d.delivery_id IS NOT NULL
+        LIMIT 20000;
+        INSERT INTO idempotency (user_id, source, key, request_hash, currency, version)
+        SELECT user_id, source, key, 'x', currency, version FROM postings;
+        ANALYZE movements, postings, idempotency;
+        """
+    )
+
+    assert await rows_read(full, FIND_NAMED, "whale", None, 200) <= 2000
+    found = await full.fetch(FIND_NAMED, "whale", None, 200)
+    newest = await full.fetchval(
+        "SELECT m.delivery_id FROM movements m JOIN postings p"
+        " ON p.key = m.object_id || ':deposit' ORDER BY p.version DESC LIMIT 1"
+    )
+    assert len(found) == 200
+    assert newest in {row["delivery_id"] for row in found}
+
+
+@pytest.mark.parametrize("state", ["open", "closed", None])
+@pytest.mark.parametrize("kind", ["rare", "common", None])
+async def test_a_page_of_cases_is_read_by_an_index_whatever_it_shows(
+    owner: Pool, state: str | None, kind: str | None
+) -> None:
+    await owner.execute(
+        """
+        INSERT INTO cases (case_id, kind, reason, state)
+        SELECT (lpad(to_hex(1790000000000 + n), 12, '0') || lpad(to_hex(n), 20, '0'))::uuid,
+            CASE WHEN n < 4 THEN 'rare' ELSE 'common' END, 'why',
+            CASE WHEN n % 5000 = 1 THEN 'open' ELSE 'closed' END
+        FROM generate_series(1, 20000) AS n;
+        ANALYZE cases;
+        """
+    )
+    states = ["open", "closed"] if state is None else [state]
+    name = "list_cases" if kind is None else "list_cases_of_kind"
+    more = [] if kind is None else [kind]
+
+    assert await rows_read(owner, load("recon.webhooks", name), states, None, 10, *more) <= 20
+    async with owner.acquire() as connection:
+        page = await list_cases(connection, state=state, kind=kind, limit=10)
+    wanted = await owner.fetch(
+        "SELECT case_id FROM cases WHERE ($1::text IS NULL OR state = $1)"
+        " AND ($2::text IS NULL OR kind = $2) ORDER BY case_id DESC LIMIT 10",
+        *(state, kind),
+    )
+    assert [case.case_id for case in page] == [row["case_id"] for row in wanted]

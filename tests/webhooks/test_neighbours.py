@@ -6,8 +6,9 @@ import asyncio
 from typing import TYPE_CHECKING
 
 import asyncpg
+from msgspec.structs import replace
 
-from recon.clock import now
+from recon.clock import new_id, now
 from recon.db import open_pool
 from recon.ledger import post_one, rules
 from recon.money import Money
@@ -68,6 +69,39 @@ async def test_any_number_of_deliveries_takes_the_same_number_of_statements(
             counted.clear()
             wanted = [(f"pi_{size}_{number}", f"u_{number}", 100) for number in range(size)]
             await receive(pool, deposits(*wanted))
+            await pool.execute("SELECT 'the loggers are called soon'")
+            counts.append(len(counted))
+
+    assert counts[1] == counts[2] < 15
+
+
+async def test_any_number_of_retold_events_is_compared_in_the_same_number_of_statements(
+    database_url: str,
+) -> None:
+    async with open_pool(database_url, max_size=1) as pool:
+        counted: list[str] = []
+        async with pool.acquire() as connection:
+            connection.add_query_logger(lambda query: counted.append(query.query))
+        counts = []
+        for size in (2, 1, 40):
+            wanted = [(f"pi_{size}_{number}", f"u_{number}", 100) for number in range(size)]
+            brought = deposits(*wanted)
+            await receive(pool, brought)
+            # The PSP's own list has the same events in other bytes.
+            listed = [
+                replace(
+                    one,
+                    delivery_id=new_id(),
+                    verified_by="api:00000000",
+                    body=one.body + b" ",
+                    content_sha256=bytes(32),
+                )
+                for one in brought
+            ]
+            await pool.execute("SELECT 'the loggers are called soon'")
+            counted.clear()
+            outcomes = await receive(pool, listed)
+            assert {outcome.state for outcome in outcomes} == {"repeated"}
             await pool.execute("SELECT 'the loggers are called soon'")
             counts.append(len(counted))
 

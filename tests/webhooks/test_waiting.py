@@ -7,15 +7,19 @@ from typing import TYPE_CHECKING
 
 from prometheus_client import REGISTRY
 
-from recon.clock import new_id
+from recon.clock import new_id, now
 from recon.db import load
+from recon.webhooks import receive, verify_call
 from recon.webhooks.inbox import refresh_case_gauges
+from recon.webhooks.queries import find_sleepers
 from recon.webhooks.waiting import find_waiting
+from tests.webhooks.conftest import ENDPOINTS, adyen_body, item
 
 if TYPE_CHECKING:
     from recon.db import Pool
     from tests.webhooks.conftest import Door
 
+EARLIER = "2025-12-31T12:00:00Z"
 HOUR = timedelta(hours=1)
 
 
@@ -111,3 +115,39 @@ async def test_what_was_found_is_not_read_again(door: Door, owner: Pool) -> None
             .replace("$2", "'1 hour'")
         )
     assert "deliveries_waiting_idx" in "\n".join(row[0] for row in plan)
+
+
+async def test_however_many_wait_for_a_payment_a_bounded_number_is_read_at_once(
+    door: Door,
+) -> None:
+    await door.register("order-1", endpoint="adyen")
+    refunds = [
+        item("REFUND", f"R{number}", original="PSP1", reference=f"refund-{number}", value=1)
+        for number in range(210)
+    ]
+    await receive(door.pool, verify_call(ENDPOINTS["adyen"], {}, adyen_body(*refunds), now()))
+    states = "SELECT state, count(*) FROM deliveries WHERE event_type = 'REFUND' GROUP BY state"
+    assert dict(await door.pool.fetch(states)) == {"waiting": 210}
+
+    await door.adyen(item(psp_reference="PSP1"))
+    assert dict(await door.pool.fetch(states)) == {"booked": 200, "waiting": 10}
+
+    await door.adyen(item("CHARGEBACK", "CB1", original="PSP1", value=1))
+    assert dict(await door.pool.fetch(states)) == {"booked": 210}
+    assert await door.available() == "17.89"
+
+
+async def test_attempts_that_failed_crowd_out_no_money(door: Door) -> None:
+    refunds = [item("REFUND", "R1", original="PSP1", reference="refund-1", value=100)]
+    failed = [
+        item("CAPTURE_FAILED", f"F{number}", original="PSP1", reference="x", at=EARLIER)
+        for number in range(210)
+    ]
+    body = adyen_body(*failed, *refunds)
+    await receive(door.pool, verify_call(ENDPOINTS["adyen"], {}, body, now()))
+
+    async with door.pool.acquire() as connection:
+        sleepers = await find_sleepers(connection, [("adyen", "PSP1")])
+
+    assert len(sleepers) == 200
+    assert [one.event_type for one in sleepers if one.state == "waiting"] == ["REFUND"]

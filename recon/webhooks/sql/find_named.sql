@@ -1,5 +1,7 @@
 -- $1 a whole id: of an event, payment, refund, dispute, payout or player, or a reference; $2 the
--- same where it is a delivery's id; $3 how many at most by each. The newest deliveries it names.
+-- same where it is a delivery's id; $3 how many at most by each. The newest deliveries it names; of
+-- a player those of the newest $3 payments in each currency, and of what is booked the newest $3
+-- among five times as many postings: however much there is of one player, so much is looked at.
 WITH RECURSIVE places (endpoint) AS (
     (SELECT d.endpoint FROM deliveries AS d ORDER BY d.endpoint LIMIT 1)
     UNION ALL
@@ -57,9 +59,17 @@ UNION
 -- What is told of a player's registered payments.
 (
     SELECT d.delivery_id
-    FROM payments AS p
+    FROM currencies AS c
+    CROSS JOIN LATERAL (
+        SELECT
+            n.reference,
+            n.endpoint
+        FROM payments AS n
+        WHERE n.user_id = $1 AND n.currency = c.code
+        ORDER BY n.registered_at DESC
+        LIMIT $3
+    ) AS p
     INNER JOIN deliveries AS d ON p.reference = d.reference AND p.endpoint = d.endpoint
-    WHERE p.user_id = $1
     ORDER BY d.delivery_id DESC
     LIMIT $3
 )
@@ -67,13 +77,31 @@ UNION
 -- What is booked to a player, by the keys of its postings.
 (
     SELECT m.delivery_id
-    FROM idempotency AS i
+    FROM wallets AS w
+    CROSS JOIN LATERAL (
+        SELECT
+            n.source,
+            n.key
+        FROM (
+            SELECT
+                p.source,
+                p.key,
+                p.version
+            FROM postings AS p
+            WHERE p.user_id = w.user_id AND p.currency = w.currency
+            ORDER BY p.version DESC
+            LIMIT 5 * $3
+        ) AS n
+        WHERE n.source LIKE 'psp:%'
+        ORDER BY n.version DESC
+        LIMIT $3
+    ) AS i
     INNER JOIN movements AS m
         ON
             m.endpoint = substr(i.source, 5)
             AND m.object_id = regexp_replace(i.key, ':[a-z_]+(:released)?$', '')
-            AND i.user_id = m.user_id
-    WHERE i.user_id = $1 AND i.source LIKE 'psp:%'
+            AND w.user_id = m.user_id
+    WHERE w.user_id = $1
     ORDER BY m.delivery_id DESC
     LIMIT $3
 )

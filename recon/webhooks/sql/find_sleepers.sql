@@ -1,5 +1,8 @@
--- $1 endpoints, $2 ids by which payments are named, in parallel. Deliveries that may be decided
--- otherwise once more is known of their payment: oldest event first.
+-- $1 endpoints, $2 ids by which payments are named, in parallel; $3 how many of each at most.
+-- Deliveries that may be decided otherwise once more is known of their payment: oldest event first.
+-- Where there are more, money comes before attempts that failed, the oldest of the former and the
+-- newest of the latter. What is left out stays a case (waiting_too_long, suspended) until it is
+-- replayed or more is booked of its payment.
 SELECT
     d.delivery_id,
     d.endpoint,
@@ -24,14 +27,22 @@ SELECT
 FROM unnest($1::text[], $2::text[]) AS a (endpoint, payment_id)
 CROSS JOIN
     LATERAL (
-        -- Its state is looked at outside the fence: see intake_look_up.
-        SELECT s.*
-        FROM deliveries AS s
-        WHERE s.payment_id = a.payment_id AND s.endpoint = a.endpoint
-        ORDER BY s.event_at, s.delivery_id
-        OFFSET 0
+        SELECT f.*
+        FROM (
+            -- Its state is looked at outside the fence: see intake_look_up.
+            SELECT s.*
+            FROM deliveries AS s
+            WHERE s.payment_id = a.payment_id AND s.endpoint = a.endpoint
+            OFFSET 0
+        ) AS f
+        WHERE
+            f.state IN ('waiting', 'suspended')
+            OR (f.state = 'ignored' AND f.kind = 'deposit.failed')
+        ORDER BY
+            f.state = 'ignored',
+            CASE WHEN f.state <> 'ignored' THEN f.event_at END ASC,
+            f.event_at DESC,
+            f.delivery_id
+        LIMIT $3
     ) AS d
-WHERE
-    d.state IN ('waiting', 'suspended')
-    OR (d.state = 'ignored' AND d.kind = 'deposit.failed')
 ORDER BY d.event_at, d.delivery_id

@@ -1,24 +1,30 @@
--- $1 state (null: all), $2 only those before this case (null: all), $3 how many,
--- $4 kind (null: all). Newest first.
+-- $1 states, $2 only those before this case (null: all), $3 how many. Newest first: so many of each
+-- state, by its index, of which the newest are shown.
 SELECT
-    case_id,
-    kind,
-    endpoint,
-    delivery_id,
-    reference,
-    user_id,
-    currency,
-    amount,
-    reason,
-    state,
-    opened_at,
-    closed_at,
-    closed_by,
-    closed_reason
-FROM cases
-WHERE
-    ($1::text IS NULL OR state = $1)
-    AND ($4::text IS NULL OR kind = $4)
-    AND ($2::uuid IS NULL OR case_id < $2)
-ORDER BY case_id DESC
+    c.case_id,
+    c.kind,
+    c.endpoint,
+    c.delivery_id,
+    c.reference,
+    c.user_id,
+    c.currency,
+    c.amount,
+    c.reason,
+    c.state,
+    c.opened_at,
+    c.closed_at,
+    c.closed_by,
+    c.closed_reason
+FROM unnest($1::text[]) AS s (state)
+CROSS JOIN
+    LATERAL (
+        SELECT k.*
+        FROM cases AS k
+        WHERE
+            k.state = s.state
+            AND k.case_id < coalesce($2::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff')
+        ORDER BY k.case_id DESC
+        LIMIT $3
+    ) AS c
+ORDER BY c.case_id DESC
 LIMIT $3

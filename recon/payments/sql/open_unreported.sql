@@ -1,6 +1,6 @@
--- $1 ids for cases, as many as payments at most; $2 references of overdue payments, all locked. They
--- are looked at, and not again: no case where the payment had one, or where its report stands in
--- the inbox with an open case of its own. When that closes, the payment is looked at again (a
+-- $1 ids for cases, as many as payments at most; $2 references of overdue payments, all locked.
+-- They are looked at, and not again: no case where the payment had one, or where its report stands
+-- in the inbox with an open case of its own. When that closes, the payment is looked at again (a
 -- trigger, see 0003_webhooks.up.sql). How many cases opened.
 WITH marked AS (
     UPDATE payments AS p

@@ -60,15 +60,16 @@ UNION
 (
     SELECT d.delivery_id
     FROM currencies AS c
-    CROSS JOIN LATERAL (
-        SELECT
-            n.reference,
-            n.endpoint
-        FROM payments AS n
-        WHERE n.user_id = $1 AND n.currency = c.code
-        ORDER BY n.registered_at DESC
-        LIMIT $3
-    ) AS p
+    CROSS JOIN
+        LATERAL (
+            SELECT
+                n.reference,
+                n.endpoint
+            FROM payments AS n
+            WHERE n.user_id = $1 AND n.currency = c.code
+            ORDER BY n.registered_at DESC
+            LIMIT $3
+        ) AS p
     INNER JOIN deliveries AS d ON p.reference = d.reference AND p.endpoint = d.endpoint
     ORDER BY d.delivery_id DESC
     LIMIT $3
@@ -78,24 +79,25 @@ UNION
 (
     SELECT m.delivery_id
     FROM wallets AS w
-    CROSS JOIN LATERAL (
-        SELECT
-            n.source,
-            n.key
-        FROM (
+    CROSS JOIN
+        LATERAL (
             SELECT
-                p.source,
-                p.key,
-                p.version
-            FROM postings AS p
-            WHERE p.user_id = w.user_id AND p.currency = w.currency
-            ORDER BY p.version DESC
-            LIMIT 5 * $3
-        ) AS n
-        WHERE n.source LIKE 'psp:%'
-        ORDER BY n.version DESC
-        LIMIT $3
-    ) AS i
+                n.source,
+                n.key
+            FROM (
+                SELECT
+                    p.source,
+                    p.key,
+                    p.version
+                FROM postings AS p
+                WHERE p.user_id = w.user_id AND p.currency = w.currency
+                ORDER BY p.version DESC
+                LIMIT 5 * $3
+            ) AS n
+            WHERE n.source LIKE 'psp:%'
+            ORDER BY n.version DESC
+            LIMIT $3
+        ) AS i
     INNER JOIN movements AS m
         ON
             m.endpoint = substr(i.source, 5)

@@ -29,20 +29,20 @@ CROSS JOIN
     LATERAL (
         SELECT f.*
         FROM (
-            -- Its state is looked at outside the fence: see intake_look_up.
+            -- Its state is looked at outside the fence, which is in no order: see intake_look_up.
             SELECT s.*
             FROM deliveries AS s
             WHERE s.payment_id = a.payment_id AND s.endpoint = a.endpoint
-            OFFSET 0
+            OFFSET 0 -- noqa: AM09
         ) AS f
         WHERE
             f.state IN ('waiting', 'suspended')
             OR (f.state = 'ignored' AND f.kind = 'deposit.failed')
         ORDER BY
-            f.state = 'ignored',
+            f.state = 'ignored' ASC,
             CASE WHEN f.state <> 'ignored' THEN f.event_at END ASC,
             f.event_at DESC,
-            f.delivery_id
+            f.delivery_id ASC
         LIMIT $3
     ) AS d
 ORDER BY d.event_at, d.delivery_id

@@ -1,5 +1,5 @@
 -- Deliveries that came again in other bytes: $1 those that a PSP's own list tells of now, $2 those
--- that a webhook does, of which only what the list had told before is of interest. With their bodies.
+-- that a webhook does, of which only what the list told before is of interest. With their bodies.
 SELECT
     delivery_id,
     endpoint,

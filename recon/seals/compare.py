@@ -44,6 +44,14 @@ _WORDS: Final = {
     Kind.AUDIT: "audit row",
 }
 
+_REFUSES: Final = """
+BEGIN
+    RAISE EXCEPTION 'table % is append-only', tg_table_name
+    USING ERRCODE = 'restrict_violation';
+END
+"""
+"""The body of refuse_change in 0001_ledger.up.sql; with another one a trigger lets through."""
+
 _WITH_USER: Final = {Kind.POSTING, Kind.EVENT, Kind.ADJUSTMENT, Kind.DECISION}
 """Whose keys begin with the player."""
 
@@ -66,7 +74,7 @@ class Compared:
 
 async def check_guards(connection: asyncpg.Connection[Any]) -> list[Fault]:
     """What should keep tables from being changed, or shows them otherwise than they are."""
-    rows = await connection.fetch(load("recon.seals", "guards"), list(SEALED_TABLES))
+    rows = await connection.fetch(load("recon.seals", "guards"), list(SEALED_TABLES), _REFUSES)
     return [Fault("guard", "", "", f"{row['table_name']} {row['fault']}") for row in rows]
 
 

@@ -44,6 +44,9 @@ _FETCHED_AT_ONCE: Final = 500
 _WRITTEN_AT_ONCE: Final = 500
 """Few enough that nothing else in the process waits long for them."""
 
+_STUCK_AFTER: Final = 3
+"""Passes on end: links that belong to no seal stand where ours would, which `verify` tells of."""
+
 _COLUMNS: Final = ("seq", "kind", "row_key", "at", "row_hash")
 
 _UNSEALED: Final = {
@@ -103,13 +106,24 @@ class Sealer:
         self._keys = keys
         self._block = block
         self._seen: Seal | None = None
+        self._moved = 0
 
     async def tick(self) -> None:
         """One pass, for a clock; a chain that is not to be built on is raised, for the log."""
+        before = self._seen
         try:
             await self.run()
         except SealerMovedError as error:
-            log.info("sealer_moved", reason=error.message)
+            self._moved += 1
+            # One that really went on has left a seal, and our next pass has seen it.
+            if self._moved < _STUCK_AFTER:
+                log.info("sealer_moved", reason=error.message)
+            else:
+                log.error(  # noqa: TRY400 - where it stands says nothing more
+                    "sealing_stuck", passes=self._moved, after=before and before.number
+                )
+        else:
+            self._moved = 0
 
     async def run(self, *, deep: bool = False, adopt: bool = False) -> Sealed | None:
         """Link and seal whatever was committed when this began.

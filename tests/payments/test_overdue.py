@@ -12,6 +12,7 @@ from aiohttp.test_utils import TestClient, TestServer
 
 from recon.clock import new_id, now
 from recon.db import POOL, Pool
+from recon.db.embedded import SERVICE_USER
 from recon.http.keys import Scope, create_key
 from recon.http.problems import problem_middleware
 from recon.http.rate_limits import FAILURES, LIMITER, RateLimiter
@@ -35,6 +36,12 @@ RULES = Overdue(
     abandoned=timedelta(days=7),
     silent=["adyen"],
 )
+
+
+@pytest.fixture(autouse=True)
+async def may_make_older(owner: Pool) -> None:
+    """When a payment was registered is not the service's to change; here it has to."""
+    await owner.execute(f"GRANT UPDATE (registered_at) ON payments TO {SERVICE_USER}")
 
 
 async def register(

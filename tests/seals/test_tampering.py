@@ -8,9 +8,10 @@ from hashlib import sha256
 from typing import TYPE_CHECKING
 
 import pytest
+from structlog.testing import capture_logs
 
 from recon.clock import now
-from recon.seals import ChainBrokenError, SealKeys
+from recon.seals import ChainBrokenError, Sealer, SealKeys
 from recon.seals.queries import insert_seal, last_seal, seal_from
 from recon.seals.rules import bytes_of, make_seal
 from tests.seals.conftest import KEY, OLD_KEY
@@ -287,6 +288,20 @@ async def test_the_newest_seals_cut_off_show_against_an_anchor(sealed: Book) -> 
     assert said.startswith(f"seal 2 was {anchor.hash} when it was seen before and is ")
 
 
+async def test_a_link_put_behind_the_last_seal_stops_sealing_loudly(sealed: Book) -> None:
+    await sealed.pool.execute("INSERT INTO seal_links VALUES (11, 'audit', '[]', now(), 'x')")
+    await sealed.deposit("u_4")
+    sealer = Sealer(sealed.pool, sealed.keys)
+
+    with capture_logs() as logs:
+        for _ in range(4):
+            await sealer.tick()
+
+    told = [(one["event"], one["log_level"]) for one in logs]
+    assert told == [("sealer_moved", "info")] * 2 + [("sealing_stuck", "error")] * 2
+    assert ("seal", "1 links belong to no seal") in await sealed.faults()
+
+
 async def test_a_guard_that_was_taken_away(sealed: Book) -> None:
     await sealed.owner.execute("ALTER TABLE postings DISABLE TRIGGER postings_append_only")
     await sealed.owner.execute("DROP TRIGGER audit_append_only ON audit")
@@ -294,6 +309,35 @@ async def test_a_guard_that_was_taken_away(sealed: Book) -> None:
         ("guard", "audit may be changed: its append-only trigger is off"),
         ("guard", "postings may be changed: its append-only trigger is off"),
     ]
+
+
+async def test_guards_that_stand_there_and_keep_nothing_out(sealed: Book) -> None:
+    await sealed.owner.execute(
+        "CREATE FUNCTION let_through() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'"
+    )
+    await sealed.owner.execute(
+        "CREATE OR REPLACE TRIGGER audit_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON audit"
+        " FOR EACH STATEMENT EXECUTE FUNCTION let_through()"
+    )
+    await sealed.owner.execute(
+        "CREATE TRIGGER double BEFORE INSERT ON postings"
+        " FOR EACH ROW EXECUTE FUNCTION let_through()"
+    )
+    assert await sealed.faults() == [
+        ("guard", "audit may be changed: its append-only trigger is off"),
+        ("guard", "postings has a trigger that is not ours: double"),
+    ]
+
+
+async def test_a_function_that_refuses_nothing_any_more(sealed: Book) -> None:
+    await sealed.owner.execute(
+        "CREATE OR REPLACE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql"
+        " AS 'BEGIN RETURN NULL; END'"
+    )
+
+    said = {said for check, said in await sealed.faults() if check == "guard"}
+    assert len(said) == 10
+    assert "movements may be changed: its append-only trigger is off" in said
 
 
 async def test_rows_that_are_hidden_from_us(sealed: Book) -> None:

@@ -124,8 +124,16 @@ async def _database(settings: Settings) -> _Finding:
     try:
         async with open_database_url(settings) as url, open_pool(url, max_size=2) as pool:
             version = await pool.fetchval("SHOW server_version")
+            careless = [
+                name
+                for name in ("fsync", "full_page_writes")
+                if await pool.fetchval("SELECT current_setting($1)", name) == "off"
+            ]
     except ReconError as error:
         return _Finding("database", ok=False, detail=error.message)
+    if careless:
+        detail = f"{' and '.join(careless)} off: a power cut may lose what a PSP was told is kept"
+        return _Finding("database", ok=False, detail=detail)
     kind = "embedded" if settings.database_url is None else "configured"
     return _Finding("database", ok=True, detail=f"PostgreSQL {version}, {kind}, schema up to date")
 

@@ -224,12 +224,14 @@ FOR EACH ROW WHEN (new.body IS NOT NULL) EXECUTE FUNCTION refuse_payload();
 --   p_named_endpoint, p_name: every id of a payment, refund, dispute or payout that they tell.
 --   kept: which of the deliveries are there already, by their place, with the id and the hash.
 --   moved: something has moved under one of these names. sleeping: a delivery waits for one.
+--   registered: a payment may be registered under one of them.
 -- Planned once a session, and whatever the tables' size was then: see ledger_post.
 CREATE FUNCTION intake_look_up(
     p_keys bigint[], p_endpoint text[], p_event_id text[], p_named_endpoint text[], p_name text[]
 )
 RETURNS TABLE (
-    kept bigint[], kept_delivery uuid[], kept_content bytea[], moved boolean, sleeping boolean
+    kept bigint[], kept_delivery uuid[], kept_content bytea[], moved boolean, sleeping boolean,
+    registered boolean
 )
 LANGUAGE plpgsql
 SET plan_cache_mode = force_generic_plan
@@ -299,6 +301,22 @@ BEGIN
         ) AS f
         WHERE f.state IN ('waiting', 'suspended')
             OR (f.state = 'ignored' AND f.kind = 'deposit.failed')
+    );
+
+    registered := EXISTS (
+        SELECT FROM unnest(p_named_endpoint, p_name) AS a (endpoint, name)
+        CROSS JOIN LATERAL (
+            SELECT FROM payments AS p
+            WHERE p.reference = a.name AND p.endpoint || '' = a.endpoint
+            OFFSET 0
+        ) AS f
+    ) OR EXISTS (
+        SELECT FROM unnest(p_named_endpoint, p_name) AS a (endpoint, name)
+        CROSS JOIN LATERAL (
+            SELECT FROM payments AS p
+            WHERE p.payment_id = a.name AND p.endpoint || '' = a.endpoint
+            OFFSET 0
+        ) AS f
     );
 
     RETURN NEXT;

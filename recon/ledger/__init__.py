@@ -8,7 +8,7 @@ was, and ``verify_books`` proves all of it from the postings alone.
 
 from recon.ledger.errors import HoldResolvedError, InsufficientBalanceError, KeyConflictError
 from recon.ledger.model import Account, Entry, HoldOp, Outcome, Posted, Posting, Wallet
-from recon.ledger.post import post, post_one
+from recon.ledger.post import entry_rows, post, post_one
 from recon.ledger.read import (
     read_currencies,
     read_entries,
@@ -32,6 +32,7 @@ __all__ = [
     "Verification",
     "Wallet",
     "check_books",
+    "entry_rows",
     "post",
     "post_one",
     "read_currencies",

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     import asyncpg
 
-__all__ = ["post", "post_one"]
+__all__ = ["entry_rows", "post", "post_one"]
 
 
 async def post(connection: asyncpg.Connection[Any], entries: Sequence[Entry]) -> list[Posted]:
@@ -30,27 +30,7 @@ async def post(connection: asyncpg.Connection[Any], entries: Sequence[Entry]) ->
     """
     if not entries:
         return []
-    rows = await connection.fetch(
-        load("recon.ledger", "post"),
-        [
-            (
-                entry.user_id,
-                entry.currency,
-                entry.debit,
-                entry.credit,
-                str(entry.amount_minor),
-                entry.kind,
-                entry.source,
-                entry.key,
-                entry.request_hash(),
-                entry.event_at,
-                entry.guarded,
-                entry.hold_id,
-                entry.hold_op,
-            )
-            for entry in entries
-        ],
-    )
+    rows = await connection.fetch(load("recon.ledger", "post"), entry_rows(entries))
     return [
         Posted(
             Outcome(row["outcome"]),
@@ -60,6 +40,28 @@ async def post(connection: asyncpg.Connection[Any], entries: Sequence[Entry]) ->
             int(row["reserved"]),
         )
         for row in rows
+    ]
+
+
+def entry_rows(entries: Sequence[Entry]) -> list[tuple[object, ...]]:
+    """Entries as ``ledger_post`` takes them, for a statement that writes more than these."""
+    return [
+        (
+            entry.user_id,
+            entry.currency,
+            entry.debit,
+            entry.credit,
+            str(entry.amount_minor),
+            entry.kind,
+            entry.source,
+            entry.key,
+            entry.request_hash(),
+            entry.event_at,
+            entry.guarded,
+            entry.hold_id,
+            entry.hold_op,
+        )
+        for entry in entries
     ]
 
 

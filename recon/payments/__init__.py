@@ -13,7 +13,7 @@ from recon.payments.model import Direction, ExpectedPayment, Payment, PaymentSta
 from recon.payments.overdue import Overdue, find_overdue, open_overdue_case
 from recon.payments.read import open_payments_of, payments_of, read_payment
 from recon.payments.register import REGISTER, Register, insert_payment
-from recon.payments.report import Report, find_payments, record_reports
+from recon.payments.report import Report, find_payments, report_columns
 
 __all__ = [
     "REGISTER",
@@ -32,5 +32,5 @@ __all__ = [
     "open_payments_of",
     "payments_of",
     "read_payment",
-    "record_reports",
+    "report_columns",
 ]

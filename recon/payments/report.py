@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from recon.payments.model import Payment
 
-__all__ = ["Report", "find_payments", "record_reports"]
+__all__ = ["Report", "find_payments", "report_columns"]
 
 
 class Report(msgspec.Struct, frozen=True):
@@ -50,13 +50,13 @@ async def find_payments(
     return [payment_of_row(row) for row in rows]
 
 
-async def record_reports(connection: asyncpg.Connection[Any], reports: Collection[Report]) -> None:
-    """Write what was reported; at most one report per reference."""
-    if reports:
-        await connection.execute(
-            load("recon.payments", "report"),
-            [report.reference for report in reports],
-            [report.state for report in reports],
-            [report.payment_id for report in reports],
-            [report.reported_at for report in reports],
-        )
+def report_columns(
+    reports: Collection[Report],
+) -> tuple[list[str], list[str], list[str | None], list[datetime | None]]:
+    """Reports as ``payments_report`` takes them; at most one for a reference."""
+    return (
+        [report.reference for report in reports],
+        [report.state for report in reports],
+        [report.payment_id for report in reports],
+        [report.reported_at for report in reports],
+    )

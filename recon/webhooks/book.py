@@ -63,6 +63,7 @@ async def book(
         refused=refused,
         moved=about.moved,
         sleeping=about.sleeping,
+        registered=about.registered,
     )
     for delivery in fresh:
         if isinstance(delivery.event, Unusable):

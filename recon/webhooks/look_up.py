@@ -68,6 +68,7 @@ async def prepare(
     refused: Mapping[UUID, str],
     moved: bool = True,
     sleeping: bool = True,
+    registered: bool = True,
 ) -> Batch:
     """Read what events speak of; their locks are held already.
 
@@ -77,15 +78,20 @@ async def prepare(
         refused: deliveries that are to be quarantined, with the reason.
         moved: false when it is known that nothing has moved under any of their names.
         sleeping: false when it is known that nothing waits for one of their names.
+        registered: false when it is known that no payment is registered under one of them.
     """
     about = [event for event in events if event.payment_id is not None]
     if not about:
         return Batch([], [], {}, refused)
-    payments = await find_payments(
-        connection,
-        endpoints=[event.endpoint for event in about],
-        references=[event.reference for event in about],
-        payment_ids=[event.payment_id for event in about],
+    payments = (
+        await find_payments(
+            connection,
+            endpoints=[event.endpoint for event in about],
+            references=[event.reference for event in about],
+            payment_ids=[event.payment_id for event in about],
+        )
+        if registered
+        else []
     )
     named = [(event.endpoint, event.payment_id, event.effect_id) for event in about]
     named += [

@@ -51,11 +51,13 @@ class About:
         kept: (endpoint, event id) of those that the inbox has, to (delivery, content hash).
         moved: whether anything has moved under a name that they tell.
         sleeping: whether a delivery waits for more to be known about one of those names.
+        registered: whether a payment may be registered under one of them.
     """
 
     kept: dict[tuple[str, str], tuple[UUID, bytes]]
     moved: bool
     sleeping: bool
+    registered: bool
 
 
 async def look_up(
@@ -82,7 +84,7 @@ async def look_up(
     )
     places, ids, hashes = row["kept"] or [], row["kept_delivery"], row["kept_content"]
     kept = {events[place - 1]: (ids[number], hashes[number]) for number, place in enumerate(places)}
-    return About(kept, row["moved"], row["sleeping"])
+    return About(kept, row["moved"], row["sleeping"], row["registered"])
 
 
 async def find_movements(

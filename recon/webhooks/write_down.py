@@ -9,8 +9,6 @@ import structlog
 
 from recon.clock import new_id
 from recon.ledger import Outcome as Posting
-from recon.ledger import post
-from recon.payments import record_reports
 from recon.webhooks import writes
 from recon.webhooks.model import Case, CaseKind, Delivery, Event, State, Unusable
 
@@ -21,6 +19,7 @@ if TYPE_CHECKING:
     import asyncpg
 
     from recon.webhooks.batch import Batch
+    from recon.webhooks.rules import Decision
 
 __all__ = ["BookingRefusedError", "keep_repeats", "write_down"]
 
@@ -54,23 +53,9 @@ async def write_down(
     Raises:
         BookingRefusedError: the ledger or the movements say no to a member.
     """
-    posted = await post(connection, [entry for _, entry in batch.entries])
-    refused = {
-        delivery_id: f"the ledger says {outcome.outcome}"
-        for (delivery_id, _), outcome in zip(batch.entries, posted, strict=True)
-        if outcome.outcome not in _DONE
-    }
-    if refused:
-        raise BookingRefusedError(refused)
     kept = [(delivery, batch.decisions[delivery.delivery_id]) for delivery in new]
-    if kept or batch.moved:
-        fresh, moved = await writes.insert_taken(connection, kept, batch.moved)
-        if fresh != len(kept):
-            raise RuntimeError("an event came twice at once, under the lock that forbids it")
-        if len(moved) != len(batch.moved):
-            missing = Counter(movement.delivery_id for movement in batch.moved) - Counter(moved)
-            raise BookingRefusedError(dict.fromkeys(missing, "its movement is taken"))
-    await record_reports(connection, list(batch.reports.values()))
+    if kept or batch.entries or batch.moved or batch.reports:
+        await _write_taken(connection, batch, kept)
     by_id = {delivery.delivery_id: delivery for delivery in new}
     changed = [(key, made) for key, made in batch.decisions.items() if key not in by_id]
     if changed:
@@ -90,6 +75,30 @@ async def write_down(
     ]
     if cases:
         await writes.insert_cases(connection, cases)
+
+
+async def _write_taken(
+    connection: asyncpg.Connection[Any], batch: Batch, kept: Sequence[tuple[Delivery, Decision]]
+) -> None:
+    written = await writes.write_taken(
+        connection,
+        [entry for _, entry in batch.entries],
+        kept,
+        batch.moved,
+        list(batch.reports.values()),
+    )
+    refused = {
+        delivery_id: f"the ledger says {outcome}"
+        for (delivery_id, _), outcome in zip(batch.entries, written.posted, strict=True)
+        if outcome not in _DONE
+    }
+    if refused:
+        raise BookingRefusedError(refused)
+    if written.kept != len(kept):
+        raise RuntimeError("an event came twice at once, under the lock that forbids it")
+    if len(written.moved) != len(batch.moved):
+        missing = Counter(movement.delivery_id for movement in batch.moved) - Counter(written.moved)
+        raise BookingRefusedError(dict.fromkeys(missing, "its movement is taken"))
 
 
 def _case(delivery_id: UUID, endpoint: str, event: Event | Unusable, batch: Batch) -> Case:

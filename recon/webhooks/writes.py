@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
 from recon.db import load
+from recon.ledger import Outcome as Posting
+from recon.ledger import entry_rows
+from recon.payments import report_columns
 from recon.webhooks.model import Event
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
     from uuid import UUID
 
     import asyncpg
 
+    from recon.ledger import Entry
     from recon.money import Money
+    from recon.payments import Report
     from recon.webhooks.model import Case, Delivery, Movement, Unusable
     from recon.webhooks.rules import Decision
 
@@ -25,30 +30,46 @@ __all__ = [
     "describe_delivery",
     "insert_cases",
     "insert_repeats",
-    "insert_taken",
     "update_deliveries",
+    "write_taken",
 ]
 
 _ROOM = "recon.webhooks"
 
 
-async def insert_taken(
+class Written(NamedTuple):
+    """What one statement has written.
+
+    Args:
+        posted: what became of each entry, in their order.
+        kept: how many of the deliveries were not there before.
+        moved: the delivery of each movement that was not.
+    """
+
+    posted: list[Posting]
+    kept: int
+    moved: list[UUID]
+
+
+async def write_taken(
     connection: asyncpg.Connection[Any],
+    entries: Sequence[Entry],
     kept: Sequence[tuple[Delivery, Decision]],
     movements: Sequence[Movement],
-) -> tuple[int, list[UUID]]:
-    """Keep deliveries with what became of them, and write what has moved.
+    reports: Collection[Report],
+) -> Written:
+    """Post, keep deliveries with what became of them, and write what has moved and was reported.
 
-    Returns:
-        How many of the deliveries were not there before, and the delivery of each movement that was
-        not.
+    One statement: under load each more would wait for its turn among the calls that come in.
     """
     row = await connection.fetchrow(
-        load(_ROOM, "insert_taken"),
+        load(_ROOM, "write_taken"),
+        entry_rows(entries),
         [_delivery_row(delivery, decision) for delivery, decision in kept],
         [_movement_row(movement) for movement in movements],
+        *report_columns(reports),
     )
-    return row["kept"], row["moved"] or []
+    return Written([Posting(text) for text in row["posted"] or []], row["kept"], row["moved"] or [])
 
 
 async def insert_repeats(

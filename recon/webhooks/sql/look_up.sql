@@ -5,5 +5,6 @@ SELECT
     kept_delivery,
     kept_content,
     moved,
-    sleeping
+    sleeping,
+    registered
 FROM intake_look_up($1, $2, $3, $4, $5)

@@ -237,7 +237,7 @@ async def run_worker(settings: Settings, pool: Pool, game: GameClient | None) ->
     keys = seal_keys_of(settings)
     if not keys:
         log.warning("no_seal_key", setting="RECON_SEAL_KEYS")
-    sealer = Sealer(pool, keys)
+    sealer = Sealer(pool, keys, anchor=settings.seal_anchor)
     lanes, lookout = _lanes(settings), lookout_of(settings)
     retention = Retention(settings.payload_retention, settings.payload_retention_unsettled)
     await run_until_cancelled(

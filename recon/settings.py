@@ -199,6 +199,7 @@ class Settings(BaseSettings):
     waiting_after: Schedule = timedelta(hours=1)
     tolerance: Annotated[dict[str, str], AfterValidator(_tolerances)] = Field(default_factory=dict)
     seal_keys: Annotated[tuple[SecretStr, ...], AfterValidator(_long_enough)] = ()
+    seal_anchor: Path | None = None
     payload_retention: Retention = timedelta(days=400)
     payload_retention_unsettled: Retention = None
     public_url: Annotated[str, AfterValidator(_web)] | None = None

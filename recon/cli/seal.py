@@ -20,7 +20,7 @@ __all__ = ["seal"]
 @click.command()
 @click.option("--json", "as_json", is_flag=True)
 @click.option(
-    "--adopt", is_flag=True, help="Sign behind a chain that none of our keys has signed so far."
+    "--adopt", is_flag=True, help="Sign behind a chain that is not the one known so far, or begin."
 )
 @click.pass_context
 def seal(ctx: click.Context, *, as_json: bool, adopt: bool) -> None:
@@ -43,4 +43,5 @@ def seal(ctx: click.Context, *, as_json: bool, adopt: bool) -> None:
 
 async def _seal(settings: Settings, *, adopt: bool) -> Sealed | None:
     async with open_database(settings) as pool:
-        return await Sealer(pool, seal_keys_of(settings)).run(deep=True, adopt=adopt)
+        sealer = Sealer(pool, seal_keys_of(settings), anchor=settings.seal_anchor)
+        return await sealer.run(deep=True, adopt=adopt)

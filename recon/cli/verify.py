@@ -12,7 +12,7 @@ from recon.app import seal_keys_of
 from recon.cli.context import console, open_database, print_json, run_async, settings_of
 from recon.cli.tables import print_table
 from recon.clock import format_time
-from recon.seals import Anchor, verify_all
+from recon.seals import Anchor, read_anchor, verify_all
 
 if TYPE_CHECKING:
     from recon.seals import Proof
@@ -48,7 +48,8 @@ def verify(ctx: click.Context, anchor: Path | None, *, as_json: bool) -> None:
 
     And their past: every sealed row is compared with its link, every link with its seal, and each
     seal with the one before. Rows behind the last seal are not covered yet. That the newest seals
-    were cut off shows only against an anchor that was kept elsewhere.
+    were cut off shows only against an anchor that was kept elsewhere: --anchor, or the file that
+    RECON_SEAL_ANCHOR names, which the sealer keeps.
 
     Exits 0 when all of it holds, 5 when anything does not.
     """
@@ -74,6 +75,8 @@ def _read(path: Path) -> Anchor:
 
 async def _verify(settings: Settings, anchor: Anchor | None) -> Proof:
     async with open_database(settings) as pool:
+        if anchor is None and settings.seal_anchor is not None:
+            anchor = read_anchor(settings.seal_anchor)
         return await verify_all(pool, seal_keys_of(settings), anchor=anchor)
 
 

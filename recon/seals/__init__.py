@@ -12,6 +12,7 @@ on a delivery is its machine's. A row that says it is older than that and has no
 afterwards. Nothing of this costs a booking anything.
 """
 
+from recon.seals.anchor import read_anchor
 from recon.seals.errors import ChainBrokenError, SealerMovedError
 from recon.seals.keys import SealKeys, keys_of_data_dir
 from recon.seals.model import Anchor, Kind, Seal
@@ -35,6 +36,7 @@ __all__ = [
     "excess_rights",
     "keys_of_data_dir",
     "last_seal",
+    "read_anchor",
     "verify_all",
     "why_not_after",
 ]

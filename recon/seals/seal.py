@@ -11,9 +11,10 @@ import structlog
 
 from recon.clock import now
 from recon.db import NO_PATH, load
+from recon.seals.anchor import keep_anchor, read_anchor
 from recon.seals.errors import ChainBrokenError, SealerMovedError
 from recon.seals.metrics import observe_miss, observe_pass, observe_seal
-from recon.seals.model import Kind, Seal
+from recon.seals.model import Anchor, Kind, Seal
 from recon.seals.queries import insert_seal, last_seal, last_seal_by
 from recon.seals.rules import (
     FIRST,
@@ -30,6 +31,7 @@ from recon.seals.rules import (
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from datetime import datetime
+    from pathlib import Path
 
     from recon.db import Pool, Sql
     from recon.seals.keys import SealKeys
@@ -99,12 +101,17 @@ class Sealer:
             other sealers out, one writes block after block.
         keys: the newest one signs.
         block: rows of a seal, at most.
+        anchor: the file in which the newest seal is kept outside of the database: what does not
+            have it in its chain is not gone on with. ``None``: nowhere.
     """
 
-    def __init__(self, pool: Pool, keys: SealKeys, *, block: int = 10_000) -> None:
+    def __init__(
+        self, pool: Pool, keys: SealKeys, *, block: int = 10_000, anchor: Path | None = None
+    ) -> None:
         self._pool = pool
         self._keys = keys
         self._block = block
+        self._anchor = anchor
         self._seen: Seal | None = None
         self._moved = 0
 
@@ -173,6 +180,8 @@ class Sealer:
             if waiting or _says_more(span, newest) or is_put_back or adopt:
                 newest = await self._seal(newest, waiting, span)
         self._seen = newest
+        if newest is not None and self._anchor is not None:
+            self._keep(newest, self._anchor, adopt=adopt)
         observe_pass(mark["at"])
         before = (began.number, began.last_seq) if began else (0, 0)
         after = (newest.number, newest.last_seq) if newest else (0, 0)
@@ -190,11 +199,36 @@ class Sealer:
                 f"seal {seen.number}, made or seen by this process, is gone: the"
                 " chain was cut; if a backup was restored, start this process anew"
             )
+        if not adopt:
+            await self._hold_against_anchor(reader)
+            if last is None and await reader.fetchval(load("recon.seals", "has_old")):
+                raise ChainBrokenError(
+                    "nothing is sealed, and the books are older than a day: if the seals were not"
+                    " taken away, let `recon seal --adopt` begin"
+                )
         reason = None if last is None else why_not_after(last, self._keys, adopt=adopt)
         if reason is None and last is not None and not adopt:
             reason = await self._why_retired(reader, last)
         if reason is not None:
             raise ChainBrokenError(reason)
+
+    async def _hold_against_anchor(self, reader: asyncpg.Connection[Any]) -> None:
+        kept = None if self._anchor is None else read_anchor(self._anchor)
+        if kept is None:
+            return
+        found = await reader.fetchval(load("recon.seals", "seal_hash"), kept.number)
+        if found is None or found.hex() != kept.hash:
+            raise ChainBrokenError(
+                f"seal {kept.number}, which {self._anchor} names, is"
+                f" {'gone' if found is None else 'another one'}: the chain was cut or made anew;"
+                " if a backup was restored, let `recon seal --adopt` go on behind it"
+            )
+
+    def _keep(self, newest: Seal, path: Path, *, adopt: bool) -> None:
+        kept = None if adopt else read_anchor(path)
+        if kept is None or kept.number < newest.number:
+            hexed = newest.hash.hex()
+            keep_anchor(path, Anchor(newest.number, hexed, newest.sealed_at, newest.key_id))
 
     async def _why_retired(self, reader: asyncpg.Connection[Any], last: Seal) -> str | None:
         """Whether the newest seal is by a key that a newer one had replaced before."""

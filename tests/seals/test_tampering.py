@@ -11,12 +11,14 @@ import pytest
 from structlog.testing import capture_logs
 
 from recon.clock import now
-from recon.seals import ChainBrokenError, Sealer, SealKeys
+from recon.seals import ChainBrokenError, Sealer, SealKeys, read_anchor
 from recon.seals.queries import insert_seal, last_seal, seal_from
 from recon.seals.rules import bytes_of, make_seal
 from tests.seals.conftest import KEY, OLD_KEY
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.seals.conftest import Book
 
 # Twice as much, in every place that the books are proven by: only the seal knows better.
@@ -300,6 +302,42 @@ async def test_a_link_put_behind_the_last_seal_stops_sealing_loudly(sealed: Book
     told = [(one["event"], one["log_level"]) for one in logs]
     assert told == [("sealer_moved", "info")] * 2 + [("sealing_stuck", "error")] * 2
     assert ("seal", "1 links belong to no seal") in await sealed.faults()
+
+
+async def test_a_chain_made_anew_with_our_own_key_is_not_gone_on_with(
+    sealed: Book, tmp_path: Path
+) -> None:
+    anchor = tmp_path / "anchor.json"
+    await sealed.seal(anchor=anchor)
+    await sealed.deposit("u_4")
+    await sealed.seal(anchor=anchor)
+    kept = read_anchor(anchor)
+    assert kept is not None
+    assert kept == (await sealed.verify()).last_seal
+    # After this a new sealer, which remembers nothing, would sign whatever is there.
+    await sealed.rewrite(*DOUBLED, "TRUNCATE seals, seal_links")
+
+    with pytest.raises(ChainBrokenError, match=f"seal {kept.number}, which .* names, is gone"):
+        await sealed.seal(anchor=anchor)
+    await sealed.seal()
+    with pytest.raises(ChainBrokenError, match="the chain was cut or made anew"):
+        await sealed.seal(anchor=anchor)
+    assert "seal" in [check for check, _ in await sealed.faults(anchor=kept)]
+
+    done = await Sealer(sealed.pool, sealed.keys, anchor=anchor).run(adopt=True)
+    assert done is not None
+    assert read_anchor(anchor) == (await sealed.verify()).last_seal
+
+
+async def test_old_books_without_a_seal_are_not_sealed_unasked(sealed: Book) -> None:
+    await sealed.rewrite(
+        "TRUNCATE seals, seal_links", "UPDATE postings SET recorded_at = now() - interval '2 days'"
+    )
+
+    with pytest.raises(ChainBrokenError, match="nothing is sealed, and the books are older"):
+        await sealed.seal()
+
+    assert await Sealer(sealed.pool, sealed.keys).run(adopt=True) is not None
 
 
 async def test_a_guard_that_was_taken_away(sealed: Book) -> None:

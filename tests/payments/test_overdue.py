@@ -45,16 +45,17 @@ async def may_make_older(owner: Pool) -> None:
 
 
 async def register(
-    pool: Pool,
+    owner: Pool,
     reference: str,
     *,
     direction: str = "deposit",
     endpoint: str = "standard",
     ago: timedelta = timedelta(),
 ) -> None:
+    """Register a payment some time ago, which only the owner of the database can do."""
     expected = ExpectedPayment(reference, endpoint, Direction(direction), "u_7", "20.00", "GBP")
-    await register_payment(pool, expected)
-    await pool.execute(
+    await register_payment(owner, expected)
+    await owner.execute(
         "UPDATE payments SET registered_at = registered_at - $2::interval WHERE reference = $1",
         reference,
         ago,
@@ -103,11 +104,13 @@ async def fund(pool: Pool) -> None:
     assert await report(pool, Kind.DEPOSIT_SUCCEEDED, "funds") == "booked"
 
 
-async def test_a_payment_of_which_nobody_was_heard_in_time_is_a_case(pool: Pool) -> None:
+async def test_a_payment_of_which_nobody_was_heard_in_time_is_a_case(
+    pool: Pool, owner: Pool
+) -> None:
     await fund(pool)
-    await register(pool, "d-new", ago=timedelta(minutes=29))
-    await register(pool, "d-old", ago=timedelta(minutes=31))
-    await register(pool, "w-old", direction="withdrawal", ago=timedelta(hours=2))
+    await register(owner, "d-new", ago=timedelta(minutes=29))
+    await register(owner, "d-old", ago=timedelta(minutes=31))
+    await register(owner, "w-old", direction="withdrawal", ago=timedelta(hours=2))
 
     assert await find_overdue(pool, RULES) == 2
     withdrawal, deposit = await cases(pool)
@@ -121,8 +124,8 @@ async def test_a_payment_of_which_nobody_was_heard_in_time_is_a_case(pool: Pool)
     assert deposit.reason.startswith("a deposit registered at 20")
 
 
-async def test_a_payment_is_found_once_for_ever(pool: Pool) -> None:
-    await register(pool, "d-1", ago=timedelta(hours=1))
+async def test_a_payment_is_found_once_for_ever(pool: Pool, owner: Pool) -> None:
+    await register(owner, "d-1", ago=timedelta(hours=1))
     assert await find_overdue(pool, RULES) == 1
     assert await find_overdue(pool, RULES) == 0
     (case,) = await cases(pool)
@@ -130,9 +133,9 @@ async def test_a_payment_is_found_once_for_ever(pool: Pool) -> None:
     assert await find_overdue(pool, RULES) == 0
 
 
-async def test_workers_at_once_open_one_case_each_payment(pool: Pool) -> None:
+async def test_workers_at_once_open_one_case_each_payment(pool: Pool, owner: Pool) -> None:
     for number in range(40):
-        await register(pool, f"d-{number}", ago=timedelta(hours=1))
+        await register(owner, f"d-{number}", ago=timedelta(hours=1))
     found = await asyncio.gather(*(find_overdue(pool, RULES) for _ in range(5)))
 
     assert sum(found) == 40
@@ -155,8 +158,10 @@ async def test_more_than_fit_a_commit_are_found_at_once(pool: Pool) -> None:
 @pytest.mark.parametrize(
     "kind", [Kind.DEPOSIT_SUCCEEDED, Kind.DEPOSIT_PENDING, Kind.DEPOSIT_FAILED]
 )
-async def test_a_late_report_closes_the_case_in_its_own_commit(pool: Pool, kind: Kind) -> None:
-    await register(pool, "d-1", ago=timedelta(hours=1))
+async def test_a_late_report_closes_the_case_in_its_own_commit(
+    pool: Pool, owner: Pool, kind: Kind
+) -> None:
+    await register(owner, "d-1", ago=timedelta(hours=1))
     await find_overdue(pool, RULES)
     await report(pool, kind, "d-1")
 
@@ -168,8 +173,8 @@ async def test_a_late_report_closes_the_case_in_its_own_commit(pool: Pool, kind:
     assert closed.closed_at is not None
 
 
-async def test_a_report_that_is_not_committed_closes_nothing(pool: Pool) -> None:
-    await register(pool, "d-1", ago=timedelta(hours=1))
+async def test_a_report_that_is_not_committed_closes_nothing(pool: Pool, owner: Pool) -> None:
+    await register(owner, "d-1", ago=timedelta(hours=1))
     await find_overdue(pool, RULES)
     async with pool.acquire() as connection:
         transaction = connection.transaction()
@@ -180,8 +185,8 @@ async def test_a_report_that_is_not_committed_closes_nothing(pool: Pool) -> None
     assert len(await cases(pool)) == 1
 
 
-async def test_a_report_in_suspense_is_a_case_already(pool: Pool) -> None:
-    await register(pool, "d-1", ago=timedelta(hours=1))
+async def test_a_report_in_suspense_is_a_case_already(pool: Pool, owner: Pool) -> None:
+    await register(owner, "d-1", ago=timedelta(hours=1))
     other = Money.parse("25.00", "GBP")
     assert await report(pool, Kind.DEPOSIT_SUCCEEDED, "d-1", amount=other) == "suspended"
 
@@ -191,8 +196,9 @@ async def test_a_report_in_suspense_is_a_case_already(pool: Pool) -> None:
 
 async def test_when_the_case_of_its_report_closes_the_payment_is_looked_at_again(
     pool: Pool,
+    owner: Pool,
 ) -> None:
-    await register(pool, "d-1", ago=timedelta(hours=1))
+    await register(owner, "d-1", ago=timedelta(hours=1))
     other = Money.parse("25.00", "GBP")
     assert await report(pool, Kind.DEPOSIT_SUCCEEDED, "d-1", amount=other) == "suspended"
     assert await find_overdue(pool, RULES) == 0
@@ -207,8 +213,8 @@ async def test_when_the_case_of_its_report_closes_the_payment_is_looked_at_again
     assert await find_overdue(pool, RULES) == 0
 
 
-async def test_a_payment_with_an_overdue_case_never_gets_another(pool: Pool) -> None:
-    await register(pool, "d-1", ago=timedelta(hours=1))
+async def test_a_payment_with_an_overdue_case_never_gets_another(pool: Pool, owner: Pool) -> None:
+    await register(owner, "d-1", ago=timedelta(hours=1))
     assert await find_overdue(pool, RULES) == 1
     other = Money.parse("25.00", "GBP")
     assert await report(pool, Kind.DEPOSIT_SUCCEEDED, "d-1", amount=other) == "suspended"
@@ -218,8 +224,10 @@ async def test_a_payment_with_an_overdue_case_never_gets_another(pool: Pool) -> 
     assert await find_overdue(pool, RULES) == 0
 
 
-async def test_a_payment_whose_report_has_a_case_is_not_read_again_and_again(pool: Pool) -> None:
-    await register(pool, "d-1", ago=timedelta(hours=1))
+async def test_a_payment_whose_report_has_a_case_is_not_read_again_and_again(
+    pool: Pool, owner: Pool
+) -> None:
+    await register(owner, "d-1", ago=timedelta(hours=1))
     other = Money.parse("25.00", "GBP")
     assert await report(pool, Kind.DEPOSIT_SUCCEEDED, "d-1", amount=other) == "suspended"
     assert await find_overdue(pool, RULES) == 0
@@ -228,8 +236,10 @@ async def test_a_payment_whose_report_has_a_case_is_not_read_again_and_again(poo
     assert await pool.fetchval(looked_at) == 0
 
 
-async def test_a_case_that_closes_while_payments_are_looked_at_hides_none(pool: Pool) -> None:
-    await register(pool, "d-1", ago=timedelta(hours=1))
+async def test_a_case_that_closes_while_payments_are_looked_at_hides_none(
+    pool: Pool, owner: Pool
+) -> None:
+    await register(owner, "d-1", ago=timedelta(hours=1))
     other = Money.parse("25.00", "GBP")
     await report(pool, Kind.DEPOSIT_SUCCEEDED, "d-1", amount=other)
     (suspended,) = await cases(pool)
@@ -243,9 +253,9 @@ async def test_a_case_that_closes_while_payments_are_looked_at_hides_none(pool: 
     assert [case.kind for case in await cases(pool)] == ["payment_overdue"]
 
 
-async def test_a_withdrawal_that_stays_unpaid_for_days_is_a_case(pool: Pool) -> None:
+async def test_a_withdrawal_that_stays_unpaid_for_days_is_a_case(pool: Pool, owner: Pool) -> None:
     await fund(pool)
-    await register(pool, "w-1", direction="withdrawal", ago=timedelta(hours=1))
+    await register(owner, "w-1", direction="withdrawal", ago=timedelta(hours=1))
     await find_overdue(pool, RULES)
     await report(pool, Kind.WITHDRAWAL_ACCEPTED, "w-1")
     assert await cases(pool) == []
@@ -267,9 +277,10 @@ async def test_a_withdrawal_that_stays_unpaid_for_days_is_a_case(pool: Pool) -> 
 
 async def test_a_withdrawal_is_not_late_where_the_psp_never_says_that_one_is_paid(
     pool: Pool,
+    owner: Pool,
 ) -> None:
     await fund(pool)
-    await register(pool, "w-1", direction="withdrawal", endpoint="adyen")
+    await register(owner, "w-1", direction="withdrawal", endpoint="adyen")
     await report(pool, Kind.WITHDRAWAL_ACCEPTED, "w-1", endpoint="adyen", provider="adyen")
     await pool.execute("UPDATE payments SET reported_at = reported_at - interval '73 hours'")
 
@@ -279,10 +290,11 @@ async def test_a_withdrawal_is_not_late_where_the_psp_never_says_that_one_is_pai
 
 async def test_a_deposit_that_was_abandoned_is_closed_quietly_and_a_withdrawal_is_not(
     pool: Pool,
+    owner: Pool,
 ) -> None:
     await fund(pool)
-    await register(pool, "d-1", ago=timedelta(days=8))
-    await register(pool, "w-1", direction="withdrawal", ago=timedelta(days=8))
+    await register(owner, "d-1", ago=timedelta(days=8))
+    await register(owner, "w-1", direction="withdrawal", ago=timedelta(days=8))
     await find_overdue(pool, RULES)
     assert len(await cases(pool)) == 2
     await pool.execute("UPDATE cases SET opened_at = opened_at - interval '7 days 1 minute'")
@@ -295,8 +307,8 @@ async def test_a_deposit_that_was_abandoned_is_closed_quietly_and_a_withdrawal_i
     assert await report(pool, Kind.DEPOSIT_SUCCEEDED, "d-1") == "booked"
 
 
-async def test_each_rule_can_be_turned_off(pool: Pool) -> None:
-    await register(pool, "d-1", ago=timedelta(days=8))
+async def test_each_rule_can_be_turned_off(pool: Pool, owner: Pool) -> None:
+    await register(owner, "d-1", ago=timedelta(days=8))
     off = Overdue(unreported=None, unpaid=None, abandoned=None)
     assert await find_overdue(pool, off) == 0
     assert await cases(pool) == []
@@ -359,9 +371,9 @@ async def close(
 
 
 async def test_a_payment_says_that_it_is_overdue_while_it_is(
-    pool: Pool, client: TestClient[web.Request, web.Application]
+    pool: Pool, owner: Pool, client: TestClient[web.Request, web.Application]
 ) -> None:
-    await register(pool, "d-1", ago=timedelta(hours=1))
+    await register(owner, "d-1", ago=timedelta(hours=1))
     assert (await (await client.get("/api/v1/payments/d-1")).json())["overdue"] is None
     await find_overdue(pool, RULES)
     (case,) = await cases(pool)
@@ -372,9 +384,9 @@ async def test_a_payment_says_that_it_is_overdue_while_it_is(
 
 
 async def test_cases_are_listed_by_kind(
-    pool: Pool, client: TestClient[web.Request, web.Application]
+    pool: Pool, owner: Pool, client: TestClient[web.Request, web.Application]
 ) -> None:
-    await register(pool, "d-1", ago=timedelta(hours=1))
+    await register(owner, "d-1", ago=timedelta(hours=1))
     await find_overdue(pool, RULES)
     for kind, references in (("payment_overdue", ["d-1"]), ("suspended", [])):
         page = await (await client.get(f"/api/v1/cases?state=open&kind={kind}")).json()
@@ -382,9 +394,9 @@ async def test_cases_are_listed_by_kind(
 
 
 async def test_a_person_closes_a_case_with_a_reason_which_the_audit_keeps(
-    pool: Pool, client: TestClient[web.Request, web.Application]
+    pool: Pool, owner: Pool, client: TestClient[web.Request, web.Application]
 ) -> None:
-    await register(pool, "d-1", ago=timedelta(hours=1))
+    await register(owner, "d-1", ago=timedelta(hours=1))
     await find_overdue(pool, RULES)
     (case,) = await cases(pool)
     key = new_id().hex
@@ -410,11 +422,12 @@ async def test_a_person_closes_a_case_with_a_reason_which_the_audit_keeps(
 )
 async def test_a_case_is_not_closed_without_a_reason(
     pool: Pool,
+    owner: Pool,
     client: TestClient[web.Request, web.Application],
     body: dict[str, object],
     status: int,
 ) -> None:
-    await register(pool, "d-1", ago=timedelta(hours=1))
+    await register(owner, "d-1", ago=timedelta(hours=1))
     await find_overdue(pool, RULES)
     (case,) = await cases(pool)
     assert (await close(client, case.case_id, body))[0] == status
@@ -422,9 +435,9 @@ async def test_a_case_is_not_closed_without_a_reason(
 
 
 async def test_only_an_open_case_that_exists_is_closed(
-    pool: Pool, client: TestClient[web.Request, web.Application]
+    pool: Pool, owner: Pool, client: TestClient[web.Request, web.Application]
 ) -> None:
-    await register(pool, "d-1", ago=timedelta(hours=1))
+    await register(owner, "d-1", ago=timedelta(hours=1))
     await find_overdue(pool, RULES)
     (case,) = await cases(pool)
     answers = await asyncio.gather(

@@ -4,14 +4,23 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime, timedelta
 from functools import cache
 from time import perf_counter
 
 import asyncpg
 from aiohttp import web
 from aiohttp.hdrs import METH_ALL
-from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, Counter, Histogram, generate_latest
+from prometheus_client import (
+    CONTENT_TYPE_LATEST,
+    REGISTRY,
+    Counter,
+    Gauge,
+    Histogram,
+    generate_latest,
+)
 
+from recon.clock import now
 from recon.db import POOL, Pool, load
 from recon.http.bodies import json_response
 
@@ -20,6 +29,13 @@ __all__ = ["BEFORE_METRICS", "READINESS", "Readiness", "metrics_middleware", "ro
 routes = web.RouteTableDef()
 
 _TIMEOUT_S = 2.0
+_CLOCK_APART = timedelta(minutes=5)
+"""A third of what sealing allows for."""
+
+_clock_ahead = Gauge(
+    "recon_clock_ahead_seconds",
+    "How far this process's clock is ahead of the database's, by the last look at /readyz.",
+)
 
 _requests = Counter(
     "recon_http_requests", "Answers by method, route and status.", ["method", "route", "status"]
@@ -65,10 +81,10 @@ async def healthz(request: web.Request) -> web.Response:
 
 @routes.get("/readyz")
 async def readyz(request: web.Request) -> web.Response:
-    """Database, schema, not draining. A game API that is down does not change it."""
+    """Database, schema, clock, not draining. A game API that is down does not change it."""
     readiness = request.config_dict[READINESS]
     checks = {"draining": "yes" if readiness.draining else "no", **await _database(request)}
-    ready = not readiness.draining and checks["database"] == checks["schema"] == "ok"
+    ready = not readiness.draining and _is_well(checks)
     body = {"status": "ready" if ready else "unready", **checks}
     return json_response(body, status=200 if ready else 503)
 
@@ -136,7 +152,7 @@ async def _database(request: web.Request) -> dict[str, str]:
     try:
         async with asyncio.timeout(_TIMEOUT_S):
             async with request.config_dict[POOL].acquire() as connection:
-                revision = await connection.fetchval(load("recon.http", "revision"))
+                row = await connection.fetchrow(load("recon.http", "revision"))
     except asyncpg.UndefinedTableError:
         return {"database": "ok", "schema": "missing"}
     except (
@@ -144,5 +160,20 @@ async def _database(request: web.Request) -> dict[str, str]:
         *(asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError),
     ):
         return {"database": "unreachable", "schema": "unknown"}
+    revision = None if row is None else row["version_num"]
     head = request.config_dict[READINESS].head
-    return {"database": "ok", "schema": "ok" if revision == head else f"at {revision}, not {head}"}
+    schema = "ok" if revision == head else f"at {revision}, not {head}"
+    return {"database": "ok", "schema": schema, **({} if row is None else _clock(row["at"]))}
+
+
+def _clock(at: datetime) -> dict[str, str]:
+    """Minutes apart, our times on rows would look as if they had been put in afterwards."""
+    ahead = now() - at
+    _clock_ahead.set(ahead.total_seconds())
+    if abs(ahead) <= _CLOCK_APART:
+        return {"clock": "ok"}
+    return {"clock": f"{ahead.total_seconds():+.0f} s from the database's"}
+
+
+def _is_well(checks: dict[str, str]) -> bool:
+    return all(checks.get(check, "ok") == "ok" for check in ("database", "schema", "clock"))

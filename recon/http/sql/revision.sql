@@ -1,3 +1,5 @@
--- The schema's revision.
-SELECT version_num
+-- The schema's revision, and what time it is for the database.
+SELECT
+    version_num,
+    clock_timestamp() AS at
 FROM alembic_version

@@ -1,5 +1,5 @@
--- True where the books hold anything that is older than a day; no row where they do not.
-SELECT true AS is_there
-FROM public.postings
-WHERE recorded_at < now() - interval '1 day'
-LIMIT 1
+-- Whether the books hold anything that is older than a day.
+SELECT EXISTS (
+    SELECT FROM public.postings
+    WHERE recorded_at < now() - interval '1 day'
+) AS is_there

@@ -3,7 +3,8 @@
 -- 0003_webhooks.up.sql; $4 references, $5 states, $6 the PSP's payment ids and $7 when we had it
 -- (null: now), in parallel, see payments_report in 0002_payments.up.sql.
 -- A delivery or a movement that is there already is not written: the answer says what became of
--- each entry, counts the deliveries that are written, and has the delivery of each movement that is.
+-- each entry, counts the deliveries that are written, and has the delivery of each movement that
+-- is.
 WITH posted AS (
     SELECT
         member,

@@ -93,7 +93,7 @@ class World:
                 user,
                 Money.parse(amount, currency),
                 kind="deposit.succeeded",
-                source="test",
+                source="psp:test",
                 key=f"p{next(self.numbers)}:deposit",
                 event_at=now(),
             )

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from recon.db.embedded import remove_embedded
+from recon.db.embedded import SERVICE_USER, remove_embedded
 from recon.db.migrations import migrate
 from tests.violence.cluster import Cluster
 from tests.violence.playing import playing
@@ -34,7 +34,7 @@ async def cluster() -> AsyncIterator[Cluster]:
     try:
         await made.start()
         await made.execute("CREATE DATABASE template_violence")
-        await migrate(made.server.dsn_for("template_violence"))
+        await migrate(made.server.dsn_for("template_violence"), service_role=SERVICE_USER)
         yield made
     finally:
         await made.close()

@@ -40,7 +40,8 @@ async def playing(
         name: what the scenario is called; chance comes of it.
         serve: further arguments of ``recon serve``.
     """
-    url = cluster.server.dsn_for(database)
+    # As in production: by the role that may change nothing that was written.
+    url = cluster.server.service_dsn_for(database)
     chance = random_of(name)
     async with open_pool(url, max_size=2) as pool:
         key = await create_key(pool, name="cashier", scopes=[Scope.WRITE_PAYMENT], lifetime=None)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import asyncpg
 import pytest
 
-from recon.db.embedded import remove_embedded
+from recon.db.embedded import SERVICE_USER, remove_embedded
 from recon.db.migrations import migrate
 from tests.violence.budget import ALLOWED, PATIENCE_S, seconds
 from tests.violence.cluster import Cluster
@@ -52,7 +52,7 @@ async def cramped(disk: SmallDisk) -> AsyncIterator[Cluster]:
     try:
         await made.start()
         await made.execute("CREATE DATABASE cramped")
-        await migrate(made.server.dsn_for("cramped"))
+        await migrate(made.server.dsn_for("cramped"), service_role=SERVICE_USER)
         yield made
     finally:
         disk.free()

@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 import asyncpg
-import asyncpg.exceptions._base as client_side
 import structlog
 
 from recon.clock import new_id
@@ -17,7 +16,7 @@ from recon.webhooks.errors import IntakeUnavailableError, SignatureStaleError
 from recon.webhooks.measure import observe_stale, observe_verified
 from recon.webhooks.model import Delivery, Endpoint, Outcome
 from recon.webhooks.psp import PROVIDERS
-from recon.webhooks.write_down import BookingRefusedError
+from recon.webhooks.write_down import UNFIT, BookingRefusedError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -36,10 +35,7 @@ _WITHIN_S: Final = 8.0
 _MAX_HEADER: Final = 1024
 
 _OF_A_MEMBER: Final = (
-    asyncpg.DataError,
-    # asyncpg's own, of a value that it cannot send; it is an InterfaceError besides.
-    client_side.DataError,
-    asyncpg.IntegrityConstraintViolationError,
+    *UNFIT,
     # Somebody holds its player or its payment for seconds.
     asyncpg.LockNotAvailableError,
 )

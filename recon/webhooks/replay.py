@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-import asyncpg
-
 from recon.clock import new_id
 from recon.db import load, with_retries
 from recon.webhooks import queries, writes
@@ -19,11 +17,13 @@ from recon.webhooks.errors import (
 from recon.webhooks.look_up import prepare, take_locks
 from recon.webhooks.model import Endpoint, Event, State, StoredDelivery
 from recon.webhooks.rereading import event_of
-from recon.webhooks.write_down import BookingRefusedError, write_down
+from recon.webhooks.write_down import UNFIT, BookingRefusedError, write_down
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from uuid import UUID
+
+    import asyncpg
 
     from recon.db import Pool
     from recon.webhooks.batch import Batch
@@ -31,11 +31,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Preview", "preview_replay", "read_delivery", "replay_delivery"]
 
-_REFUSED: Final = (
-    BookingRefusedError,
-    # A sum that no book can hold: an arrival is quarantined for these, see recon.webhooks.receive.
-    *(asyncpg.DataError, asyncpg.IntegrityConstraintViolationError),
-)
+# An arrival is quarantined for these, see recon.webhooks.receive.
+_REFUSED: Final = (BookingRefusedError, *UNFIT)
 _SETTLED: Final = frozenset({State.BOOKED, State.REPEATED})
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
+import asyncpg
+import asyncpg.exceptions._base as client_side
 import structlog
 
 from recon.clock import new_id
@@ -16,16 +18,22 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from uuid import UUID
 
-    import asyncpg
-
     from recon.webhooks.batch import Batch
     from recon.webhooks.rules import Decision
 
-__all__ = ["BookingRefusedError", "keep_repeats", "write_down"]
+__all__ = ["UNFIT", "BookingRefusedError", "keep_repeats", "write_down"]
 
 log = structlog.get_logger(__name__)
 
 _DONE = frozenset({Posting.POSTED, Posting.REPEATED})
+UNFIT: Final = (
+    asyncpg.DataError,
+    # asyncpg's own, of a value that it cannot send; it is an InterfaceError besides.
+    client_side.DataError,
+    asyncpg.IntegrityConstraintViolationError,
+)
+"""What the database says of data that no book can hold, such as a sum past 38 digits."""
+
 _UNSETTLED = frozenset({State.WAITING, State.SUSPENDED, State.QUARANTINED})
 
 

@@ -38,9 +38,11 @@ CREATE INDEX payments_unpaid_idx ON payments (reported_at)
 WHERE direction = 'withdrawal' AND state IN ('pending', 'accepted') AND unpaid_at IS NULL;
 
 -- Payments named by (endpoint, reference) or (endpoint, the PSP's id), in parallel (null: not so
--- named), locked in key order. Planned once a session, and whatever the table's size was then: see
--- ledger_post; and intake_look_up for the fences.
-CREATE FUNCTION payments_find(p_endpoint text[], p_reference text[], p_payment_id text[])
+-- named); with p_lock, locked in key order. Planned once a session, and whatever the table's size
+-- was then: see ledger_post; and intake_look_up for the fences.
+CREATE FUNCTION payments_find(
+    p_endpoint text[], p_reference text[], p_payment_id text[], p_lock boolean
+)
 RETURNS SETOF payments
 LANGUAGE plpgsql
 SET plan_cache_mode = force_generic_plan
@@ -50,9 +52,11 @@ SET enable_hashjoin = off
 SET enable_mergejoin = off
 SET enable_material = off
 AS $$
+DECLARE
+    named text[];
 BEGIN
-    RETURN QUERY
-    SELECT l.*
+    SELECT array_agg(k.reference ORDER BY k.reference)
+    INTO named
     FROM (
         SELECT f.reference
         FROM unnest(p_endpoint, p_reference) AS a (endpoint, reference)
@@ -69,13 +73,25 @@ BEGIN
             WHERE p.payment_id = a.payment_id AND p.endpoint || '' = a.endpoint
             OFFSET 0
         ) AS f
-        ORDER BY 1
-    ) AS k
-    CROSS JOIN LATERAL (
-        SELECT p.* FROM payments AS p
-        WHERE p.reference = k.reference
-        FOR NO KEY UPDATE
-    ) AS l;
+    ) AS k;
+
+    IF p_lock THEN
+        RETURN QUERY
+        SELECT l.*
+        FROM unnest(named) AS k (reference)
+        CROSS JOIN LATERAL (
+            SELECT p.* FROM payments AS p
+            WHERE p.reference = k.reference
+            FOR NO KEY UPDATE
+        ) AS l;
+    ELSE
+        RETURN QUERY
+        SELECT p.*
+        FROM unnest(named) AS k (reference)
+        CROSS JOIN LATERAL (
+            SELECT p.* FROM payments AS p WHERE p.reference = k.reference OFFSET 0
+        ) AS p;
+    END IF;
 END
 $$;
 

@@ -1,3 +1,4 @@
+DROP FUNCTION intake_take, intake_write;
 DROP TYPE intake_delivery, intake_movement;
 DROP FUNCTION intake_movements, intake_look_up;
 DROP TRIGGER payments_close_overdue_cases ON payments;

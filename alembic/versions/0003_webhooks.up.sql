@@ -417,3 +417,109 @@ CREATE TYPE intake_movement AS (
     amount text,
     event_at timestamptz
 );
+
+-- What a batch has decided, written together: a row each; p_reference, p_state, p_payment_id and
+-- p_reported_at as payments_report takes them. A delivery or a movement that is there already is not
+-- written: `posted` says what became of each entry, `kept` counts the deliveries that are written,
+-- and `moved` has the delivery of each movement that is.
+CREATE FUNCTION intake_write(
+    p_entries ledger_entry[], p_deliveries intake_delivery[], p_movements intake_movement[],
+    p_reference text[], p_state text[], p_payment_id text[], p_reported_at timestamptz[]
+)
+RETURNS TABLE (posted text[], kept bigint, moved uuid[])
+LANGUAGE plpgsql
+SET plan_cache_mode = force_generic_plan
+AS $$
+BEGIN
+    SELECT array_agg(p.outcome ORDER BY p.member) INTO posted FROM ledger_post(p_entries) AS p;
+
+    IF cardinality(p_reference) > 0 THEN
+        PERFORM payments_report(p_reference, p_state, p_payment_id, p_reported_at);
+    END IF;
+
+    INSERT INTO deliveries (
+        delivery_id, endpoint, event_id, provider, received_at, body, body_sha256,
+        content_sha256, headers, verified_by, event_type, kind, payment_id, effect_id,
+        reference, user_id, currency, amount, event_at, state, reason
+    )
+    SELECT
+        d.delivery_id, d.endpoint, d.event_id, d.provider, d.received_at, d.body, d.body_sha256,
+        d.content_sha256, d.headers::jsonb, d.verified_by, d.event_type, d.kind, d.payment_id,
+        d.effect_id, d.reference, d.user_id, d.currency, d.amount::numeric, d.event_at, d.state,
+        d.reason
+    FROM unnest(p_deliveries) AS d
+    ON CONFLICT (endpoint, event_id) DO NOTHING;
+    GET DIAGNOSTICS kept = ROW_COUNT;
+
+    WITH written AS (
+        INSERT INTO movements (
+            endpoint, object_id, effect, delivery_id, payment_id, also_known_as, user_id, currency,
+            amount, event_at
+        )
+        SELECT
+            m.endpoint, m.object_id, m.effect, m.delivery_id, m.payment_id, m.also_known_as,
+            m.user_id, m.currency, m.amount::numeric, m.event_at
+        FROM unnest(p_movements) AS m
+        ON CONFLICT (endpoint, object_id, effect) DO NOTHING
+        RETURNING delivery_id
+    )
+
+    SELECT array_agg(w.delivery_id) INTO moved FROM written AS w;
+
+    RETURN NEXT;
+END
+$$;
+
+-- A whole commit in one call, for deliveries that were decided about before, on the understanding
+-- that nothing is known of what they speak of but the registered payments p_known_*, in the order of
+-- their references. It waits for the locks and looks: false says that more is known, and that
+-- nothing was written. Arguments as of intake_look_up, payments_find and intake_write.
+CREATE FUNCTION intake_take(
+    p_keys bigint[], p_endpoint text[], p_event_id text[], p_named_endpoint text[], p_name text[],
+    p_about_endpoint text[], p_about_reference text[], p_about_payment_id text[],
+    p_known_reference text[], p_known_state text[], p_known_payment_id text[],
+    p_entries ledger_entry[], p_deliveries intake_delivery[], p_movements intake_movement[],
+    p_reference text[], p_state text[], p_payment_id text[], p_reported_at timestamptz[]
+)
+RETURNS boolean
+LANGUAGE plpgsql
+SET plan_cache_mode = force_generic_plan
+AS $$
+DECLARE
+    about record;
+    written record;
+    v_reference text[] := '{}';
+    v_state text[] := '{}';
+    v_payment_id text[] := '{}';
+BEGIN
+    SELECT * INTO about
+    FROM intake_look_up(p_keys, p_endpoint, p_event_id, p_named_endpoint, p_name);
+    IF about.kept IS NOT NULL OR about.moved OR about.sleeping THEN
+        RETURN false;
+    END IF;
+    IF about.registered THEN
+        SELECT
+            coalesce(array_agg(f.reference ORDER BY f.reference COLLATE "C"), '{}'),
+            coalesce(array_agg(f.state ORDER BY f.reference COLLATE "C"), '{}'),
+            coalesce(array_agg(f.payment_id ORDER BY f.reference COLLATE "C"), '{}')
+        INTO v_reference, v_state, v_payment_id
+        FROM payments_find(p_about_endpoint, p_about_reference, p_about_payment_id, true) AS f;
+    END IF;
+    IF v_reference <> p_known_reference OR v_state <> p_known_state
+        OR v_payment_id IS DISTINCT FROM p_known_payment_id THEN
+        RETURN false;
+    END IF;
+
+    SELECT * INTO written
+    FROM intake_write(
+        p_entries, p_deliveries, p_movements, p_reference, p_state, p_payment_id, p_reported_at
+    );
+    -- Which of them it is, is found out by deciding about them under the locks.
+    IF NOT written.posted <@ ARRAY['posted', 'repeated']
+        OR written.kept <> cardinality(p_deliveries)
+        OR coalesce(cardinality(written.moved), 0) <> cardinality(p_movements) THEN
+        RAISE EXCEPTION 'the books refuse a delivery' USING ERRCODE = 'RC001';
+    END IF;
+    RETURN true;
+END
+$$;

@@ -39,13 +39,15 @@ async def find_payments(
     endpoints: Sequence[str],
     references: Sequence[str | None],
     payment_ids: Sequence[str | None],
+    lock: bool = True,
 ) -> list[Payment]:
-    """Payments matched by (endpoint, reference) or (endpoint, the PSP's id), locked in key order.
+    """Payments matched by (endpoint, reference) or (endpoint, the PSP's id), in no order.
 
-    The three sequences run in parallel, one place per event. A payment is found once.
+    The three sequences run in parallel, one place per event. A payment is found once, and locked
+    until the caller's transaction ends unless ``lock`` is false.
     """
     rows = await connection.fetch(
-        load("recon.payments", "find"), list(endpoints), list(references), list(payment_ids)
+        load("recon.payments", "find"), list(endpoints), list(references), list(payment_ids), lock
     )
     return [payment_of_row(row) for row in rows]
 

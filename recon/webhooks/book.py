@@ -1,4 +1,8 @@
-"""Book many deliveries in the caller's transaction, in a number of statements that is constant.
+"""Book many deliveries, in a number of statements that is constant.
+
+Most deliveries are the first that is heard of their payment. `book_at_once` decides about them on
+that understanding and then locks, looks whether it is so, and writes, all in one call of the
+database. Where more is known it says so, and `book` locks and looks before it decides.
 
 Two deliveries about one payment (or of one event id) wait for each other by advisory locks, taken
 in ascending order; registered payments and wallets are locked after them, in key order too.
@@ -8,12 +12,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from recon.webhooks.batch import lock_names
-from recon.webhooks.look_up import look_up, prepare
+from recon.payments import find_payments
+from recon.webhooks.batch import Batch
+from recon.webhooks.look_up import prepare
 from recon.webhooks.model import CaseKind, Delivery, Event, Outcome, State, Unusable
+from recon.webhooks.queries import look_up
 from recon.webhooks.retold import compare_retold
 from recon.webhooks.rules import Decision
-from recon.webhooks.write_down import keep_repeats, write_down
+from recon.webhooks.sought import Sought
+from recon.webhooks.write_down import keep_repeats, write_at_once, write_down
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -21,7 +28,46 @@ if TYPE_CHECKING:
 
     import asyncpg
 
-__all__ = ["book"]
+__all__ = ["book", "book_at_once"]
+
+
+async def book_at_once(
+    connection: asyncpg.Connection[Any], deliveries: Sequence[Delivery]
+) -> list[Outcome] | None:
+    """Keep and book verified deliveries of which nothing is known but registered payments.
+
+    Args:
+        connection: outside any transaction.
+        deliveries: any number, in the order of their arrival.
+
+    Returns:
+        What became of each, in their order, durably; ``None`` where more is known of one of them,
+        or it is a case: nothing was written, and `book` is to decide.
+    """
+    sought = Sought.of(deliveries)
+    if len(set(sought.places)) < len(deliveries):
+        return None
+    payments = []
+    if any(event.reference is not None for event in sought.about):
+        endpoints, references, payment_ids = sought.of_payments()
+        payments = await find_payments(
+            connection,
+            endpoints=endpoints,
+            references=references,
+            payment_ids=payment_ids,
+            lock=False,
+        )
+    batch = Batch(list(payments), [], {}, {})
+    for delivery in deliveries:
+        if isinstance(delivery.event, Unusable):
+            return None
+        batch.take(delivery.delivery_id, delivery.event)
+    decisions = batch.decisions
+    if any(decision.case is not None for decision in decisions.values()):
+        return None
+    if not await write_at_once(connection, sought, batch, new=deliveries, payments=payments):
+        return None
+    return [_outcome(delivery, decisions[delivery.delivery_id]) for delivery in deliveries]
 
 
 async def book(
@@ -43,9 +89,7 @@ async def book(
     Raises:
         BookingRefusedError: nothing may be kept of this transaction; call again with ``refused``.
     """
-    events = [delivery.event for delivery in deliveries if isinstance(delivery.event, Event)]
-    own = {(delivery.endpoint, delivery.event.event_id) for delivery in deliveries}
-    about = await look_up(connection, deliveries, lock_names(events), own)
+    about = await look_up(connection, Sought.of(deliveries))
     kept = about.kept
     fresh: list[Delivery] = []
     repeats: list[tuple[Delivery, UUID, bool]] = []

@@ -6,7 +6,6 @@ them, in key order too.
 
 from __future__ import annotations
 
-import hashlib
 from typing import TYPE_CHECKING, Any
 
 from recon.payments import find_payments
@@ -14,51 +13,22 @@ from recon.webhooks import queries
 from recon.webhooks.batch import Batch, Sleeper
 from recon.webhooks.model import Event
 from recon.webhooks.rereading import event_of
+from recon.webhooks.sought import lock_keys
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from uuid import UUID
 
     import asyncpg
 
-    from recon.webhooks.model import Delivery
-
-__all__ = ["look_up", "prepare", "take_locks"]
+__all__ = ["prepare", "take_locks"]
 
 
 async def take_locks(
     connection: asyncpg.Connection[Any], *names: Iterable[tuple[str, str]]
 ) -> None:
     """Wait until nobody else decides about any of these (endpoint, id)."""
-    await queries.take_locks(connection, _keys(*names))
-
-
-async def look_up(
-    connection: asyncpg.Connection[Any],
-    deliveries: Sequence[Delivery],
-    names: Collection[tuple[str, str]],
-    own: Collection[tuple[str, str]],
-) -> queries.About:
-    """Wait until nobody else decides about deliveries that have come, and read what there is.
-
-    Args:
-        connection: inside the transaction that is to hold the locks.
-        deliveries: in any order.
-        names: (endpoint, id) of all that they tell.
-        own: (endpoint, event id) of them.
-    """
-    events = [(delivery.endpoint, delivery.event.event_id) for delivery in deliveries]
-    return await queries.look_up(connection, _keys(names, own), events, names)
-
-
-def _keys(*names: Iterable[tuple[str, str]]) -> list[int]:
-    return [
-        int.from_bytes(
-            hashlib.sha256(f"{endpoint}\n{name}".encode()).digest()[:8], "big", signed=True
-        )
-        for group in names
-        for endpoint, name in group
-    ]
+    await queries.take_locks(connection, lock_keys(*names))
 
 
 async def prepare(

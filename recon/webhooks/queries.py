@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     import asyncpg
 
+    from recon.webhooks.sought import Sought
 
 __all__ = [
     "About",
@@ -38,9 +39,9 @@ _MOST_SLEEPERS = 200
 """Of one payment, with their bodies: no payment has so many that a person need not look."""
 
 
-async def take_locks(connection: asyncpg.Connection[Any], keys: Collection[int]) -> None:
-    """Wait for every key, in ascending order; they are given back with the transaction."""
-    await connection.fetch(load(_ROOM, "take_locks"), sorted(set(keys)))
+async def take_locks(connection: asyncpg.Connection[Any], keys: Sequence[int]) -> None:
+    """Wait for every key, in their order; they are given back with the transaction."""
+    await connection.fetch(load(_ROOM, "take_locks"), keys)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,30 +61,17 @@ class About:
     registered: bool
 
 
-async def look_up(
-    connection: asyncpg.Connection[Any],
-    keys: Collection[int],
-    events: Sequence[tuple[str, str]],
-    names: Collection[tuple[str, str]],
-) -> About:
-    """Wait for every key in ascending order, and read then.
+async def look_up(connection: asyncpg.Connection[Any], sought: Sought) -> About:
+    """Wait until nobody else decides about deliveries that have come, and read what there is.
 
-    Args:
-        connection: inside the transaction that is to hold the locks.
-        keys: of the locks.
-        events: (endpoint, event id) of each delivery.
-        names: (endpoint, id) of all that they tell.
+    The locks are held until the caller's transaction ends.
     """
-    row = await connection.fetchrow(
-        load(_ROOM, "look_up"),
-        sorted(set(keys)),
-        [endpoint for endpoint, _ in events],
-        [event_id for _, event_id in events],
-        [endpoint for endpoint, _ in names],
-        [name for _, name in names],
-    )
+    row = await connection.fetchrow(load(_ROOM, "look_up"), *sought.arguments())
     places, ids, hashes = row["kept"] or [], row["kept_delivery"], row["kept_content"]
-    kept = {events[place - 1]: (ids[number], hashes[number]) for number, place in enumerate(places)}
+    kept = {
+        sought.places[place - 1]: (ids[number], hashes[number])
+        for number, place in enumerate(places)
+    }
     return About(kept, row["moved"], row["sleeping"], row["registered"])
 
 

@@ -11,7 +11,7 @@ import structlog
 
 from recon.clock import new_id
 from recon.db import with_retries
-from recon.webhooks.book import book
+from recon.webhooks.book import book, book_at_once
 from recon.webhooks.errors import IntakeUnavailableError, SignatureStaleError
 from recon.webhooks.measure import observe_stale, observe_verified
 from recon.webhooks.model import Delivery, Endpoint, Outcome
@@ -183,6 +183,10 @@ async def _commit(
 ) -> list[Outcome]:
     async with pool.acquire() as connection:
         with _broken_off_at(until_s, connection):
+            if not refused:
+                outcomes = await book_at_once(connection, deliveries)
+                if outcomes is not None:
+                    return outcomes
             async with connection.transaction():
                 return await book(connection, deliveries, refused=refused)
 

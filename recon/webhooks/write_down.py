@@ -18,10 +18,12 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from uuid import UUID
 
+    from recon.payments import Payment
     from recon.webhooks.batch import Batch
     from recon.webhooks.rules import Decision
+    from recon.webhooks.sought import Sought
 
-__all__ = ["UNFIT", "BookingRefusedError", "keep_repeats", "write_down"]
+__all__ = ["UNFIT", "BookingRefusedError", "keep_repeats", "write_at_once", "write_down"]
 
 log = structlog.get_logger(__name__)
 
@@ -85,16 +87,41 @@ async def write_down(
         await writes.insert_cases(connection, cases)
 
 
+async def write_at_once(
+    connection: asyncpg.Connection[Any],
+    sought: Sought,
+    batch: Batch,
+    *,
+    new: Sequence[Delivery],
+    payments: Sequence[Payment],
+) -> bool:
+    """Write what was decided about ``new`` on the understanding that nothing else is known.
+
+    Args:
+        connection: outside any transaction.
+        sought: what they speak of.
+        batch: with a decision about each, none of them a case.
+        new: deliveries of different events.
+        payments: the registered ones that were decided with, as they were found.
+
+    Returns:
+        Whether it is written, and durable. If not, more is known or a member is refused, and
+        nothing was written.
+    """
+    kept = [(delivery, batch.decisions[delivery.delivery_id]) for delivery in new]
+    return await writes.take_at_once(connection, sought, payments, _taken(batch, kept))
+
+
+def _taken(batch: Batch, kept: Sequence[tuple[Delivery, Decision]]) -> writes.Taken:
+    return writes.Taken(
+        [entry for _, entry in batch.entries], kept, batch.moved, list(batch.reports.values())
+    )
+
+
 async def _write_taken(
     connection: asyncpg.Connection[Any], batch: Batch, kept: Sequence[tuple[Delivery, Decision]]
 ) -> None:
-    written = await writes.write_taken(
-        connection,
-        [entry for _, entry in batch.entries],
-        kept,
-        batch.moved,
-        list(batch.reports.values()),
-    )
+    written = await writes.write_taken(connection, _taken(batch, kept))
     refused = {
         delivery_id: f"the ledger says {outcome}"
         for (delivery_id, _), outcome in zip(batch.entries, written.posted, strict=True)

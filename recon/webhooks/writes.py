@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import asyncpg
 import msgspec
 
 from recon.db import load
@@ -17,24 +18,27 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
     from uuid import UUID
 
-    import asyncpg
-
     from recon.ledger import Entry
     from recon.money import Money
-    from recon.payments import Report
+    from recon.payments import Payment, Report
     from recon.webhooks.model import Case, Delivery, Movement, Unusable
     from recon.webhooks.rules import Decision
+    from recon.webhooks.sought import Sought
 
 __all__ = [
+    "Taken",
     "close_cases",
     "describe_delivery",
     "insert_cases",
     "insert_repeats",
+    "take_at_once",
     "update_deliveries",
     "write_taken",
 ]
 
 _ROOM = "recon.webhooks"
+_REFUSED = "RC001"
+"""As ``intake_take`` raises it."""
 
 
 class Written(NamedTuple):
@@ -51,25 +55,71 @@ class Written(NamedTuple):
     moved: list[UUID]
 
 
-async def write_taken(
-    connection: asyncpg.Connection[Any],
-    entries: Sequence[Entry],
-    kept: Sequence[tuple[Delivery, Decision]],
-    movements: Sequence[Movement],
-    reports: Collection[Report],
-) -> Written:
-    """Post, keep deliveries with what became of them, and write what has moved and was reported.
+class Taken(NamedTuple):
+    """What is to be written of a batch together.
 
-    One statement: under load each more would wait for its turn among the calls that come in.
+    Args:
+        entries: to be posted.
+        kept: deliveries with what became of them.
+        movements: what has moved.
+        reports: of registered payments, one for each at most.
     """
-    row = await connection.fetchrow(
-        load(_ROOM, "write_taken"),
-        entry_rows(entries),
-        [_delivery_row(delivery, decision) for delivery, decision in kept],
-        [_movement_row(movement) for movement in movements],
-        *report_columns(reports),
-    )
+
+    entries: Sequence[Entry]
+    kept: Sequence[tuple[Delivery, Decision]]
+    movements: Sequence[Movement]
+    reports: Collection[Report]
+
+    def arguments(self) -> tuple[Sequence[object], ...]:
+        """As ``intake_write`` takes them."""
+        return (
+            entry_rows(self.entries),
+            [_delivery_row(delivery, decision) for delivery, decision in self.kept],
+            [_movement_row(movement) for movement in self.movements],
+            *report_columns(self.reports),
+        )
+
+
+async def write_taken(connection: asyncpg.Connection[Any], taken: Taken) -> Written:
+    """Write it all in one statement: each more would wait for its turn among the calls."""
+    row = await connection.fetchrow(load(_ROOM, "write_taken"), *taken.arguments())
     return Written([Posting(text) for text in row["posted"] or []], row["kept"], row["moved"] or [])
+
+
+async def take_at_once(
+    connection: asyncpg.Connection[Any],
+    sought: Sought,
+    payments: Sequence[Payment],
+    taken: Taken,
+) -> bool:
+    """Lock, look, and write as `write_taken` does, in a statement that is a transaction by itself.
+
+    Args:
+        connection: outside any transaction.
+        sought: what to lock and look for.
+        payments: all that are known to be registered of it.
+        taken: what to write if nothing else is known.
+
+    Returns:
+        False where more is known, or where the books refuse a member: nothing was written.
+    """
+    known = sorted(payments, key=lambda payment: payment.reference)
+    try:
+        return bool(
+            await connection.fetchval(
+                load(_ROOM, "take_at_once"),
+                *sought.arguments(),
+                *sought.of_payments(),
+                [payment.reference for payment in known],
+                [payment.state for payment in known],
+                [payment.payment_id for payment in known],
+                *taken.arguments(),
+            )
+        )
+    except asyncpg.PostgresError as error:
+        if error.sqlstate != _REFUSED:
+            raise
+        return False
 
 
 async def insert_repeats(

@@ -69,6 +69,35 @@ async def test_past_the_limit_of_waiting_deliveries_the_next_is_refused() -> Non
     assert len(await drain.take([_delivery()])) == 1
 
 
+async def test_one_commit_is_under_way_and_beside_one_that_takes_long_the_next() -> None:
+    gates = [asyncio.Event() for _ in range(3)]
+    commits: list[int] = []
+
+    async def held_up(_: object, deliveries: Sequence[Any]) -> list[Any]:
+        commits.append(len(deliveries))
+        await gates[len(commits) - 1].wait()
+        return list(deliveries)
+
+    drain = Drain(AsyncMock(), take_in=held_up, patience_s=0.05)
+    first = asyncio.create_task(drain.take([_delivery()]))
+    await asyncio.sleep(0.01)
+    others = [asyncio.create_task(drain.take([_delivery()])) for _ in range(5)]
+    await asyncio.sleep(0.01)
+    quick = list(commits)
+    await asyncio.sleep(0.08)
+    slow = list(commits)
+    gates[1].set()
+    taken_beside = [len(await call) for call in others]
+    late = asyncio.create_task(drain.take([_delivery()]))
+    gates[2].set()
+
+    assert (quick, slow, taken_beside) == ([1], [1, 5], [1] * 5)
+    assert len(await late) == 1
+    assert not first.done()
+    gates[0].set()
+    assert len(await first) == 1
+
+
 async def test_what_waits_is_bounded_by_its_bytes_too_and_who_gave_up_holds_none() -> None:
     gate = asyncio.Event()
 
@@ -76,26 +105,24 @@ async def test_what_waits_is_bounded_by_its_bytes_too_and_who_gave_up_holds_none
         await gate.wait()
         return list(deliveries)
 
-    drain = Drain(AsyncMock(), most_bytes=1000, take_in=slow, within_s=0.05)
-    under_way = []
-    for _ in range(2):
-        under_way.append(asyncio.create_task(drain.take([_delivery(200)])))
-        await asyncio.sleep(0)
-        await asyncio.sleep(0)
+    drain = Drain(AsyncMock(), most_bytes=1000, take_in=slow, within_s=0.05, patience_s=9.0)
+    under_way = asyncio.create_task(drain.take([_delivery(400)]))
+    await asyncio.sleep(0.001)
     waiting = [asyncio.create_task(drain.take([_delivery(200)])) for _ in range(3)]
     await asyncio.sleep(0)
     with pytest.raises(IntakeUnavailableError, match="too many"):
         await drain.take([_delivery(1)])
 
-    await asyncio.gather(*under_way, *waiting, return_exceptions=True)
-    # Two are in commits that still are under way; of the others nothing is held.
+    refused = await asyncio.gather(under_way, *waiting, return_exceptions=True)
+    # One is in a commit that still is under way; of the others nothing is held.
     last = asyncio.create_task(drain.take([_delivery(600)]))
     await asyncio.sleep(0)
     gate.set()
+    assert [type(one) for one in refused] == [IntakeUnavailableError] * 4
     assert len(await last) == 1
 
 
-async def test_a_call_that_comes_as_the_last_commits_end_is_taken_at_once() -> None:
+async def test_a_call_that_comes_as_the_last_commit_ends_is_taken_at_once() -> None:
     gate = asyncio.Event()
 
     async def slow(_: object, deliveries: Sequence[Any]) -> list[Any]:
@@ -103,16 +130,13 @@ async def test_a_call_that_comes_as_the_last_commits_end_is_taken_at_once() -> N
         return list(deliveries)
 
     drain = Drain(AsyncMock(), take_in=slow, within_s=1.0)
-    first = []
-    for _ in range(2):
-        first.append(asyncio.create_task(drain.take([_delivery()])))
-        await asyncio.sleep(0)
-        await asyncio.sleep(0)
+    first = asyncio.create_task(drain.take([_delivery()]))
+    await asyncio.sleep(0.001)
     gate.set()
-    # It runs in the very turn of the loop in which both commits end.
+    # It runs in the very turn of the loop in which the commit ends.
     late = asyncio.create_task(drain.take([_delivery()]))
 
-    assert [len(await call) for call in (*first, late)] == [1, 1, 1]
+    assert [len(await call) for call in (first, late)] == [1, 1]
 
 
 async def test_a_commit_that_fails_is_told_to_its_callers_and_to_no_other() -> None:
@@ -152,17 +176,17 @@ async def test_nobody_waits_longer_than_a_psp_and_who_was_refused_meanwhile_is_n
         taken.extend(deliveries)
         return list(deliveries)
 
-    drain = Drain(AsyncMock(), most_waiting=4, take_in=stuck, within_s=0.05)
+    drain = Drain(AsyncMock(), most_waiting=4, take_in=stuck, within_s=0.05, patience_s=9.0)
     calls = []
-    for _ in range(4):  # two commits are stuck, and two calls wait for them
+    for _ in range(4):  # one is in a commit that is stuck, and three wait for it
         calls.append(asyncio.create_task(drain.take([_delivery()])))
-        await asyncio.sleep(0)
+        await asyncio.sleep(0.001)
     refused = await asyncio.gather(*calls, return_exceptions=True)
     gate.set()
     await drain.finish()
 
     assert [type(one) for one in refused] == [IntakeUnavailableError] * 4
-    assert len(taken) == 2
+    assert len(taken) == 1
     assert len(await drain.take([_delivery()])) == 1, "nothing waits any more"
 
 

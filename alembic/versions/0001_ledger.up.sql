@@ -204,6 +204,7 @@ DECLARE
     v_reserved numeric;
     v_version bigint;
     v_outcome text;
+    v_holds boolean := false;
     -- The wallets in the order of their keys.
     w_row tid[];
     w_available numeric[];
@@ -222,12 +223,13 @@ DECLARE
     o_reserved numeric[] := o_available;
 BEGIN
     -- Whoever is cut off before the commit and never heard of again must not hold the wallets until
-    -- the network gives up hours later.
-    PERFORM set_config('idle_in_transaction_session_timeout', '10s', true);
-    -- What is answered is durable, whatever the role's or the database's default is.
-    IF current_setting('synchronous_commit') = 'off' THEN
-        PERFORM set_config('synchronous_commit', 'on', true);
-    END IF;
+    -- the network gives up hours later. What is answered is durable, whatever the role's or the
+    -- database's default is.
+    PERFORM
+        set_config('idle_in_transaction_session_timeout', '10s', true),
+        CASE current_setting('synchronous_commit')
+            WHEN 'off' THEN set_config('synchronous_commit', 'on', true)
+        END;
     -- A wallet opens with its first posting; who may only take from it cannot open it.
     IF EXISTS (
         SELECT FROM unnest(p_entries) AS e
@@ -252,11 +254,13 @@ BEGIN
         ON CONFLICT DO NOTHING;
     END IF;
 
-    -- In key order, so that two calls never wait for each other in a ring.
+    -- In key order, so that two calls never wait for each other in a ring. The time is read after
+    -- the lock, and for each wallet is no earlier than any posting already on it: a clock may step
+    -- back, and the one of a standby that takes over may be behind.
     SELECT
         array_agg(l.ctid), array_agg(coalesce(l.available, 0)), array_agg(coalesce(l.held, 0)),
         array_agg(coalesce(l.reserved, 0)), array_agg(coalesce(l.version, 0)), array_agg(false),
-        array_agg(l.posted_at)
+        array_agg(greatest(clock_timestamp(), l.posted_at))
     INTO w_row, w_available, w_held, w_reserved, w_version, w_changed, w_time
     FROM (
         SELECT e.user_id AS u, e.currency AS c
@@ -270,12 +274,6 @@ BEGIN
         WHERE w.user_id = k.u AND w.currency = k.c
         FOR NO KEY UPDATE
     ) AS l ON true;
-
-    -- After the locks, and for each wallet no earlier than any posting already on it: a clock may
-    -- step back, and the one of a standby that takes over may be behind.
-    SELECT array_agg(greatest(clock_timestamp(), t.posted_at) ORDER BY t.place)
-    INTO w_time
-    FROM unnest(w_time) WITH ORDINALITY AS t (posted_at, place);
 
     FOR r IN
         SELECT
@@ -338,6 +336,7 @@ BEGIN
             ELSIF r.cr = 'reserved' THEN v_reserved := v_reserved + r.a;
             END IF;
         END IF;
+        v_holds := v_holds OR r.op IS NOT NULL;
         o_outcome[r.ord] := v_outcome;
         o_time[r.ord] := w_time[v_wallet];
         o_available[r.ord] := v_available;
@@ -353,31 +352,34 @@ BEGIN
     END IF;
 
     IF true = ANY (w_changed) THEN
-        INSERT INTO public.postings (
-            user_id, currency, version, debit, credit, amount, kind, source, key, hold_id,
-            event_at, recorded_at, available_after, held_after, reserved_after
+        WITH z AS MATERIALIZED (
+            SELECT *
+            FROM ROWS FROM (
+                unnest(p_entries), unnest(o_outcome), unnest(o_version), unnest(o_time),
+                unnest(o_available), unnest(o_held), unnest(o_reserved)
+            ) AS e (
+                user_id, currency, debit, credit, amount, kind, source, key, request_hash, event_at,
+                guarded, hold_id, hold_op, outcome, v, at, a, h, r
+            )
+            WHERE e.outcome = 'posted'
+        ),
+
+        written AS (
+            INSERT INTO public.postings (
+                user_id, currency, version, debit, credit, amount, kind, source, key, hold_id,
+                event_at, recorded_at, available_after, held_after, reserved_after
+            )
+            SELECT
+                z.user_id, z.currency, z.v, z.debit, z.credit, z.amount::numeric, z.kind, z.source,
+                z.key, z.hold_id, z.event_at, z.at, z.a, z.h, z.r
+            FROM z
         )
-        SELECT
-            z.user_id, z.currency, z.v, z.debit, z.credit, z.amount::numeric, z.kind, z.source,
-            z.key, z.hold_id, z.event_at, z.at, z.a, z.h, z.r
-        FROM ROWS FROM (
-            unnest(p_entries), unnest(o_outcome), unnest(o_version), unnest(o_time),
-            unnest(o_available), unnest(o_held), unnest(o_reserved)
-        ) AS z (
-            user_id, currency, debit, credit, amount, kind, source, key, request_hash, event_at,
-            guarded, hold_id, hold_op, outcome, v, at, a, h, r
-        )
-        WHERE z.outcome = 'posted';
 
         INSERT INTO public.idempotency (user_id, source, key, request_hash, currency, version)
         SELECT z.user_id, z.source, z.key, z.request_hash, z.currency, z.v
-        FROM ROWS FROM (unnest(p_entries), unnest(o_outcome), unnest(o_version)) AS z (
-            user_id, currency, debit, credit, amount, kind, source, key, request_hash, event_at,
-            guarded, hold_id, hold_op, outcome, v
-        )
-        WHERE z.outcome = 'posted';
+        FROM z;
 
-        IF EXISTS (SELECT FROM unnest(p_entries) AS e WHERE e.hold_op IS NOT NULL) THEN
+        IF v_holds THEN
             INSERT INTO public.holds (user_id, hold_id, currency, account, amount, version, opened_at)
             SELECT z.user_id, z.hold_id, z.currency, z.credit, z.amount::numeric, z.v, z.at
             FROM ROWS FROM (

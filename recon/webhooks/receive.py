@@ -72,11 +72,11 @@ def verify_call(
     signed_at = provider.signed_at(headers)
     skew_s = None if signed_at is None else now.timestamp() - signed_at
     observe_verified(endpoint.name, verified_by, skew_s)
-    kept = {
-        name: headers[name][:_MAX_HEADER]
-        for name in provider.KEPT_HEADERS
-        if headers.get(name, "").isprintable() and name in headers
-    }
+    kept = {}
+    for name in provider.KEPT_HEADERS:
+        text = headers.get(name)
+        if text is not None and text.isprintable():
+            kept[name] = text[:_MAX_HEADER]
     return [
         Delivery(
             delivery_id=new_id(),

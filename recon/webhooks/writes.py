@@ -41,20 +41,6 @@ _REFUSED = "RC001"
 """As ``intake_take`` raises it."""
 
 
-class Written(NamedTuple):
-    """What one statement has written.
-
-    Args:
-        posted: what became of each entry, in their order.
-        kept: how many of the deliveries were not there before.
-        moved: the delivery of each movement that was not.
-    """
-
-    posted: list[Posting]
-    kept: int
-    moved: list[UUID]
-
-
 class Taken(NamedTuple):
     """What is to be written of a batch together.
 
@@ -80,10 +66,14 @@ class Taken(NamedTuple):
         )
 
 
-async def write_taken(connection: asyncpg.Connection[Any], taken: Taken) -> Written:
-    """Write it all in one statement: each more would wait for its turn among the calls."""
-    row = await connection.fetchrow(load(_ROOM, "write_taken"), *taken.arguments())
-    return Written([Posting(text) for text in row["posted"] or []], row["kept"], row["moved"] or [])
+async def write_taken(connection: asyncpg.Connection[Any], taken: Taken) -> list[Posting]:
+    """Write it all in one statement: each more would wait for its turn among the calls.
+
+    Returns:
+        What became of each entry, in their order.
+    """
+    posted = await connection.fetchval(load(_ROOM, "write_taken"), *taken.arguments())
+    return [Posting(text) for text in posted or []]
 
 
 async def take_at_once(

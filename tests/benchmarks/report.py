@@ -92,6 +92,12 @@ def _rows(results: Results) -> Iterator[Row]:
         0.8,
     )
     yield Row(
+        "… right after a checkpoint, with nothing in memory",
+        results.rate("checkpoint") / booked,
+        "",
+        None,
+    )
+    yield Row(
         "while a sealer works every second ÷ without", results.rate("sealed") / booked, "", None
     )
     yield Row("two processes ÷ one", results.rate("two-processes") / booked, "", None)

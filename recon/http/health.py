@@ -123,7 +123,7 @@ async def metrics_middleware(
 
 def _count(request: web.Request, route: str, response: web.StreamResponse) -> None:
     _requests_of(_METHODS.get(request.method, "other"), route, response.status).inc()
-    if request.config_dict[READINESS].draining:
+    if request.app[READINESS].draining:
         response.force_close()
 
 

@@ -25,11 +25,14 @@ _REQUEST_ID: web.RequestKey[str] = web.RequestKey("request_id", str)
 def request_id_of(request: web.Request) -> str:
     """The id under which this request is logged and answered."""
     known = request.get(_REQUEST_ID)
-    if known is None:
-        given = request.headers.get("X-Request-Id", "")
-        known = given if _FIT.fullmatch(given) else f"req_{new_id().hex}"
-        request[_REQUEST_ID] = known
-    return known
+    return _name(request) if known is None else known
+
+
+def _name(request: web.Request) -> str:
+    given = request.headers.get("X-Request-Id", "")
+    name = given if given and _FIT.fullmatch(given) else f"req_{new_id().hex}"
+    request[_REQUEST_ID] = name
+    return name
 
 
 @web.middleware
@@ -37,7 +40,7 @@ async def request_id_middleware(
     request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
 ) -> web.StreamResponse:
     """Bind the id to every log line of the request and write it on the answer."""
-    request_id = request_id_of(request)
+    request_id = _name(request)
     traced = request.headers.get("traceparent")
     trace = None if traced is None else _TRACEPARENT.fullmatch(traced)
     bound = {"request_id": request_id}

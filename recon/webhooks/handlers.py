@@ -59,10 +59,10 @@ _AS_IT_SHOULD = frozenset({State.BOOKED, State.REPEATED, State.IGNORED})
 @routes.post("/webhooks/{endpoint}")
 async def take(request: web.Request) -> web.Response:
     """A PSP's call; 2xx once everything in it is durable."""
-    known = request.config_dict
-    intake = known[INTAKE]
+    app = request.app
+    intake = app[INTAKE]
     endpoint, deliveries = await _verified(request, intake)
-    outcomes = await known[DRAIN].take(deliveries)
+    outcomes = await app[DRAIN].take(deliveries)
     for delivery, outcome in zip(deliveries, outcomes, strict=True):
         # What went as it should is in the inbox, which is the log of deliveries.
         say = log.debug if outcome.state in _AS_IT_SHOULD else log.info

@@ -69,6 +69,7 @@ _API_QUOTA = 6000
 _API_WINDOW_S = 60
 _FAILURE_QUOTA = 60
 _LAST_CALLS_S = 5.0
+_INTAKE_CONNECTIONS = 8
 # Adyen has no notification that a payout has reached its bank.
 _NEVER_SAY_PAID = frozenset({"adyen"})
 
@@ -108,11 +109,15 @@ def build_app(settings: Settings, database_url: str, *, jobs: bool) -> web.Appli
     async def connections(app: web.Application) -> AsyncIterator[None]:
         async with (
             open_pool(database_url, max_size=settings.pool_size) as pool,
+            # Of their own: pages and sweeps that take every other connection hold up no webhook.
+            open_pool(
+                database_url, max_size=_INTAKE_CONNECTIONS, application="recon-intake"
+            ) as intake,
             open_game(settings, watch) as game,
         ):
             app[POOL] = pool
             app[GAME] = game
-            drain = app[DRAIN] = Drain(pool)
+            drain = app[DRAIN] = Drain(intake)
             working = asyncio.create_task(run_worker(settings, pool, game)) if jobs else None
             try:
                 yield

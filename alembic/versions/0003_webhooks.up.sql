@@ -458,9 +458,9 @@ END
 $$;
 
 -- A whole commit in one call, for deliveries that were decided about before, on the understanding
--- that nothing is known of what they speak of but the registered payments p_known_*, in the order of
--- their references. It waits for the locks and looks: false says that more is known, and that
--- nothing was written. Arguments as of intake_look_up, payments_find and intake_write.
+-- that nothing is known of what they speak of but the registered payments p_known_*, which are in
+-- the order of their references. It waits for the locks and looks: false says that more is known,
+-- and that nothing was written. Arguments as of intake_look_up, payments_find and intake_write.
 CREATE FUNCTION intake_take(
     p_keys bigint[], p_endpoint text[], p_event_id text[], p_named_endpoint text[], p_name text[],
     p_about_endpoint text[], p_about_reference text[], p_about_payment_id text[],

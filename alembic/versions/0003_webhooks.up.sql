@@ -479,6 +479,11 @@ DECLARE
     v_state text[] := '{}';
     v_payment_id text[] := '{}';
 BEGIN
+    -- Where a database or a role has another default, all of it would see what was there before the
+    -- locks were.
+    IF current_setting('transaction_isolation') <> 'read committed' THEN
+        RETURN false;
+    END IF;
     about := intake_look_up(p_keys, p_endpoint, p_event_id, p_named_endpoint, p_name);
     IF about.kept IS NOT NULL OR about.moved OR about.sleeping THEN
         RETURN false;

@@ -101,6 +101,18 @@ class _Connection(asyncpg.Connection):  # type: ignore[misc]  # asyncpg is untyp
         self._listens = True
         await super().add_listener(channel, callback)
 
+    def transaction(
+        self, *, isolation: str | None = None, readonly: bool = False, deferrable: bool = False
+    ) -> Any:  # noqa: ANN401 - asyncpg's own
+        """As asyncpg's; READ COMMITTED where nothing else is asked for, whatever the default is.
+
+        Who waits for a lock has to see what was committed meanwhile, and a snapshot of the whole
+        transaction, as a database or a role may have it for its default, is older than that.
+        """
+        if isolation is None and not self.is_in_transaction():
+            isolation = "read_committed"
+        return super().transaction(isolation=isolation, readonly=readonly, deferrable=deferrable)
+
     def get_reset_query(self) -> str:
         """What undoes a use."""
         if not self._listens:

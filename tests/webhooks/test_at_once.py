@@ -13,14 +13,17 @@ from datetime import timedelta
 from importlib import import_module
 from random import Random
 from typing import TYPE_CHECKING, Any
+from unittest.mock import AsyncMock
+from urllib.parse import urlsplit
 
 import pytest
 from msgspec.structs import replace
 
 from recon.clock import format_time, new_id, now
 from recon.db import open_pool
-from recon.ledger import verify_books
-from recon.payments import Direction, ExpectedPayment, find_payments
+from recon.ledger import post_one, rules, verify_books
+from recon.money import Money
+from recon.payments import Direction, ExpectedPayment, PaymentState, find_payments
 from recon.webhooks import Delivery, Event, Kind, receive, register_payment, verify_call
 from recon.webhooks.book import book_at_once
 from tests.webhooks.conftest import ENDPOINTS, T0, standard_headers
@@ -109,17 +112,25 @@ async def test_what_is_registered_is_looked_at_before_and_booked_in_one_call(
     ("known", "arriving", "state"),
     [
         ([{"event_id": "m1"}], {"event_id": "m1"}, "repeated"),
+        (
+            [{"kind": "deposit.pending", "event_id": "m1"}],
+            {"kind": "deposit.pending", "event_id": "m1"},
+            "repeated",
+        ),
         ([{}], {"event_id": "m2"}, "repeated"),
         ([{}], {"kind": "deposit.refunded", "effect_id": "rf"}, "booked"),
         ([{"kind": "deposit.refunded", "effect_id": "rf"}], {}, "booked"),
+        ([{"kind": "deposit.refunded", "effect_id": "rf", "user_id": None}], {}, "booked"),
         ([{"kind": "deposit.failed", "reference": "ref-9"}], {}, "booked"),
         ([{"payment_id": "pi", "also_known_as": "p1"}], {"kind": "deposit.refunded"}, "booked"),
         ([], {"user_id": None}, "suspended"),
     ],
     ids=[
         "the same event",
+        "the same event, which moves nothing",
         "the same movement",
         "a refund of what is booked",
+        "a deposit that is refunded already",
         "a deposit that a refund waits for",
         "a deposit that is said to have failed",
         "a payment under its other name",
@@ -186,6 +197,138 @@ async def test_a_payment_reported_after_the_look_is_decided_about_as_it_is(
     assert (await verify_books(pool)).faults == []
 
 
+async def test_a_payment_that_is_known_by_the_id_of_the_psp_alone_gets_its_player(
+    pool: Pool, ways: Ways
+) -> None:
+    await register(pool, "ref-1", user="u_9")
+    await receive(pool, [delivery("deposit.pending", payment_id="p1", reference="ref-1")])
+    ways.clear()
+
+    # It tells no reference, so that nothing is looked for before the locks.
+    (outcome,) = await receive(pool, [delivery(payment_id="p1", user_id="u_other")])
+
+    assert ways == {"longer": 1}
+    assert (outcome.state, outcome.reason) == ("suspended", "it is registered for another player")
+    assert await available(pool, "u_other") == 0
+
+
+@pytest.mark.parametrize("earlier", [{"state": PaymentState.PENDING}, {"payment_id": None}])
+async def test_a_payment_that_another_has_fulfilled_after_the_look_is_not_booked_to_the_player(
+    pool: Pool, ways: Ways, monkeypatch: pytest.MonkeyPatch, earlier: dict[str, Any]
+) -> None:
+    await register(pool, "ref-1", user="u_9")
+    await receive(pool, [delivery(payment_id="p1", reference="ref-1")])
+    ways.clear()
+    late_for_the_first_look(monkeypatch, lambda seen: [replace(one, **earlier) for one in seen])
+
+    (outcome,) = await receive(pool, [delivery(payment_id="p2", reference="ref-1")])
+
+    assert ways == {"longer": 1}
+    assert (outcome.state, outcome.reason) == (
+        "suspended",
+        "another payment of this registration succeeded already",
+    )
+    assert await available(pool, "u_9") == 2000
+
+
+async def test_a_payment_that_is_not_the_one_of_the_look_is_decided_about_as_it_is(
+    pool: Pool, ways: Ways, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await register(pool, "ref-1", user="u_9")
+    late_for_the_first_look(
+        monkeypatch, lambda seen: [replace(one, reference="ref-2") for one in seen]
+    )
+
+    (outcome,) = await receive(
+        pool, [delivery(payment_id="p1", reference="ref-1", user_id="u_other")]
+    )
+
+    assert ways == {"longer": 1}
+    assert outcome.state == "suspended"
+    assert await available(pool, "u_other") == 0
+
+
+async def test_what_the_ledger_refuses_is_not_written_and_its_neighbour_is_booked(
+    pool: Pool, ways: Ways
+) -> None:
+    # Cannot happen under the locks; were it to happen, this is how it would look.
+    other = rules.fact_for_player(
+        "u",
+        Money(1, "GBP"),
+        kind="deposit.succeeded",
+        source="psp:standard",
+        key="p1:deposit",
+        event_at=T0,
+    )
+    async with pool.acquire() as connection, connection.transaction():
+        await post_one(connection, other)
+
+    outcomes = await receive(
+        pool, [delivery(payment_id="p1", user_id="u"), delivery(payment_id="p2", user_id="u_2")]
+    )
+
+    assert ways == {"longer": 1}
+    assert [(outcome.state, outcome.reason) for outcome in outcomes] == [
+        ("quarantined", "the ledger says conflict"),
+        ("booked", None),
+    ]
+    assert await pool.fetchval("SELECT count(*) FROM movements") == 1
+    assert (await available(pool, "u"), await available(pool, "u_2")) == (1, 2000)
+
+
+@pytest.mark.parametrize("way", ["at once", "longer"])
+@pytest.mark.parametrize("level", ["read committed", "repeatable read", "serializable"])
+async def test_a_registration_under_way_is_waited_for_and_seen_whatever_the_default_isolation(
+    database_url: str, owner: Pool, monkeypatch: pytest.MonkeyPatch, level: str, way: str
+) -> None:
+    if way == "longer":
+        monkeypatch.setattr(DOOR, "book_at_once", AsyncMock(return_value=None))
+    name = urlsplit(database_url).path.removeprefix("/")
+    await owner.execute(f"ALTER DATABASE {name} SET default_transaction_isolation = '{level}'")
+    async with open_pool(database_url) as pool:
+        await receive(pool, [delivery(payment_id="p1", user_id="u_9", amount="50.00")])
+        async with owner.acquire() as holder, holder.transaction():
+            await holder.execute("SELECT FROM wallets WHERE user_id = 'u_9' FOR UPDATE")
+            registering = asyncio.create_task(
+                register(pool, "ref-1", direction="withdrawal", user="u_9")
+            )
+            await until_waiting(owner, 1)
+            failed = delivery("withdrawal.failed", payment_id="out-1", reference="ref-1")
+            receiving = asyncio.create_task(receive(pool, [failed]))
+            await until_waiting(owner, 2)
+        await registering
+        (outcome,) = await receiving
+
+        assert (outcome.state, outcome.reason) == ("booked", None)
+        assert await available(pool, "u_9") == 5000, "the reservation was given back"
+
+
+async def test_what_is_committed_in_one_call_is_durable_also_where_the_default_is_less(
+    pool: Pool, owner: Pool, ways: Ways
+) -> None:
+    assert await pool.fetchval("SHOW synchronous_commit") == "off"
+    # It tells what is set as the transaction commits.
+    await owner.execute(
+        """
+        CREATE TABLE committed (event_id text, synchronous text);
+        CREATE FUNCTION tell() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
+        BEGIN
+            INSERT INTO public.committed
+            VALUES (new.event_id, current_setting('synchronous_commit'));
+            RETURN NULL;
+        END
+        $$;
+        CREATE CONSTRAINT TRIGGER deliveries_tell AFTER INSERT ON deliveries
+        DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION tell();
+        """
+    )
+
+    await receive(pool, [delivery(payment_id="p1", user_id="u", event_id="m1")])
+
+    assert ways == {"at once": 1}
+    assert [tuple(row) for row in await owner.fetch("SELECT * FROM committed")] == [("m1", "on")]
+
+
 async def test_two_tellers_of_a_payment_at_the_same_time_book_it_once(pool: Pool) -> None:
     told = [
         [delivery(payment_id=f"p{n}", user_id=f"u{n % 3}") for n in range(50)] for _ in range(4)
@@ -248,6 +391,17 @@ async def register(
     await register_payment(
         pool, ExpectedPayment(reference, "standard", Direction(direction), user, amount, "GBP")
     )
+
+
+async def until_waiting(pool: Pool, count: int) -> None:
+    """Until so many of this database wait for a lock."""
+    waiting = (
+        "SELECT count(*) FROM pg_stat_activity"
+        " WHERE wait_event_type = 'Lock' AND datname = current_database()"
+    )
+    async with asyncio.timeout(2):
+        while await pool.fetchval(waiting) < count:  # noqa: ASYNC110 - Postgres sets no event
+            await asyncio.sleep(0.002)
 
 
 async def available(pool: Pool, user: str) -> int:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from recon.payments import Payment
     from recon.webhooks.batch import Batch
+    from recon.webhooks.model import Movement
     from recon.webhooks.rules import Decision
     from recon.webhooks.sought import Sought
 
@@ -60,7 +61,7 @@ async def write_down(
         new: deliveries that are to be kept.
 
     Raises:
-        BookingRefusedError: the ledger says no to a member.
+        BookingRefusedError: the ledger or the movements say no to a member.
     """
     kept = [(delivery, batch.decisions[delivery.delivery_id]) for delivery in new]
     if kept or batch.entries or batch.moved or batch.reports:
@@ -120,7 +121,16 @@ def _taken(batch: Batch, kept: Sequence[tuple[Delivery, Decision]]) -> writes.Ta
 async def _write_taken(
     connection: asyncpg.Connection[Any], batch: Batch, kept: Sequence[tuple[Delivery, Decision]]
 ) -> None:
-    posted = await writes.write_taken(connection, _taken(batch, kept))
+    try:
+        posted = await writes.write_taken(connection, _taken(batch, kept))
+    except asyncpg.UniqueViolationError as error:
+        missing = [movement for movement in batch.moved if _is_refused(error, movement)]
+        if not missing:
+            raise
+        # Of one that was woken it must not keep the one that woke it from being booked.
+        raise BookingRefusedError(
+            dict.fromkeys((movement.delivery_id for movement in missing), "its movement is taken")
+        ) from error
     refused = {
         delivery_id: f"the ledger says {outcome}"
         for (delivery_id, _), outcome in zip(batch.entries, posted, strict=True)
@@ -128,6 +138,12 @@ async def _write_taken(
     }
     if refused:
         raise BookingRefusedError(refused)
+
+
+def _is_refused(error: asyncpg.UniqueViolationError, movement: Movement) -> bool:
+    """Whether Postgres says, in whatever language, that this movement is there already."""
+    key = f"=({movement.endpoint}, {movement.object_id}, {movement.effect})"
+    return error.constraint_name == "movements_pkey" and key in (error.detail or "")
 
 
 def _case(delivery_id: UUID, endpoint: str, event: Event | Unusable, batch: Batch) -> Case:

@@ -133,6 +133,21 @@ async def test_a_member_that_the_ledger_refuses_is_quarantined_by_itself(door: D
     assert await door.available("u_8") == "20.00"
 
 
+async def test_a_sleeper_whose_movement_is_taken_keeps_whom_it_waited_for_from_nothing(
+    door: Door,
+) -> None:
+    # A refund waits for its deposit; meanwhile it is told of another payment, and booked there.
+    waits = await door.standard("deposit.refunded", "p1", user=None, effect_id="rf")
+    told = await door.standard("deposit.refunded", "p2", user="u_8", effect_id="rf")
+
+    arrived = await door.standard("deposit.succeeded", "p1", user="u_7")
+
+    assert (waits, told, arrived) == ("waiting", "booked", "booked")
+    assert await door.available("u_7") == "20.00"
+    assert await door.available("u_8") == "-20.00"
+    assert [kept.state for kept in await door.inbox()] == ["booked", "booked", "waiting"]
+
+
 async def test_a_member_that_the_database_refuses_is_quarantined_by_itself(door: Door) -> None:
     most = 10**38 - 1
     outcomes = await receive(

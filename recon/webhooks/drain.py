@@ -10,7 +10,7 @@ answer is 503, and the PSP comes again.
 from __future__ import annotations
 
 import asyncio
-from collections import deque
+from collections import OrderedDict, deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
@@ -92,8 +92,8 @@ class Drain:
         self._within_s = within_s
         self._patience_s = patience_s
         self._calls: deque[_Call] = deque()
-        # In the order of their deadlines, with those that are answered meanwhile.
-        self._unanswered: deque[_Call] = deque()
+        # In the order of their deadlines; whose caller has gone is among them.
+        self._unanswered: OrderedDict[_Call, None] = OrderedDict()
         self._deadline: asyncio.TimerHandle | None = None
         self._waiting = 0
         self._bytes = 0
@@ -118,7 +118,7 @@ class Drain:
             raise IntakeUnavailableError("too many deliveries wait; send them again")
         self._calls.append(call)
         self._count(call, +1)
-        self._unanswered.append(call)
+        self._unanswered[call] = None
         if self._deadline is None:
             self._deadline = loop.call_at(call.until_s, self._end_waiting)
         self._begin()
@@ -138,11 +138,11 @@ class Drain:
         loop = asyncio.get_running_loop()
         self._deadline = None
         while self._unanswered:
-            call = self._unanswered[0]
+            call = next(iter(self._unanswered))
             if not call.answer.done() and call.until_s > loop.time():
                 self._deadline = loop.call_at(call.until_s, self._end_waiting)
                 return
-            self._unanswered.popleft()
+            del self._unanswered[call]
             if not call.answer.done():
                 late = IntakeUnavailableError("the database takes too long; send them again")
                 call.answer.set_exception(late)
@@ -198,18 +198,17 @@ class Drain:
                 # A caller that has gone has nobody to tell.
                 if not call.answer.done():
                     call.answer.set_exception(_told(error))
+                # An error holds all that was on its way, bodies too.
+                self._unanswered.pop(call, None)
             if not isinstance(error, Exception):
                 raise
             return
         finally:
             for call in calls:
                 self._count(call, -1)
-                # It may stand behind one that is not answered yet, and holds no bytes there.
-                call.deliveries = ()
         for call in calls:
             _tell(call, [next(outcomes) for _ in range(call.size)])
-        while self._unanswered and self._unanswered[0].answer.done():
-            self._unanswered.popleft()
+            self._unanswered.pop(call, None)
 
 
 def _tell(call: _Call, told: Sequence[Outcome | IntakeUnavailableError]) -> None:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+from contextlib import suppress
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 from unittest.mock import AsyncMock
+from weakref import ReferenceType, ref
 
 import pytest
 
@@ -148,6 +151,37 @@ async def test_a_commit_that_fails_is_told_to_its_callers_and_to_no_other() -> N
     assert len(await drain.take([_delivery()])) == 1
 
 
+async def test_what_was_answered_is_not_held_while_others_wait() -> None:
+    gate = asyncio.Event()
+
+    async def down(_: object, deliveries: Sequence[Any]) -> list[Any]:
+        if deliveries[0].body == b"stuck":
+            await gate.wait()
+        elif deliveries[0].body == b"refused":
+            raise OSError
+        return list(deliveries)
+
+    drain = Drain(AsyncMock(), take_in=down, patience_s=0.0)
+    stuck = asyncio.create_task(drain.take([_sent(b"stuck")]))
+    await asyncio.sleep(0.01)
+    seen: list[ReferenceType[Any]] = []
+    for body in (b"refused", b"taken"):
+        for _ in range(20):
+            sent = _sent(body)
+            seen.append(ref(sent))
+            with suppress(OSError):
+                await drain.take([sent])
+            del sent
+    # What is under way holds the last of them for a moment.
+    await drain.take([_sent(b"another")])
+    gc.collect()
+
+    assert [one() for one in seen] == [None] * 40
+    assert len(drain._unanswered) == 1, "the one that is stuck"  # noqa: SLF001 - to count them
+    gate.set()
+    assert len(await stuck) == 1
+
+
 async def test_a_caller_that_goes_away_leaves_its_neighbours_and_its_delivery_alone() -> None:
     gate = asyncio.Event()
     taken: list[object] = []
@@ -188,6 +222,14 @@ async def test_nobody_waits_longer_than_a_psp_and_who_was_refused_meanwhile_is_n
     assert [type(one) for one in refused] == [IntakeUnavailableError] * 4
     assert len(taken) == 1
     assert len(await drain.take([_delivery()])) == 1, "nothing waits any more"
+
+
+class _Sent(SimpleNamespace):
+    """A delivery that can be watched."""
+
+
+def _sent(body: bytes) -> Any:  # noqa: ANN401 - as below
+    return _Sent(body=body)
 
 
 def _delivery(size: int = 200) -> Any:  # noqa: ANN401 - the drain does not look further inside

@@ -357,6 +357,8 @@ HOSTILE: dict[str, bytes] = {
     "true": b"true",
     "an escaped NUL in the type": b'{"id":"evt_9","type":"a\\u0000b"}',
     "a number past every float": b'{"id":"evt_9","type":"x","created":1e999999999}',
+    "a number past every decimal": b'{"id":"evt_9","type":"x","data":{"object":{"a":1e%s}}}'
+    % (b"9" * 30),
     "a time past every calendar": (
         b'{"id":"e","type":"x","created":9999999999999,"data":{"object":{}}}'
     ),
@@ -455,13 +457,16 @@ ODD: list[Any] = [
 ]
 
 
+BEYOND = b'{"notificationItems":1e%s}' % (b"9" * 30)
+
+
 async def test_a_notification_without_provable_items_is_400_or_401(door: Door) -> None:
     for items in ODD:
         body = json.dumps({"live": "false", "notificationItems": items}).encode()
         response = await door.post("adyen", body)
         assert response.status in {400, 401}, items
 
-    for body in (b"[]", b"null", b'"x"', b"5", b"[" * 50_000, b'{"notificationItems":NaN}'):
+    for body in (b"[]", b"null", b'"x"', b"5", b"[" * 50_000, BEYOND, b'{"notificationItems":NaN}'):
         assert (await door.post("adyen", body)).status in {400, 415}, body[:20]
     assert await door.inbox() == []
 

@@ -2,14 +2,15 @@
 
 The border between "not JSON" (415) and "unusable" (kept, quarantined): what no parser could read as
 JSON is not JSON; JSON that two parsers could read in two ways (a key twice, NaN, bytes that are not
-UTF-8, a number of thousands of digits, nesting past the parser's depth) is unusable.
+UTF-8, a number of thousands of digits or beyond any exponent, nesting past the parser's depth) is
+unusable.
 """
 
 from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
 from recon.webhooks.errors import NotJsonError
@@ -64,7 +65,11 @@ class _Faults:
         if len(text) > _MAX_DIGITS:
             self.found.append("a number is too long")
             return None
-        return Decimal(text)
+        try:
+            return Decimal(text)
+        except InvalidOperation:
+            self.found.append("a number is out of every range")
+            return None
 
 
 class _AmbiguousError(Exception):
@@ -108,7 +113,7 @@ def read_document(body: bytes) -> Document:
     """
     try:
         return Document(_DECODER.decode(body.decode()), None)
-    except (_AmbiguousError, RecursionError, ValueError):
+    except (_AmbiguousError, InvalidOperation, RecursionError, ValueError):
         return _read_faulty(body)
 
 

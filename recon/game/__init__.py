@@ -10,10 +10,13 @@ Not thread-safe: one client belongs to one event loop.
 
 from __future__ import annotations
 
+from recon.game.breaker import BreakerPolicy
 from recon.game.calling import Attempt
 from recon.game.client import GameClient
 from recon.game.errors import (
     AnswerLostError,
+    GameBusy,
+    GameCircuitOpen,
     GameConflict,
     GameForbidden,
     GameInvalid,
@@ -56,8 +59,11 @@ __all__ = [
     "Attempt",
     "Bet",
     "BetStatus",
+    "BreakerPolicy",
     "CashOut",
     "GameBalance",
+    "GameBusy",
+    "GameCircuitOpen",
     "GameClient",
     "GameConflict",
     "GameForbidden",

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
+from contextvars import Context
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
 import structlog
 
+from recon.errors import ReconError
+from recon.game.admission import Admission
 from recon.game.errors import (
     AnswerLostError,
     GameMisconfigured,
@@ -17,7 +21,9 @@ from recon.game.errors import (
     RequestNotSentError,
     UntrustedServerError,
 )
+from recon.game.metrics import count_attempt
 from recon.game.notices import Noticeboard, read_limits, read_wait_s
+from recon.game.pace import Priority
 from recon.game.retrying import Course
 from recon.game.transport import Outgoing
 from recon.game.verdicts import Answer, Asked, judge, unreadable
@@ -27,6 +33,8 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
     from datetime import datetime
 
+    from recon.game.admission import Pass
+    from recon.game.breaker import BreakerPolicy
     from recon.game.notices import RateLimits
     from recon.game.retrying import RetryPolicy
     from recon.game.transport import Transport
@@ -35,6 +43,12 @@ __all__ = ["Attempt", "Call", "Caller"]
 
 _log = structlog.get_logger(__name__)
 _T = TypeVar("_T")
+
+_PRIORITY: Final = {
+    "POST /api/v1/bets/{ticket_id}/cashout": Priority.CASH_OUT,
+    "GET /api/v1/user/balance": Priority.SWEEP,
+}
+"""Other POSTs place bets, other GETs settle them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +106,12 @@ class Call(Generic[_T]):
     body: bytes | None = None
     validators: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def priority(self) -> Priority:
+        """Which calls this one goes before."""
+        usual = Priority.SETTLEMENT if self.body is None else Priority.BET
+        return _PRIORITY.get(self.operation, usual)
+
     def headers(self, request_id: str) -> dict[str, str]:
         """The headers of an attempt, without key and signature."""
         headers = {"X-Request-Id": request_id, **self.validators}
@@ -104,6 +124,9 @@ class Call(Generic[_T]):
         return headers
 
 
+_QUESTION: Final = Call("GET /api/v1/game/state", "/api/v1/game/state", lambda answer: answer)
+
+
 class Caller:
     """Makes calls over a transport by a retry policy.
 
@@ -112,7 +135,9 @@ class Caller:
         policy: how often and how long to try.
         on_attempt: sees every attempt when it is over; what it raises is logged and dropped, so
             that no observer changes what a call comes to.
+        breaker: when calls are not sent any more because none is answered.
         clock: the wall clock.
+        monotonic: seconds from any origin, never backwards; the event loop's by default.
         sleep: waits between attempts.
         rng: request ids and jitter.
     """
@@ -123,7 +148,9 @@ class Caller:
         *,
         policy: RetryPolicy,
         on_attempt: Callable[[Attempt], None] | None,
+        breaker: BreakerPolicy | None,
         clock: Callable[[], datetime],
+        monotonic: Callable[[], float] | None,
         sleep: Callable[[float], Awaitable[None]],
         rng: random.Random,
     ) -> None:
@@ -131,6 +158,8 @@ class Caller:
         self._policy = policy
         self._on_attempt = on_attempt
         self._clock = clock
+        self._monotonic = monotonic
+        self._admission = Admission(self._now_s, breaker)
         self._sleep = sleep
         self._rng = rng
         self.limits: RateLimits | None = None
@@ -146,41 +175,73 @@ class Caller:
             GameOutcomeUnknown: a POST that may have taken effect.
             GameProtocolError: a GET's answer breaks the contract.
         """
-        loop = asyncio.get_running_loop()
-        course = Course(self._policy, monotonic=loop.time, sleep=self._sleep, rng=self._rng)
-        return await course.run(lambda: self._attempt(call, course, loop.time))
+        course = Course(self._policy, monotonic=self._now_s, sleep=self._sleep, rng=self._rng)
+        return await course.run(lambda: self._attempt(call, course))
 
-    async def _attempt(self, call: Call[_T], course: Course, monotonic: Callable[[], float]) -> _T:
+    def _now_s(self) -> float:
+        if self._monotonic is None:
+            self._monotonic = asyncio.get_running_loop().time
+        return self._monotonic()
+
+    async def _attempt(self, call: Call[_T], course: Course) -> _T:
         course.number += 1
         request_id = f"{self._rng.getrandbits(128):032x}"
-        started_at, started_s = self._clock(), monotonic()
+        harmless = call.body is None
+        if not (harmless or self._admission.is_closed):
+            await self._ask_ahead(course)
+        passed = await self._admission.enter(call.priority, request_id, may_probe=harmless)
         exchange = _Exchange(call, request_id)
+        started_at = self._clock()
         error: BaseException | None = None
         try:
-            return await self._exchange(exchange)
+            return await self._exchange(exchange, passed)
         except BaseException as raised:
             error = raised
             raise
         finally:
+            latency_s = self._now_s() - passed.sent_s
+            count_attempt(call.operation, exchange.status, latency_s)
             if self._on_attempt is not None:
                 self._show(
                     exchange.over(
                         number=course.number,
                         started_at=started_at,
-                        latency_s=monotonic() - started_s,
+                        latency_s=latency_s,
                         error=error,
                     )
                 )
 
-    async def _exchange(self, exchange: _Exchange[_T]) -> _T:
-        call, asked = exchange.call, exchange.asked
+    async def _ask_ahead(self, course: Course) -> None:
+        """Before a signed call while the breaker is open: a question, which can do no harm.
+
+        What it came to, the breaker knows then.
+        """
+        # In a context of its own: it is no attempt of whatever the signed call is about.
+        asking = asyncio.get_running_loop().create_task(
+            self._attempt(_QUESTION, course), context=Context()
+        )
+        with suppress(ReconError):
+            await asking
+
+    async def _send(self, exchange: _Exchange[_T], passed: Pass) -> Answer:
+        call = exchange.call
         method = "GET" if call.body is None else "POST"
         try:
             answer = await self._transport.send(
-                Outgoing(method, call.target, call.headers(asked.request_id), call.body)
+                Outgoing(method, call.target, call.headers(exchange.asked.request_id), call.body)
             )
-            exchange.answer = answer
-            self._note(exchange, answer)
+        except BaseException as error:
+            self._admission.unanswered(passed, error)
+            raise
+        exchange.answer = answer
+        limits = self._note(exchange, answer)
+        self._admission.answered(passed, answer.status, limits, exchange.wait_s)
+        return answer
+
+    async def _exchange(self, exchange: _Exchange[_T], passed: Pass) -> _T:
+        call, asked = exchange.call, exchange.asked
+        try:
+            answer = await self._send(exchange, passed)
             judge(asked, answer, exchange.wait_s)
             return call.read(answer)
         except UntrustedServerError as error:
@@ -204,16 +265,16 @@ class Caller:
         except GameProtocolError as error:
             if error.request_id is not None:  # judged already
                 raise
-            status = None if exchange.answer is None else exchange.answer.status
-            raise unreadable(asked, error, status) from error
+            raise unreadable(asked, error, exchange.status) from error
 
-    def _note(self, exchange: _Exchange[_T], answer: Answer) -> None:
+    def _note(self, exchange: _Exchange[_T], answer: Answer) -> RateLimits | None:
         now = self._clock()
         limits = read_limits(answer.headers, now)
         if limits is not None:
             self.limits = limits
         exchange.wait_s = read_wait_s(answer.headers, now)
         self.board.read(exchange.call.operation, answer.headers, now)
+        return limits
 
     def _show(self, attempt: Attempt) -> None:
         if self._on_attempt is None:
@@ -238,6 +299,11 @@ class _Exchange(Generic[_T]):
         self.answer: Answer | None = None
         self.wait_s: float | None = None
 
+    @property
+    def status(self) -> int | None:
+        """Of the answer, None without one."""
+        return None if self.answer is None else self.answer.status
+
     def over(
         self,
         *,
@@ -257,7 +323,7 @@ class _Exchange(Generic[_T]):
             idempotency_key=self.call.idempotency_key,
             started_at=started_at,
             latency_s=latency_s,
-            status=None if answer is None else answer.status,
+            status=self.status,
             error=None if error is None else _name(error),
             replayed=answer is not None
             and answer.headers.get("Idempotency-Replayed", "").lower() == "true",

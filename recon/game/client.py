@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from datetime import datetime
 
+    from recon.game.breaker import BreakerPolicy
     from recon.game.calling import Attempt
     from recon.game.notices import Notice, RateLimits
     from recon.game.transport import Transport
@@ -41,9 +42,11 @@ class GameClient(GameCalls, BetCalls):
         timeout_s: for one attempt.
         connections: at most so many at once; 128 carry 2000 GETs a second at 60 ms each.
         retry: how often and how long a call is tried.
+        breaker: when calls are not sent any more because none is answered.
         on_attempt: sees every attempt when it is over; must be quick.
         transport: carries attempts instead of HTTP; its maker opens and closes it.
         clock: the wall clock.
+        monotonic: seconds from any origin, never backwards; the event loop's by default.
         sleep: waits between attempts.
         rng: nonces, request ids and jitter; the system's entropy by default.
 
@@ -60,9 +63,11 @@ class GameClient(GameCalls, BetCalls):
         timeout_s: float = 5.0,
         connections: int = 128,
         retry: RetryPolicy | None = None,
+        breaker: BreakerPolicy | None = None,
         on_attempt: Callable[[Attempt], None] | None = None,
         transport: Transport | None = None,
         clock: Callable[[], datetime] = now,
+        monotonic: Callable[[], float] | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         rng: random.Random | None = None,
     ) -> None:
@@ -86,7 +91,9 @@ class GameClient(GameCalls, BetCalls):
             transport,
             policy=retry or RetryPolicy(),
             on_attempt=on_attempt,
+            breaker=breaker,
             clock=clock,
+            monotonic=monotonic,
             sleep=sleep,
             rng=dice,
         )

@@ -25,6 +25,8 @@ from recon.errors import (
 
 __all__ = [
     "AnswerLostError",
+    "GameBusy",
+    "GameCircuitOpen",
     "GameConflict",
     "GameForbidden",
     "GameInvalid",
@@ -118,6 +120,16 @@ class GameUnavailable(Unavailable):
         self.wait_s = wait_s
         self.status = status
         self.request_id = request_id
+
+
+class GameBusy(GameUnavailable):
+    """Not sent: the key's rate limit leaves no turn in time, or too many wait for one."""
+
+    code = "game_busy"
+
+
+class GameCircuitOpen(GameUnavailable):
+    """Not sent: the game has not answered for a while, and is left alone until it does."""
 
 
 class GameOutcomeUnknown(Unavailable):

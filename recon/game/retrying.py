@@ -15,6 +15,8 @@ from tenacity.wait import wait_exponential
 
 from recon.errors import ReconError
 from recon.game.errors import (
+    GameBusy,
+    GameCircuitOpen,
     GameMisconfigured,
     GameOutcomeUnknown,
     GameRefused,
@@ -153,6 +155,8 @@ class Course:
 
     def _again(self, state: RetryCallState) -> bool:
         error = _error_of(state)
+        if isinstance(error, GameBusy | GameCircuitOpen):
+            return False  # not sent, and not to be sent so soon
         if isinstance(error, GameUnavailable):
             return True
         reason = getattr(error, "reason", None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -270,6 +271,7 @@ async def open_world(pool: Pool, **options: Any) -> AsyncIterator[World]:  # noq
             on_attempt=observe_attempt,
             transport=network,
             clock=hands.now,
+            monotonic=lambda: time.monotonic() + hands.passed_s,
         )
         async with real, game:
             yield World(pool, app[SANDBOX], network, game, hands)

@@ -168,11 +168,15 @@ async def open_rig(game: StubGame) -> AsyncIterator[Callable[..., Awaitable[Rig]
             async def sleep(seconds: float) -> None:
                 slept.append(seconds)
 
+            def monotonic() -> float:
+                return asyncio.get_running_loop().time() + sum(slept)
+
             arguments: dict[str, Any] = {
                 "base_url": game.url,
                 "api_key": "ck_sandbox_topsecretkey",
                 "signing_secret": "sk_sandbox_4f1d9c",
                 "clock": lambda: NOON,
+                "monotonic": monotonic,
                 "sleep": sleep,
                 "on_attempt": attempts.append,
             } | settings

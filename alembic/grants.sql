@@ -30,6 +30,7 @@ GRANT INSERT, DELETE ON redaction_left TO :"service";
 -- Bets.
 GRANT INSERT, UPDATE ON bets TO :"service";
 GRANT INSERT ON bet_attempts TO :"service";
+GRANT INSERT, UPDATE ON stream_holders TO :"service";
 
 -- Reconciliation.
 GRANT INSERT, UPDATE ON runs, checks, discrepancies TO :"service";

@@ -22,6 +22,8 @@ from recon.db.pool import DatabaseUnavailableError
 from recon.game import Attempt, GameClient
 from recon.game.handlers import GAME, GAME_WATCH, GameWatch
 from recon.game.handlers import routes as game_routes
+from recon.game.stream import Bulletin, StreamAddress, StreamWatch, heed, hold, listen
+from recon.game.transport import checked_base_url
 from recon.http import health
 from recon.http.health import BEFORE_METRICS, READINESS, Readiness, metrics_middleware
 from recon.http.openapi import openapi_route
@@ -38,7 +40,7 @@ from recon.reconciliation import Reconciler, RunScope
 from recon.reconciliation.handlers import routes as reconciliation_routes
 from recon.reconciliation.review_handlers import routes as review_routes
 from recon.reconciliation.send_export import PUBLIC_URL
-from recon.schedule import Lookout, build_worker
+from recon.schedule import Lookout, build_worker, settle_by_news
 from recon.seals import Sealer, SealKeys, keys_of_data_dir
 from recon.webhooks import DRAIN, INTAKE, Drain, build_endpoints, build_intake, register_payment
 from recon.webhooks.backfill import build_api_accounts, refresh_gauges
@@ -47,8 +49,9 @@ from recon.webhooks.inbox import refresh_case_gauges
 from recon.webhooks.redact import Retention
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Coroutine, Sequence
     from datetime import timedelta
+    from typing import NoReturn
 
     from recon.settings import Settings
     from recon.webhooks.backfill import ApiAccount
@@ -245,10 +248,30 @@ async def run_worker(settings: Settings, pool: Pool, game: GameClient | None) ->
     sealer = Sealer(pool, keys, anchor=settings.seal_anchor)
     lanes, lookout = _lanes(settings), lookout_of(settings)
     retention = Retention(settings.payload_retention, settings.payload_retention_unsettled)
-    await run_until_cancelled(
-        lambda: build_worker(
-            pool, reconciler, sealer, lanes=lanes, lookout=lookout, retention=retention
+    async with asyncio.TaskGroup() as group:
+        if game is not None and settings.game_stream:
+            for part in _stream_parts(settings, pool, game):
+                group.create_task(part)
+        await run_until_cancelled(
+            lambda: build_worker(
+                pool, reconciler, sealer, lanes=lanes, lookout=lookout, retention=retention
+            )
         )
+
+
+def _stream_parts(
+    settings: Settings, pool: Pool, game: GameClient
+) -> Sequence[Coroutine[None, None, NoReturn]]:
+    """Listening to the game, where no other process does, and looking into what it tells."""
+    if settings.game_url is None or settings.game_api_key is None:
+        return ()
+    bulletin, watch = Bulletin(), StreamWatch()
+    address = StreamAddress(
+        checked_base_url(settings.game_url), settings.game_api_key.get_secret_value()
+    )
+    return (
+        hold(pool, lambda: listen(address, bulletin, watch), watch),
+        heed(bulletin, settle_by_news(pool, game)),
     )
 
 

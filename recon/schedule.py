@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from recon.bets import resolve_due
+from recon.bets import resolve_due, wake_bets
 from recon.clock import now
 from recon.db import load
 from recon.jobs import Worker
@@ -27,14 +27,15 @@ from recon.webhooks.redact import Retention, redact_payloads
 from recon.webhooks.waiting import find_waiting
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
 
     from recon.db import Pool
     from recon.game import GameClient
+    from recon.game.stream import News
     from recon.reconciliation import Reconciler
     from recon.seals import Sealer
 
-__all__ = ["Lookout", "build_worker"]
+__all__ = ["Lookout", "build_worker", "settle_by_news"]
 
 # Six fields: the last one counts seconds.
 _EVERY_SECOND = "* * * * * *"
@@ -160,6 +161,22 @@ def _redact(worker: Worker, pool: Pool, retention: Retention) -> None:
         await redact_payloads(pool, retention, now=now())
 
     worker.tick("redact", _HOURLY_LATER, redact)
+
+
+def settle_by_news(pool: Pool, game: GameClient) -> Callable[[News], Awaitable[None]]:
+    """What is done about news of the game's stream: the bets concerned are asked for, now."""
+
+    async def look(news: News) -> None:
+        await wake_bets(
+            pool,
+            tickets=news.tickets,
+            ended=news.ended,
+            paid=news.paid,
+            everything=news.everything,
+        )
+        await _settle_bets(pool, game)
+
+    return look
 
 
 async def _settle_bets(pool: Pool, game: GameClient) -> None:

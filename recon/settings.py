@@ -187,6 +187,7 @@ class Settings(BaseSettings):
     game_url: Annotated[str, AfterValidator(_private)] | None = None
     game_api_key: SecretStr | None = None
     game_signing_secret: SecretStr | None = None
+    game_stream: bool = True
     psp: Annotated[dict[str, Psp], AfterValidator(_endpoints)] = Field(default_factory=dict)
     reconcile_every: Schedule = timedelta(minutes=5)
     reconcile_all_every: Schedule = timedelta(days=1)

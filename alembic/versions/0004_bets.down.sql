@@ -1,1 +1,1 @@
-DROP TABLE bet_attempts, bets;
+DROP TABLE stream_holders, bet_attempts, bets;

@@ -1,4 +1,4 @@
-"""Bets and the calls made for them."""
+"""Bets, the calls made for them, and who listens to what the game tells of them."""
 
 from __future__ import annotations
 

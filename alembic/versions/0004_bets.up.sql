@@ -75,5 +75,18 @@ CREATE TABLE bet_attempts (
     PRIMARY KEY (user_id, bet_id, attempt_id)
 );
 
+-- Which process listens to the game's stream: one at a time, until when nobody else does.
+CREATE TABLE stream_holders (
+    stream text PRIMARY KEY,
+    held_by uuid,
+    held_since timestamptz NOT NULL DEFAULT clock_timestamp(),
+    held_until timestamptz NOT NULL,
+    -- By its holder's clock: since when it listens, when it was last told anything.
+    connected_at timestamptz,
+    heard_at timestamptz,
+    -- Why it does not listen, where it has tried.
+    failure text
+);
+
 CREATE TRIGGER bet_attempts_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON bet_attempts
 FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();

@@ -28,6 +28,7 @@ from recon.bets.model import Bet, BetState, BetWish, SettledBet, UnsettledBet
 from recon.bets.place import place_bet
 from recon.bets.read import read_bet, settled_bets_of, unsettled_bets_of
 from recon.bets.resolve import Resolved, resolve_due
+from recon.bets.wake import wake_bets
 
 __all__ = [
     "Bet",
@@ -50,4 +51,5 @@ __all__ = [
     "resolve_due",
     "settled_bets_of",
     "unsettled_bets_of",
+    "wake_bets",
 ]

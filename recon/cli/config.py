@@ -14,6 +14,7 @@ from recon.cli.context import console, flags_of, print_json, run_async, settings
 from recon.clock import format_time, now
 from recon.db import open_pool
 from recon.errors import ReconError
+from recon.game.stream import read_holding
 from recon.seals import excess_rights, last_seal, why_not_after
 from recon.settings import explain, ignored_variables
 from recon.webhooks import build_endpoints, read_proofs
@@ -75,6 +76,7 @@ def doctor(ctx: click.Context, *, as_json: bool) -> None:
 
 async def _examine(settings: Settings) -> list[_Finding]:
     findings = [await _database(settings), *await _past(settings), await _game(settings)]
+    findings += await _stream(settings)
     if settings.psp:
         named = ", ".join(f"{name} ({psp.provider})" for name, psp in settings.psp.items())
         findings.append(_Finding("psp", ok=True, detail=named))
@@ -194,6 +196,26 @@ async def _game(settings: Settings) -> _Finding:
         noticed.append("RECON_GAME_SIGNING_SECRET is not set: no bet can be placed")
     detail = f"round {state.round_id} is {state.status}"
     return _Finding("game", ok=not noticed, detail="; ".join([detail, *noticed]))
+
+
+async def _stream(settings: Settings) -> list[_Finding]:
+    """Whether anybody listens to the game, as the database has it."""
+    check = "game stream"
+    if settings.game_url is None:
+        return []
+    if not settings.game_stream:
+        return [_Finding(check, ok=True, detail="off: bets settle when the jobs ask")]
+    try:
+        async with open_database_url(settings) as url, open_pool(url, max_size=2) as pool:
+            holding = await read_holding(pool)
+    except ReconError:
+        return []  # said of the database
+    if holding is None or not holding.is_held:
+        return [_Finding(check, ok=True, detail="no worker runs that would listen")]
+    if holding.connected_at is not None:
+        since = format_time(holding.connected_at)
+        return [_Finding(check, ok=True, detail=f"one process listens, since {since}")]
+    return [_Finding(check, ok=False, detail=holding.failure or "its holder is connecting")]
 
 
 async def _past(settings: Settings) -> list[_Finding]:

@@ -63,6 +63,18 @@ class Limit(msgspec.Struct, forbid_unknown_fields=True):
     limit: Annotated[int, msgspec.Meta(ge=1)]
 
 
+class StreamSwitches(msgspec.Struct, forbid_unknown_fields=True):
+    """The body of ``PUT /sandbox/stream``."""
+
+    silent: bool
+
+
+class StreamEnd(msgspec.Struct, forbid_unknown_fields=True):
+    """The body of ``POST /sandbox/stream/close``: a close code that a server may send."""
+
+    code: Annotated[int, msgspec.Meta(ge=1000, le=4999)]
+
+
 def routes() -> list[web.RouteDef]:
     """Every control route of the game half."""
     return [
@@ -73,6 +85,8 @@ def routes() -> list[web.RouteDef]:
         web.post("/sandbox/rounds/current/cancel", cancel_round),
         web.get("/sandbox/faults", show_faults),
         web.put("/sandbox/faults", set_faults),
+        web.put("/sandbox/stream", switch_stream),
+        web.post("/sandbox/stream/close", close_streams),
         web.put("/sandbox/lifecycle", set_lifecycle),
         web.put("/sandbox/rate-limit", set_limit),
     ]
@@ -154,6 +168,21 @@ async def set_faults(request: web.Request) -> web.Response:
     for kind, rate in of_stream.items():
         sandbox.hub.set_rate(kind, rate)
     return shown(_faults(sandbox))
+
+
+async def switch_stream(request: web.Request) -> web.Response:
+    """Let the stream fall silent on open connections, or speak again: what it missed is lost."""
+    hub = request.app[SANDBOX].hub
+    hub.is_silent = (await read_body(request, StreamSwitches)).silent
+    return shown({"silent": hub.is_silent})
+
+
+async def close_streams(request: web.Request) -> web.Response:
+    """Close every authenticated connection with a code, such as 4008 or 4009."""
+    code = (await read_body(request, StreamEnd)).code
+    return shown(
+        {"closed": request.app[SANDBOX].hub.end_all(code, "closed by the control surface")}
+    )
 
 
 async def set_lifecycle(request: web.Request) -> web.Response:

@@ -29,7 +29,19 @@ if TYPE_CHECKING:
     from recon.sandbox.slips import Payout
     from recon.sandbox.timeline import Clock
 
-__all__ = ["CHANNELS", "STREAM_FAULTS", "Listener", "StreamHub"]
+__all__ = [
+    "CHANNELS",
+    "CLOSE_AUTH",
+    "CLOSE_HEARTBEAT",
+    "CLOSE_SLOW",
+    "STREAM_FAULTS",
+    "Listener",
+    "StreamHub",
+]
+
+CLOSE_AUTH: Final = 4001
+CLOSE_HEARTBEAT: Final = 4008
+CLOSE_SLOW: Final = 4009
 
 CHANNELS: Final[Mapping[str, str]] = {
     "live_multiplier": "read:game_state",
@@ -55,7 +67,8 @@ class Listener:
         waiting: frames to be sent, in order.
         kept_back: by channel, an event that the fault ``stream_reorder`` holds until the next one.
         in_hand: frames taken out of ``waiting`` that are not sent yet.
-        ended: set when the connection has to be closed: too slow, or its key revoked.
+        ended: set when the connection has to be closed.
+        closing: with which code then, and why.
     """
 
     key: ApiKey
@@ -67,6 +80,7 @@ class Listener:
     kept_back: dict[str, bytes] = field(default_factory=dict)
     in_hand: int = 0
     ended: asyncio.Event = field(default_factory=asyncio.Event)
+    closing: tuple[int, str] = (CLOSE_SLOW, "too slow: messages were waiting without end")
 
     def put(self, frame: bytes) -> None:
         """Queue a frame, or note that the connection is too slow."""
@@ -76,6 +90,11 @@ class Listener:
         self.waiting.append(frame)
         self.wake()
 
+    def end(self, code: int, message: str) -> None:
+        """Have the connection closed."""
+        self.closing = (code, message)
+        self.ended.set()
+
 
 class StreamHub:
     """Publishes what happens to those who listen.
@@ -83,6 +102,7 @@ class StreamHub:
     Attributes:
         rates: probability 0..1 of each of `STREAM_FAULTS`; may be changed at any time.
         struck: how often each of them did.
+        is_silent: nothing is sent on any connection, heartbeats neither, and none is closed.
         listeners: the authenticated connections.
 
     Args:
@@ -94,6 +114,7 @@ class StreamHub:
     def __init__(self, seed: int, clock: Clock, engine: CrashEngine) -> None:
         self.rates: dict[str, float] = dict.fromkeys(STREAM_FAULTS, 0.0)
         self.struck: Counter[str] = Counter()
+        self.is_silent = False
         self.listeners: set[Listener] = set()
         self._draw = random.Random(f"stream:{seed}")  # noqa: S311 - repeatable faults, no secret
         self._clock = clock
@@ -116,7 +137,13 @@ class StreamHub:
         """Close every connection of a key, because it was revoked."""
         for listener in self.listeners:
             if listener.key is key:
-                listener.ended.set()
+                listener.end(CLOSE_AUTH, "the key was revoked")
+
+    def end_all(self, code: int, message: str) -> int:
+        """Close every connection; how many there were."""
+        for listener in self.listeners:
+            listener.end(code, message)
+        return len(self.listeners)
 
     def tick(self, reached: float) -> None:
         """Send the live multiplier, if a round flies and anybody listens."""

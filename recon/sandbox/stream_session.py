@@ -10,17 +10,13 @@ from aiohttp import WSMsgType, web
 from recon.clock import format_time
 from recon.sandbox.parts import SANDBOX, Sandbox
 from recon.sandbox.responding import lifecycle_headers
-from recon.sandbox.stream import CHANNELS, Listener
+from recon.sandbox.stream import CHANNELS, CLOSE_AUTH, CLOSE_HEARTBEAT, Listener
 from recon.sandbox.wire import Refused, decode_object, encode
 
 if TYPE_CHECKING:
     from recon.sandbox.keys import ApiKey
 
-__all__ = ["CLOSE_AUTH", "CLOSE_HEARTBEAT", "CLOSE_SLOW", "stream"]
-
-CLOSE_AUTH: Final = 4001
-CLOSE_HEARTBEAT: Final = 4008
-CLOSE_SLOW: Final = 4009
+__all__ = ["stream"]
 
 _UNACKNOWLEDGED_MOST: Final = 2
 _CLOSING_S: Final = 1.0
@@ -147,20 +143,22 @@ class _Session:
                 for sent, frame in enumerate(frames):
                     # While this one waits for a slow peer the others still count as waiting.
                     listener.in_hand = len(frames) - sent
+                    if self._sandbox.hub.is_silent:
+                        continue
                     await self._socket.send_frame(frame, WSMsgType.TEXT)
                 listener.in_hand = 0
 
     async def _guard(self, listener: Listener) -> None:
-        """End the session when it is too slow or its key was revoked."""
+        """End the session when it is too slow, its key was revoked, or somebody says so."""
         await listener.ended.wait()
-        if listener.key.revoked:
-            raise _Closed(CLOSE_AUTH, "the key was revoked")
-        raise _Closed(CLOSE_SLOW, "too slow: messages were waiting without end")
+        raise _Closed(*listener.closing)
 
     async def _beat(self, listener: Listener) -> None:
         """Send heartbeats; a client that leaves two of them unacknowledged is closed."""
         while True:
             await asyncio.sleep(self._sandbox.options.heartbeat_s)
+            if self._sandbox.hub.is_silent:
+                continue
             if len(self._unacknowledged) >= _UNACKNOWLEDGED_MOST:
                 raise _Closed(CLOSE_HEARTBEAT, "two heartbeats were left unacknowledged")
             self._heartbeats += 1

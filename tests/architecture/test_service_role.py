@@ -59,6 +59,7 @@ RIGHTS = {
     "sign_in_attempts": {"INSERT", "DELETE"},
     "sign_in_links": CHANGES,
     "staff": CHANGES,
+    "stream_holders": CHANGES,
     "suspects": COMES_AND_GOES,
     "wallets": READ,
 }

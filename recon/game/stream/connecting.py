@@ -1,0 +1,140 @@
+"""Open a connection to the stream over aiohttp, and close it in bounded time."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+import aiohttp
+from yarl import URL
+
+from recon import clock
+from recon.game.notices import read_wait_s
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+__all__ = ["Patience", "SessionEndedError", "Socket", "StreamAddress", "connected"]
+
+Socket: TypeAlias = "aiohttp.ClientWebSocketResponse[bool]"
+
+_PATH: Final = "/api/v1/stream"
+_LARGEST_BYTES: Final = 64 * 1024
+_REDIRECTED: Final = 300
+_REFUSED: Final = 400
+_UNAUTHENTIC: Final = frozenset({401, 403})
+
+
+class SessionEndedError(Exception):
+    """A connection ended, or could not be made.
+
+    Args:
+        reason: one of few words: ``auth``, ``unacknowledged``, ``slow``, ``closed``, ``lost``,
+            ``silent``, ``unreachable`` or ``untrusted``.
+        detail: for people; nothing secret, nothing that the server could choose freely.
+        wait_s: how long the server asked us to wait, None where it did not.
+    """
+
+    def __init__(self, reason: str, detail: str, *, wait_s: float | None = None) -> None:
+        super().__init__(detail)
+        self.reason = reason
+        self.detail = detail
+        self.wait_s = wait_s
+
+
+@dataclass(frozen=True, slots=True)
+class StreamAddress:
+    """Which stream, and as whom.
+
+    Args:
+        base_url: as `recon.game.transport.checked_base_url` returns it.
+        api_key: sent in the first message, never shown.
+    """
+
+    base_url: str
+    api_key: str
+
+    def __repr__(self) -> str:
+        return f"StreamAddress({self.base_url!r}, api_key=***)"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Patience:
+    """How long the server may take.
+
+    Args:
+        opening_s: from the handshake until everything is subscribed to.
+        silence_s: between two messages; a heartbeat comes every 5 s.
+        sending_s: to take a message of ours.
+        closing_s: to say goodbye.
+    """
+
+    opening_s: float = 10.0
+    silence_s: float = 15.0
+    sending_s: float = 5.0
+    closing_s: float = 0.7
+
+
+@asynccontextmanager
+async def connected(address: StreamAddress, patience: Patience) -> AsyncIterator[Socket]:
+    """An open connection, closed at the end.
+
+    Raises:
+        SessionEndedError: there is none.
+    """
+    async with aiohttp.ClientSession(
+        cookie_jar=aiohttp.DummyCookieJar(),
+        headers={"User-Agent": f"recon/{version('recon')}"},
+        middlewares=(_stay,),
+    ) as http:
+        socket = await _open(http, address, patience)
+        try:
+            yield socket
+        finally:
+            # Whoever reads nothing cannot be waited for; the connection goes with the session.
+            with suppress(TimeoutError):
+                async with asyncio.timeout(patience.closing_s):
+                    await socket.close()
+
+
+async def _open(http: aiohttp.ClientSession, address: StreamAddress, patience: Patience) -> Socket:
+    try:
+        return await http.ws_connect(
+            URL(address.base_url + _PATH, encoded=True),
+            max_msg_size=_LARGEST_BYTES,
+            decode_text=False,
+            timeout=aiohttp.ClientWSTimeout(ws_close=patience.closing_s),
+        )
+    # No cause is kept: aiohttp's errors carry the request.
+    except aiohttp.WSServerHandshakeError as error:
+        reason = "auth" if error.status in _UNAUTHENTIC else "unreachable"
+        wait_s = read_wait_s(error.headers or {}, clock.now())
+        detail = f"the handshake was answered with {error.status}"
+        raise SessionEndedError(reason, detail, wait_s=wait_s) from None
+    except aiohttp.ClientConnectorCertificateError:
+        detail = "the game's certificate was not accepted"
+        raise SessionEndedError("untrusted", detail) from None
+    except (aiohttp.ClientError, OSError) as error:
+        if isinstance(error, TimeoutError):
+            raise
+        raise SessionEndedError("unreachable", type(error).__name__) from None
+
+
+async def _stay(
+    request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
+) -> aiohttp.ClientResponse:
+    """Follow no redirect: `ws_connect` would, and our key would be told to whoever is there."""
+    response = await handler(request)
+    if _REDIRECTED <= response.status < _REFUSED:
+        response.close()
+        raise aiohttp.WSServerHandshakeError(
+            response.request_info,
+            (),
+            status=response.status,
+            message="redirected",
+            headers=response.headers,
+        )
+    return response

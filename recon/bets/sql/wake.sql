@@ -1,6 +1,7 @@
 -- $1 now, $2 tickets, $3 rounds that have ended, $4 rounds that pay out, $5 whether all.
--- In the order of the key, as whoever else takes several. A claim may be cut short here: its holder
--- does nothing but ask, and its conclusion does not count once another has asked later.
+-- In the order of the key, as whoever else takes several. A claim that is cut short here is of one
+-- who does nothing but ask; the fence rises, because what they were answered may be older than what
+-- is told now, and must not be what the bet is left with.
 WITH told AS (
     SELECT
         user_id,
@@ -20,7 +21,7 @@ WITH told AS (
 )
 
 UPDATE bets AS b
-SET due_at = $1, looks = 0
+SET due_at = $1, fence = b.fence + 1, looks = 0
 FROM told
 WHERE b.user_id = told.user_id AND b.bet_id = told.bet_id
 RETURNING b.bet_id

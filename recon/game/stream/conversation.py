@@ -30,15 +30,22 @@ if TYPE_CHECKING:
 
 __all__ = ["Conversation", "Hearing", "StreamRefusedError"]
 
+_NOT_US: Final = frozenset({"invalid_api_key", "insufficient_scope"})
+_CODES: Final = _NOT_US | {"bad_request", "internal_error", "rate_limited", "unavailable"}
 _UNDECIDED: Final = frozenset({BetStatus.ACTIVE, PayoutStatus.PENDING})
 
 
 class StreamRefusedError(Exception):
-    """The game does not let us listen; ``code`` is its own word for it."""
+    """The game does not let us listen.
+
+    Args:
+        code: the game's word for it; shown only if it is one that we know, since a server could
+            say our key back to us.
+    """
 
     def __init__(self, code: str) -> None:
-        super().__init__(code)
-        self.code = code
+        super().__init__(f"the game refuses: {code if code in _CODES else 'an unknown code'}")
+        self.is_of_us = code in _NOT_US
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,9 +156,9 @@ class Conversation:
         return self._next()
 
     def _on_error(self, code: str) -> Hearing:
-        if not self._authenticated:
+        if not self._authenticated and code in _NOT_US:
             raise StreamRefusedError(code)
-        if not self._wanted:
+        if not self._authenticated or not self._wanted:
             return Hearing(fault=f"the game says {code}")
         if self._wanted[0] == ROUND_UPDATES:
             raise StreamRefusedError(code)

@@ -1,4 +1,9 @@
-"""Look into what the stream tells: at once, together, and never so often that the game minds."""
+"""Look into what the stream tells: at once, together, and never so often that the game minds.
+
+One look at a time: a later one may end what an earlier one has begun to ask, so that, told without
+end that something was missed, the two together would conclude nothing. While a look takes long the
+jobs ask as if there were no stream.
+"""
 
 from __future__ import annotations
 
@@ -22,8 +27,6 @@ log = structlog.get_logger(__name__)
 _GATHER_S: Final = 0.02
 """The end of a round is told as one message for each of its bets: they are looked into together."""
 _APART_S: Final = 0.2
-_AT_ONCE: Final = 3
-"""A bet that the game is slow to answer for keeps those that were told of later from nothing."""
 _AGAIN_S: Final = 1.0
 
 
@@ -42,24 +45,15 @@ async def heed(
         apart_s: at least so long between two looks.
         again_s: how long to wait after one that failed.
     """
-    gate = asyncio.Semaphore(_AT_ONCE)
-
-    async def one(news: News) -> None:
+    while True:
+        await bulletin.wait()
+        await asyncio.sleep(_GATHER_S)
         try:
-            await look(news)
+            await look(bulletin.take())
         except Exception:
             # The database, mostly. The jobs ask in their own time; this asks for all, a bit later:
             # whatever was wrong with this news, it is not said again.
             log.exception("stream_news_not_looked_into")
-            await asyncio.sleep(again_s)
             bulletin.put(EVERYTHING)
-        finally:
-            gate.release()
-
-    async with asyncio.TaskGroup() as looks:
-        while True:
-            await bulletin.wait()
-            await asyncio.sleep(_GATHER_S)
-            await gate.acquire()
-            looks.create_task(one(bulletin.take()))
-            await asyncio.sleep(apart_s)
+            await asyncio.sleep(again_s)
+        await asyncio.sleep(apart_s)

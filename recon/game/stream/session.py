@@ -29,7 +29,6 @@ log = structlog.get_logger(__name__)
 
 _CLOSE_AUTH: Final = 4001
 _REASONS: Final = {_CLOSE_AUTH: "auth", 4008: "unacknowledged", 4009: "slow"}
-_NOT_US: Final = frozenset({"invalid_api_key", "insufficient_scope"})
 
 
 async def hear(
@@ -53,8 +52,8 @@ async def hear(
                 session = _Session(socket, talk, bulletin, watch, patience)
                 await session.run(opening)
     except StreamRefusedError as refused:
-        reason = "auth" if refused.code in _NOT_US else "closed"
-        raise SessionEndedError(reason, f"the game refuses: {_word(refused.code)}") from None
+        reason = "auth" if refused.is_of_us else "closed"
+        raise SessionEndedError(reason, str(refused)) from None
     except TimeoutError:
         raise SessionEndedError("silent", "the game said nothing for too long") from None
 
@@ -103,7 +102,7 @@ class _Session:
             await self._send(hearing.reply)
         if self._talk.is_listening and not was_listening:
             self._watch.connected()
-            log.info("stream_connected", refused=self._talk.refused)
+            log.info("stream_connected", not_heard=[*self._talk.refused])
         self._watch.message(hearing)
         if hearing.fault is not None and not self._told_fault:
             # Once a connection: a server that speaks another language does so all the time.
@@ -138,8 +137,3 @@ def _ended(socket: Socket) -> SessionEndedError:
     if code is None or code == aiohttp.WSCloseCode.ABNORMAL_CLOSURE:
         return SessionEndedError("lost", "the connection broke")
     return SessionEndedError(_REASONS.get(code, "closed"), f"closed with {code}")
-
-
-def _word(code: str) -> str:
-    """A code of the server's as we show it: our key, say, is none."""
-    return code if code.isidentifier() and len(code) <= 64 else "an unknown code"  # noqa: PLR2004 - a word

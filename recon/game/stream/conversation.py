@@ -185,9 +185,11 @@ class Conversation:
             except GameProtocolError as error:
                 fault = error.message
                 continue
-            if round_.status in {RoundStatus.CRASHED, RoundStatus.PAYOUT}:
+            if round_.status == RoundStatus.CRASHED:
                 ended.add(round_.round_id)
-            if round_.status == RoundStatus.PAYOUT and BET_UPDATES in self.refused:
+            elif round_.status == RoundStatus.PAYOUT and BET_UPDATES in self.refused:
+                # Else each payout, and each bet of a cancelled round, is told of by itself.
+                ended.add(round_.round_id)
                 paid.add(round_.round_id)
         news = News(frozenset(tickets), frozenset(ended), frozenset(paid))
         return Hearing(

@@ -111,7 +111,7 @@ async def hold(
             log.info("stream_held")
             try:
                 await _held(pool, holder, work, watch, lease, ends_s)
-            except* _LeaseOverError:
+            except* (_LeaseOverError, TimeoutError):
                 log.warning("stream_lease_over")
             except* Exception:
                 log.exception("stream_not_held")
@@ -135,9 +135,10 @@ async def _held(
     lease: Lease,
     ends_s: float,
 ) -> None:
-    async with asyncio.TaskGroup() as group:
+    # Its own limit: a renewal that the database does not answer may take longer than is left.
+    async with asyncio.timeout_at(ends_s) as limit, asyncio.TaskGroup() as group:
         group.create_task(_run(work))
-        group.create_task(_renew(pool, holder, watch, lease, ends_s))
+        group.create_task(_renew(pool, holder, watch, lease, limit))
 
 
 async def _run(work: Callable[[], Awaitable[NoReturn]]) -> NoReturn:
@@ -145,27 +146,23 @@ async def _run(work: Callable[[], Awaitable[NoReturn]]) -> NoReturn:
 
 
 async def _renew(
-    pool: Pool, holder: UUID, watch: StreamWatch, lease: Lease, ends_s: float
+    pool: Pool, holder: UUID, watch: StreamWatch, lease: Lease, limit: asyncio.Timeout
 ) -> NoReturn:
-    loop = asyncio.get_running_loop()
     while True:
-        next_s = min(loop.time() + lease.renew_s, ends_s)
-        await asyncio.sleep(next_s - loop.time())
-        if loop.time() >= ends_s:
-            raise _LeaseOverError
+        await asyncio.sleep(lease.renew_s)
         asked_s = _end_s(lease)
         try:
             row = await _ask(
                 pool,
                 load("recon.game.stream", "keep_stream"),
                 *(holder, lease.lasts, watch.connected_at, watch.heard_at, watch.failure),
-                until_s=ends_s,
+                until_s=asyncio.get_running_loop().time() + lease.renew_s,
             )
         except _UnansweredError:
             continue  # asked again until the end; what there is to say of it, others say
-        if row is None:
+        if row is None or limit.expired():
             raise _LeaseOverError
-        ends_s = asked_s
+        limit.reschedule(asked_s)
 
 
 async def _take(pool: Pool, holder: UUID, lease: Lease) -> bool:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
-from datetime import datetime
 from decimal import Decimal
 from statistics import median
 from typing import TYPE_CHECKING, Any
@@ -25,6 +24,7 @@ from recon.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+    from datetime import datetime
 
     from recon.db import Pool
     from recon.game import GameClient

@@ -212,10 +212,13 @@ async def _stream(settings: Settings) -> list[_Finding]:
         return []  # said of the database
     if holding is None or not holding.is_held:
         return [_Finding(check, ok=True, detail="no worker runs that would listen")]
-    if holding.connected_at is not None:
-        since = format_time(holding.connected_at)
-        return [_Finding(check, ok=True, detail=f"one process listens, since {since}")]
-    return [_Finding(check, ok=False, detail=holding.failure or "its holder is connecting")]
+    if holding.connected_at is not None and holding.heard_at is not None:
+        since, heard = format_time(holding.connected_at), format_time(holding.heard_at)
+        detail = f"one process listens, since {since}; the game was last heard at {heard}"
+        return [_Finding(check, ok=True, detail=detail)]
+    reason = holding.failure or "it is connecting"
+    detail = f"the process that has held it since {format_time(holding.held_since)}: {reason}"
+    return [_Finding(check, ok=False, detail=detail)]
 
 
 async def _past(settings: Settings) -> list[_Finding]:

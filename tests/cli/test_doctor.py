@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import json
+from typing import TYPE_CHECKING
 
+import pytest
 from click.testing import CliRunner
 
 from recon.cli import recon
+from tests.game.stream.conftest import open_game
+
+if TYPE_CHECKING:
+    from recon.db import Pool
 
 
 async def test_a_database_that_forgets_in_a_power_cut_is_a_fault(database_url: str) -> None:
@@ -23,3 +29,41 @@ async def test_a_database_that_forgets_in_a_power_cut_is_a_fault(database_url: s
         "detail": "fsync and full_page_writes off: "
         "a power cut may lose what a PSP was told is kept",
     }
+
+
+@pytest.mark.parametrize(
+    ("row", "setting", "ok", "detail"),
+    [
+        (None, "on", True, "no worker runs that would listen"),
+        (None, "off", True, "off: bets settle when the jobs ask"),
+        (
+            "now() + interval '1 hour', now(), now(), NULL",
+            "on",
+            True,
+            "one process listens, since ",
+        ),
+        ("now() - interval '1 s', NULL, now(), NULL", "on", True, "no worker runs"),
+        (
+            "now() + interval '1 hour', NULL, NULL, 'closed with 4001'",
+            "on",
+            False,
+            ": closed with 4001",
+        ),
+    ],
+)
+async def test_it_says_whether_anybody_listens_to_the_game(
+    pool: Pool, database_url: str, row: str | None, setting: str, detail: str, *, ok: bool
+) -> None:
+    if row is not None:
+        await pool.execute(
+            "INSERT INTO stream_holders (stream, held_until, connected_at, heard_at, failure)"
+            f" SELECT 'game', {row}"
+        )
+    async with open_game() as game:
+        env = game.settings | {"RECON_DATABASE_URL": database_url, "RECON_GAME_STREAM": setting}
+        runner = CliRunner(env={**env, "NO_COLOR": "1"})
+        result = await asyncio.to_thread(runner.invoke, recon, ["doctor", "--json"])
+
+    found = [f for f in json.loads(result.stdout)["findings"] if f["check"] == "game stream"]
+    assert [f["ok"] for f in found] == [ok]
+    assert detail in found[0]["detail"]

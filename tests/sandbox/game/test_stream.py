@@ -47,6 +47,13 @@ async def events(socket: Socket, count: int) -> list[Json]:
     return heard
 
 
+async def all_said(socket: Socket, within_s: float) -> None:
+    """Read what was still said before; ends only when nothing comes for so long."""
+    while True:
+        message = await socket.receive(timeout=within_s)
+        assert json.loads(message.data)["type"] == "heartbeat"
+
+
 async def closed_with(socket: Socket) -> int | None:
     while True:
         message = await socket.receive(timeout=3)
@@ -269,6 +276,32 @@ async def test_the_streams_faults_double_reorder_and_lose_messages(world: World)
         "stream_reorder": 2,
         "stream_gap": 2,
     }
+
+
+@pytest.mark.parametrize("code", [4001, 4008, 4009, 1001])
+async def test_every_stream_can_be_closed_with_a_code_of_choice(world: World, code: int) -> None:
+    async with stream(world) as one, stream(world) as two:
+        body = json.dumps({"code": code}).encode()
+        closed = await world.call("POST", "/sandbox/stream/close", body=body)
+
+        assert closed.json == {"closed": 2}
+        assert [await closed_with(one), await closed_with(two)] == [code, code]
+
+
+async def test_a_silent_stream_says_nothing_and_closes_nothing(
+    worlds: Callable[..., Awaitable[World]],
+) -> None:
+    world = await worlds(heartbeat_s=0.03)
+    world.player()
+    async with stream(world, "bet_updates") as socket:
+        await world.call("PUT", "/sandbox/stream", body=b'{"silent":true}')
+        await world.bet(amount="1.00")
+        with pytest.raises(TimeoutError):
+            await all_said(socket, within_s=0.3)
+
+        await world.call("PUT", "/sandbox/stream", body=b'{"silent":false}')
+        await world.bet(amount="1.00")
+        assert [event["seq"] for event in await events(socket, 1)] == [2]
 
 
 async def test_a_call_that_is_no_handshake_is_a_bad_request(world: World) -> None:

@@ -8,13 +8,14 @@ import subprocess
 import sys
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from recon.db.embedded.child import die_with_parent
 from tests.benchmarks.serving import URL_VARIABLE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
 __all__ = ["Sender", "Service", "cpu_seconds", "sender", "service", "tree_cpu_seconds"]
 
@@ -40,13 +41,21 @@ class Service:
 
 
 @contextmanager
-def service(variant: str, database_url: str, *, processes: int = 1) -> Iterator[Service]:
+def service(
+    variant: str,
+    database_url: str,
+    *,
+    processes: int = 1,
+    environment: Mapping[str, str] = MappingProxyType({}),
+) -> Iterator[Service]:
     """A service of one variant, stopped at the end; the kernel spreads the connections."""
     with ExitStack() as running:
         pids = []
         port = 0
         for _ in range(processes):
-            child = running.enter_context(_process(variant, database_url, port))
+            child = running.enter_context(
+                _process(variant, port, {URL_VARIABLE: database_url, **environment})
+            )
             running.callback(child.terminate)
             assert child.stdout is not None
             told = child.stdout.readline()
@@ -57,10 +66,12 @@ def service(variant: str, database_url: str, *, processes: int = 1) -> Iterator[
         yield Service(pids, port)
 
 
-def _process(variant: str, database_url: str, port: int) -> subprocess.Popen[bytes]:
+def _process(
+    variant: str, port: int, environment: Mapping[str, str]
+) -> subprocess.Popen[bytes]:
     return subprocess.Popen(  # noqa: S603 - this very interpreter
         [sys.executable, "-m", "tests.benchmarks.serving", variant, str(port)],
-        env={**os.environ, URL_VARIABLE: database_url},
+        env={**os.environ, **environment},
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         preexec_fn=die_with_parent(),  # noqa: PLW1509 - one call of prctl, from the main thread

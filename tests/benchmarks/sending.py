@@ -15,6 +15,7 @@ from typing import Any, cast
 
 import uvloop
 
+from tests.benchmarks.bets_traffic import BetTraffic
 from tests.benchmarks.traffic import Traffic
 
 __all__ = ["main"]
@@ -23,8 +24,15 @@ __all__ = ["main"]
 class _Connection(asyncio.Protocol):
     """Keeps one request under way until none is left."""
 
-    def __init__(self, requests: list[bytes], seconds: list[float], faults: list[bytes]) -> None:
+    def __init__(
+        self,
+        requests: list[bytes],
+        answered: tuple[bytes, bytes],
+        seconds: list[float],
+        faults: list[bytes],
+    ) -> None:
         self._requests = requests
+        self._answered = answered
         self._seconds = seconds
         self._faults = faults
         self._received = b""
@@ -53,7 +61,8 @@ class _Connection(asyncio.Protocol):
         if len(body) < length:
             return
         self._seconds.append(time.perf_counter() - self._sent_at)
-        if not head.startswith(b"HTTP/1.1 200") or b'"booked"' not in body:
+        status, said = self._answered
+        if not head.startswith(status) or said not in body:
             self._faults.append(self._received[:500])
         self._received = b""
         self.start()
@@ -68,18 +77,32 @@ class _Connection(asyncio.Protocol):
         self._transport.close()
 
 
+def _traffic(order: dict[str, Any]) -> tuple[Traffic | BetTraffic, tuple[bytes, bytes]]:
+    """What to send, and how each answer begins and what it says."""
+    if "round_id" in order:
+        names = ("count", "users", "batch", "round_id", "api_key")
+        traffic = BetTraffic(**{name: order[name] for name in names})
+        return traffic, (b"HTTP/1.1 201", b'"placed"')
+    return (
+        Traffic(order["count"], order["users"], order["references"]),
+        (b"HTTP/1.1 200", b'"booked"'),
+    )
+
+
 async def _send(order: dict[str, Any]) -> dict[str, Any]:
     host, port = order["host"], order["port"]
-    traffic = Traffic(order["count"], order["users"], order["references"])
+    traffic, answered = _traffic(order)
     requests = traffic.requests(f"{host}:{port}")
     requests.reverse()
     seconds: list[float] = []
     faults: list[bytes] = []
     loop = asyncio.get_running_loop()
     connections = [
-        (await loop.create_connection(lambda: _Connection(requests, seconds, faults), host, port))[
-            1
-        ]
+        (
+            await loop.create_connection(
+                lambda: _Connection(requests, answered, seconds, faults), host, port
+            )
+        )[1]
         for _ in range(order["connections"])
     ]
     started, cpu = time.perf_counter(), time.process_time()

@@ -10,7 +10,7 @@ import asyncio
 import os
 import signal
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 
 import uvloop
@@ -36,6 +36,7 @@ __all__ = ["URL_VARIABLE", "main"]
 
 URL_VARIABLE = "BENCH_DATABASE_URL"
 _CONNECTIONS = 32
+_NO_QUOTA = 10**9
 
 
 async def _nothing(pool: Pool, deliveries: Sequence[Delivery]) -> list[Outcome]:
@@ -70,6 +71,13 @@ _VARIANTS: dict[str, type[Drain]] = {
 }
 
 
+def _game() -> dict[str, Any]:
+    """The game's settings, where there is a game."""
+    names = ("game_url", "game_api_key", "game_signing_secret")
+    found = {name: os.environ.get(f"RECON_{name.upper()}") for name in names}
+    return {name: value for name, value in found.items() if value is not None}
+
+
 async def _serve(variant: str, port: int) -> None:
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
@@ -77,8 +85,13 @@ async def _serve(variant: str, port: int) -> None:
         psp={ENDPOINT: Psp(provider="standard-webhooks", secrets=(SecretStr(SECRET),))},
         reconcile_every=None,
         pool_size=_CONNECTIONS if variant == "one-each" else 16,
+        **_game(),
     )
-    with patch("recon.app.Drain", _VARIANTS[variant]):
+    with (
+        patch("recon.app.Drain", _VARIANTS[variant]),
+        # One caller places all the bets here.
+        patch("recon.app._API_QUOTA", _NO_QUOTA),
+    ):
         app = build_app(settings, os.environ[URL_VARIABLE], jobs=False)
         runner = make_runner(app)
         await runner.setup()

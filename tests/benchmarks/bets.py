@@ -1,0 +1,304 @@
+"""Bets: placed through the API, and by a bare loop that makes the same two signed calls, in turns.
+
+The game is the sandbox, a process of its own; so are the service, the loop and what sends bets.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from statistics import median
+from typing import TYPE_CHECKING, Any, Final
+
+import aiohttp
+
+from recon.clock import now
+from recon.db import open_pool
+from recon.db.embedded.child import die_with_parent
+from recon.http import Scope
+from recon.http.keys import create_key
+from recon.ledger import post, rules, verify_books
+from recon.money import Money
+from tests.benchmarks.bets_traffic import player_name
+from tests.benchmarks.processes import (
+    Sender,
+    Service,
+    cpu_seconds,
+    sender,
+    service,
+    tree_cpu_seconds,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from recon.db import Pool
+    from recon.db.embedded import EmbeddedPostgres
+
+__all__ = ["BetTurn", "Bets", "measure_bets"]
+
+_PLAYERS: Final = 1000
+_CONNECTIONS: Final = 64
+_FUNDS: Final = Money.parse("10000.00", "GBP")
+_WARM_UP: Final = 500
+_LOOPS: Final = ("client", "raw")
+
+
+@dataclass(slots=True)
+class BetTurn:
+    """One turn: a second, latency, and microseconds of CPU a bet, by who spent it."""
+
+    rate: float
+    p50_ms: float
+    p99_ms: float
+    service_us: float
+    postgres_us: float
+    game_us: float
+
+
+@dataclass(slots=True)
+class Bets:
+    """What came out: ``placed`` and ``repeated`` through the API, ``loops`` by their kind."""
+
+    placed: list[BetTurn] = field(default_factory=list)
+    repeated: list[BetTurn] = field(default_factory=list)
+    loops: dict[str, list[BetTurn]] = field(default_factory=dict)
+
+    def ratio(self, loop: str) -> float:
+        """The median of bets placed a second ÷ the loop's, turn by turn."""
+        pairs = zip(self.placed, self.loops[loop], strict=True)
+        return median(placed.rate / bare.rate for placed, bare in pairs)
+
+    def turns(self) -> dict[str, list[BetTurn]]:
+        """All turns, by a name for each kind."""
+        loops = {f"loop ({kind})": turns for kind, turns in self.loops.items()}
+        return {"bets": self.placed, "repeats": self.repeated, **loops}
+
+
+@dataclass(frozen=True, slots=True)
+class _Table:
+    """Everybody at it."""
+
+    server: EmbeddedPostgres
+    game: _Child
+    service: Service
+    sender: Sender
+    loop: _Child
+    round_id: str
+    api_key: str
+
+    async def bets(self, count: int, batch: str) -> BetTurn:
+        """Send bets through the API."""
+        return await self._measured(
+            count,
+            lambda: self.sender.send(
+                self.service,
+                count=count,
+                users=_PLAYERS,
+                connections=_CONNECTIONS,
+                batch=batch,
+                round_id=self.round_id,
+                api_key=self.api_key,
+            ),
+        )
+
+    async def loop_turn(self, kind: str, count: int) -> BetTurn:
+        """Let the loop go round."""
+        return await self._measured(
+            count,
+            lambda: self.loop.ask(
+                kind=kind,
+                count=count,
+                users=_PLAYERS,
+                connections=_CONNECTIONS,
+                round_id=self.round_id,
+            ),
+        )
+
+    async def _measured(self, count: int, send: Callable[[], dict[str, Any]]) -> BetTurn:
+        before = self._spent()
+        answer = await asyncio.to_thread(send)
+        service_s, postgres_s, game_s = (
+            after - was for after, was in zip(self._spent(), before, strict=True)
+        )
+        return BetTurn(
+            rate=count / answer["seconds"],
+            p50_ms=answer.get("p50_ms", 0.0),
+            p99_ms=answer.get("p99_ms", 0.0),
+            service_us=1e6 * service_s / count,
+            postgres_us=1e6 * postgres_s / count,
+            game_us=1e6 * game_s / count,
+        )
+
+    def _spent(self) -> tuple[float, float, float]:
+        assert self.server.pid is not None
+        return (
+            self.service.cpu_seconds + cpu_seconds(self.loop.pid),
+            tree_cpu_seconds(self.server.pid),
+            cpu_seconds(self.game.pid),
+        )
+
+
+class _Child:
+    """A process that answers each line with a line."""
+
+    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+        self._process = process
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def read(self) -> dict[str, Any]:
+        assert self._process.stdout is not None
+        answer: dict[str, Any] = json.loads(self._process.stdout.readline())
+        return answer
+
+    def ask(self, **order: object) -> dict[str, Any]:
+        assert self._process.stdin is not None
+        self._process.stdin.write(json.dumps(order).encode() + b"\n")
+        self._process.stdin.flush()
+        return self.read()
+
+
+@contextmanager
+def _child(*command: str, environment: Mapping[str, str] | None = None) -> Iterator[_Child]:
+    with subprocess.Popen(  # noqa: S603 - this very interpreter
+        [sys.executable, "-m", *command],
+        env={**os.environ, **(environment or {})},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        preexec_fn=die_with_parent(),  # noqa: PLW1509 - one call of prctl, from the main thread
+    ) as process:
+        try:
+            yield _Child(process)
+        finally:
+            process.send_signal(signal.SIGTERM)
+
+
+async def measure_bets(
+    server: EmbeddedPostgres,
+    database: str,
+    *,
+    rounds: int,
+    seconds: float,
+    say: Callable[[str], None],
+) -> Bets:
+    """Measure bets on a migrated, empty database of a running server.
+
+    Args:
+        server: the Postgres.
+        database: its name there.
+        rounds: turns of each contender, interleaved.
+        seconds: of one turn, about.
+        say: told of the progress.
+
+    Raises:
+        RuntimeError: a bet was not placed, or the books do not verify or lack one.
+    """
+    every = ("--betting", "86400", "--hold-ttl", "86400", "--rate-limit", "1000000000")
+    results = Bets()
+    with _child("recon", "sandbox", "--json", "--port", "0", *every) as game, sender() as sending:
+        told = game.read()
+        settings = {k: v for k, v in told["settings"].items() if k.startswith("RECON_GAME_")}
+        url = server.service_dsn_for(database)
+        async with open_pool(url) as pool:
+            key = await create_key(
+                pool, name="bench", scopes=[Scope.WRITE_BET, Scope.READ_BET], lifetime=None
+            )
+            await _fund(pool, told["url"])
+            round_id = await _round(told["url"], settings["RECON_GAME_API_KEY"])
+            with (
+                service("shared", url, environment=settings) as served,
+                _child("tests.benchmarks.bets_looping", environment=settings) as loop,
+            ):
+                table = _Table(server, game, served, sending, loop, round_id, key.key)
+                placed = await _turns(table, results, rounds, seconds, say)
+            await _prove(pool, placed)
+    return results
+
+
+async def _turns(
+    table: _Table, results: Bets, rounds: int, seconds: float, say: Callable[[str], None]
+) -> int:
+    """How many bets were placed through the API."""
+    await table.bets(_WARM_UP, "warm")
+    bets = _count(seconds, (await table.bets(_WARM_UP, "warmer")).rate)
+    loops = {}
+    for kind in _LOOPS:
+        await table.loop_turn(kind, _WARM_UP)
+        loops[kind] = _count(seconds, (await table.loop_turn(kind, _WARM_UP)).rate)
+    for number in range(rounds):
+        results.placed.append(await table.bets(bets, f"r{number}"))
+        results.repeated.append(await table.bets(bets, f"r{number}"))
+        for kind in _LOOPS:
+            turn = await table.loop_turn(kind, loops[kind])
+            results.loops.setdefault(kind, []).append(turn)
+        for name, turns in results.turns().items():
+            say(f"round {number + 1} {name}: {_shown(turns[-1])}")
+    return 2 * _WARM_UP + rounds * bets
+
+
+def _count(seconds: float, rate: float) -> int:
+    return max(_CONNECTIONS, int(seconds * rate))
+
+
+def _shown(turn: BetTurn) -> str:
+    return (
+        f"{turn.rate:,.0f}/s p50 {turn.p50_ms:.1f} p99 {turn.p99_ms:.1f} ms; CPU µs: "
+        f"client {turn.service_us:.0f}, Postgres {turn.postgres_us:.0f}, game {turn.game_us:.0f}"
+    )
+
+
+async def _fund(pool: Pool, game_url: str) -> None:
+    """The same money on both sides."""
+    entries = [
+        rules.fact_for_player(
+            player_name(number),
+            _FUNDS,
+            kind="deposit.succeeded",
+            source="bench",
+            key=f"{number}:deposit",
+            event_at=now(),
+        )
+        for number in range(_PLAYERS)
+    ]
+    async with pool.acquire() as connection, connection.transaction():
+        await post(connection, entries)
+    async with aiohttp.ClientSession(game_url) as session:
+        for number in range(_PLAYERS):
+            opened = {
+                "user_id": player_name(number),
+                "currency": "GBP",
+                "available": str(_FUNDS),
+            }
+            async with session.post("/sandbox/users", json=opened) as answer:
+                answer.raise_for_status()
+
+
+async def _round(game_url: str, api_key: str) -> str:
+    async with (
+        aiohttp.ClientSession(game_url, headers={"X-API-Key": api_key}) as session,
+        session.get("/api/v1/game/state") as answer,
+    ):
+        return str((await answer.json())["round_id"])
+
+
+async def _prove(pool: Pool, placed: int) -> None:
+    """Every bet that was answered with 201 is in the books, no stake is left on hold."""
+    states = {
+        row["state"]: row["n"]
+        for row in await pool.fetch("SELECT state, count(*) AS n FROM bets GROUP BY state")
+    }
+    if states != {"placed": placed}:
+        raise RuntimeError(f"{placed} bets acknowledged, {states} kept")
+    held = await pool.fetchval("SELECT sum(held) FROM wallets")
+    verified = await verify_books(pool)
+    if held or verified.faults:
+        raise RuntimeError(f"the books do not verify: {held} held, {verified.faults[:3]}")

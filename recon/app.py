@@ -12,6 +12,7 @@ from aiohttp import web
 
 from recon import web as pages
 from recon.bets import observe_attempt
+from recon.bets.desk import DESK, Desk
 from recon.bets.handlers import finish_calls
 from recon.bets.handlers import routes as bet_routes
 from recon.db import POOL, Pool, open_pool
@@ -25,12 +26,14 @@ from recon.game.handlers import routes as game_routes
 from recon.game.stream import Bulletin, StreamAddress, StreamWatch, heed, hold, listen
 from recon.game.transport import checked_base_url
 from recon.http import health
+from recon.http.authenticate import KEYS, Keys
 from recon.http.health import BEFORE_METRICS, READINESS, Readiness, metrics_middleware
 from recon.http.openapi import openapi_route
 from recon.http.plain_text import plain_text_middleware
 from recon.http.problems import problem_middleware
 from recon.http.rate_limits import FAILURES, LIMITER, RateLimiter
 from recon.http.request_ids import request_id_middleware
+from recon.http.stored_requests import REQUESTS, Requests
 from recon.jobs import run_until_cancelled
 from recon.ledger.handlers import routes as ledger_routes
 from recon.payments import REGISTER, Overdue
@@ -121,12 +124,15 @@ def build_app(settings: Settings, database_url: str, *, jobs: bool) -> web.Appli
             app[POOL] = pool
             app[GAME] = game
             drain = app[DRAIN] = Drain(intake)
+            desk = app[DESK] = Desk(pool)
+            app[KEYS], app[REQUESTS] = Keys(pool), Requests(pool)
             working = asyncio.create_task(run_worker(settings, pool, game)) if jobs else None
             try:
                 yield
             finally:
                 await drain.finish()
                 await finish_calls(_LAST_CALLS_S)
+                await desk.finish()
                 if working is not None:
                     working.cancel()
                     with suppress(asyncio.CancelledError, Exception):

@@ -90,3 +90,223 @@ CREATE TABLE stream_holders (
 
 CREATE TRIGGER bet_attempts_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON bet_attempts
 FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+
+-- The intent of a bet, as a client sends it to be written: an array of rows, as of ledger_entry.
+CREATE TYPE bet_intent AS (
+    user_id text,
+    bet_id uuid,
+    caller_key text,
+    round_id text,
+    currency text,
+    amount text,
+    auto_cashout text,
+    hold_body bytea,
+    hold_key uuid,
+    confirm_key uuid,
+    release_key uuid,
+    cashout_key uuid,
+    created_at timestamptz,
+    due_at timestamptz
+);
+
+-- What was concluded about a bet under a claim.
+CREATE TYPE bet_conclusion AS (
+    user_id text,
+    bet_id uuid,
+    fence integer,
+    state text,
+    cashout_key uuid,
+    game_hold_id text,
+    ticket_id text,
+    payout_transaction_id text,
+    payout text,
+    cashout_multiplier text,
+    reason text,
+    placed_at timestamptz,
+    settled_at timestamptz,
+    updated_at timestamptz,
+    due_at timestamptz,
+    looks integer
+);
+
+CREATE TYPE bet_attempt AS (
+    user_id text,
+    bet_id uuid,
+    attempt_id uuid,
+    step text,
+    request_id text,
+    status smallint,
+    outcome text,
+    latency_ms integer,
+    at timestamptz
+);
+
+-- What every statement that moves stakes begins with; see intake_look_up.
+CREATE FUNCTION bets_begin() RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM
+        set_config('idle_in_transaction_session_timeout', '10s', true),
+        set_config('lock_timeout', '2s', true),
+        set_config('client_connection_check_interval', '1s', true),
+        CASE current_setting('synchronous_commit')
+            WHEN 'off' THEN set_config('synchronous_commit', 'on', true)
+        END;
+END
+$$;
+
+-- Take the stakes of new bets: the intent and its hold, all in one call. p_intents and p_entries
+-- (the holds) go in parallel, in the order of users and callers' names, none of these twice.
+-- p_ours says false of those whose request was answered before.
+--   answered: nothing was looked at. known: the caller's name stands for a bet.
+--   posted: the bet is there. Else what the ledger said; there is no bet.
+-- Two calls about one name at once: the index refuses the later one as a whole, which is to look
+-- again, then.
+CREATE FUNCTION bets_open(p_intents bet_intent[], p_entries ledger_entry[], p_ours boolean[])
+RETURNS text[]
+LANGUAGE plpgsql
+SET plan_cache_mode = force_generic_plan
+SET enable_seqscan = off
+SET enable_indexonlyscan = off
+SET enable_hashjoin = off
+SET enable_mergejoin = off
+SET enable_material = off
+AS $$
+DECLARE
+    v_outcome text[];
+    v_posted text[];
+    v_entries ledger_entry[] := p_entries;
+BEGIN
+    PERFORM bets_begin();
+    SELECT array_agg(
+        CASE
+            WHEN i.ours IS false THEN 'answered'
+            WHEN EXISTS (
+                SELECT FROM bets AS b
+                WHERE b.user_id = i.user_id AND b.caller_key = i.caller_key
+                    AND b.reason IS DISTINCT FROM 'game_unavailable'
+            ) THEN 'known'
+        END
+        ORDER BY i.ord
+    )
+    INTO v_outcome
+    FROM ROWS FROM (unnest(p_intents), unnest(p_ours)) WITH ORDINALITY AS i (
+        user_id, bet_id, caller_key, round_id, currency, amount, auto_cashout, hold_body, hold_key,
+        confirm_key, release_key, cashout_key, created_at, due_at, ours, ord
+    );
+
+    IF array_remove(v_outcome, NULL) <> '{}' THEN
+        SELECT coalesce(array_agg(p_entries[o.ord] ORDER BY o.ord), '{}')
+        INTO v_entries
+        FROM unnest(v_outcome) WITH ORDINALITY AS o (outcome, ord)
+        WHERE o.outcome IS NULL;
+    END IF;
+    IF cardinality(v_entries) > 0 THEN
+        SELECT array_agg(p.outcome ORDER BY p.member) INTO v_posted
+        FROM ledger_post(v_entries) AS p;
+        SELECT array_agg(coalesce(o.outcome, v_posted[o.place]) ORDER BY o.ord)
+        INTO v_outcome
+        FROM (
+            SELECT
+                w.outcome,
+                w.ord,
+                count(*) FILTER (WHERE w.outcome IS NULL) OVER (ORDER BY w.ord) AS place
+            FROM unnest(v_outcome) WITH ORDINALITY AS w (outcome, ord)
+        ) AS o;
+        INSERT INTO bets (
+            user_id, bet_id, caller_key, round_id, currency, amount, auto_cashout, hold_body,
+            hold_key, confirm_key, release_key, cashout_key, created_at, updated_at, due_at, state
+        )
+        SELECT
+            i.user_id, i.bet_id, i.caller_key, i.round_id, i.currency, i.amount::numeric,
+            i.auto_cashout::numeric, i.hold_body, i.hold_key, i.confirm_key, i.release_key,
+            i.cashout_key, i.created_at, i.created_at, i.due_at, 'placing'
+        FROM ROWS FROM (unnest(p_intents), unnest(v_outcome)) AS i (
+            user_id, bet_id, caller_key, round_id, currency, amount, auto_cashout, hold_body,
+            hold_key, confirm_key, release_key, cashout_key, created_at, due_at, outcome
+        )
+        WHERE i.outcome = 'posted';
+    END IF;
+    RETURN v_outcome;
+END
+$$;
+
+-- Write what was concluded about bets, all in one call: rows, attempts and postings. p_bets and
+-- p_entries (null: nothing is posted) go in parallel, in the order of users and bets, no bet twice.
+-- Says of each whether its claim stood; of one whose has ended, nothing is written but its row's lock.
+CREATE FUNCTION bets_conclude(
+    p_bets bet_conclusion[], p_entries ledger_entry[], p_attempts bet_attempt[]
+)
+RETURNS boolean[]
+LANGUAGE plpgsql
+SET plan_cache_mode = force_generic_plan
+SET enable_seqscan = off
+SET enable_indexonlyscan = off
+SET enable_hashjoin = off
+SET enable_mergejoin = off
+SET enable_material = off
+AS $$
+DECLARE
+    v_written uuid[];
+    v_entries ledger_entry[];
+    v_refused text;
+BEGIN
+    PERFORM bets_begin();
+    WITH written AS (
+        UPDATE bets AS b
+        SET
+            state = n.state,
+            cashout_key = n.cashout_key,
+            game_hold_id = n.game_hold_id,
+            ticket_id = n.ticket_id,
+            payout_transaction_id = n.payout_transaction_id,
+            payout = n.payout::numeric,
+            cashout_multiplier = n.cashout_multiplier::numeric,
+            reason = n.reason,
+            placed_at = n.placed_at,
+            settled_at = n.settled_at,
+            updated_at = n.updated_at,
+            due_at = n.due_at,
+            looks = n.looks
+        FROM unnest(p_bets) AS n
+        WHERE b.user_id = n.user_id AND b.bet_id = n.bet_id AND b.fence = n.fence
+        RETURNING b.bet_id
+    )
+
+    SELECT coalesce(array_agg(w.bet_id), '{}') INTO v_written FROM written AS w;
+
+    INSERT INTO bet_attempts (
+        user_id, bet_id, attempt_id, step, request_id, status, outcome, latency_ms, at
+    )
+    SELECT
+        a.user_id, a.bet_id, a.attempt_id, a.step, a.request_id, a.status, a.outcome, a.latency_ms,
+        a.at
+    FROM unnest(p_attempts) AS a
+    WHERE a.bet_id = ANY (v_written);
+
+    SELECT array_agg(p_entries[n.ord] ORDER BY n.ord)
+    INTO v_entries
+    FROM unnest(p_bets) WITH ORDINALITY AS n (
+        user_id, bet_id, fence, state, cashout_key, game_hold_id, ticket_id, payout_transaction_id,
+        payout, cashout_multiplier, reason, placed_at, settled_at, updated_at, due_at, looks, ord
+    )
+    WHERE n.bet_id = ANY (v_written) AND p_entries[n.ord].user_id IS NOT NULL;
+    IF v_entries IS NOT NULL THEN
+        SELECT max(p.outcome) INTO v_refused
+        FROM ledger_post(v_entries) AS p
+        WHERE p.outcome NOT IN ('posted', 'repeated');
+        -- Which of them it is, is found out by writing each by itself.
+        IF v_refused IS NOT NULL THEN
+            RAISE EXCEPTION 'the ledger refuses a bet' USING ERRCODE = 'RC002', DETAIL = v_refused;
+        END IF;
+    END IF;
+
+    RETURN (
+        SELECT array_agg(n.bet_id = ANY (v_written) ORDER BY n.ord)
+        FROM unnest(p_bets) WITH ORDINALITY AS n (
+            user_id, bet_id, fence, state, cashout_key, game_hold_id, ticket_id,
+            payout_transaction_id, payout, cashout_multiplier, reason, placed_at, settled_at,
+            updated_at, due_at, looks, ord
+        )
+    );
+END
+$$;

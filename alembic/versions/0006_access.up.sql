@@ -24,9 +24,117 @@ CREATE TABLE api_requests (
     headers jsonb,
     body bytea,
     PRIMARY KEY (principal, idempotency_key)
-);
+) WITH (fillfactor = 50); -- room for the answer beside the question
 
 CREATE INDEX api_requests_started_at_idx ON api_requests USING brin (started_at);
+
+-- A request as it begins; the token is of whoever runs it.
+CREATE TYPE api_claim AS (
+    principal text,
+    idempotency_key text,
+    request_hash bytea,
+    token uuid
+);
+
+-- What it is answered; without a status nothing definitive came of it, and the next attempt runs
+-- anew. Headers are a JSON document.
+CREATE TYPE api_answer AS (
+    principal text,
+    idempotency_key text,
+    token uuid,
+    status smallint,
+    content_type text,
+    headers text,
+    body bytea
+);
+
+-- Begin requests, no name twice among them, in the order of their names. Says of each whether it is
+-- the caller's to run; null where there is none. A row that is there already is not locked, lest
+-- whoever writes its answer waits: only an attempt that has been unanswered for p_dead_after, which
+-- counts as dead, is taken over.
+CREATE FUNCTION requests_begin(p_claims api_claim[], p_dead_after interval)
+RETURNS boolean[]
+LANGUAGE plpgsql
+SET plan_cache_mode = force_generic_plan
+SET enable_seqscan = off
+SET enable_hashjoin = off
+SET enable_mergejoin = off
+AS $$
+DECLARE
+    begun uuid[];
+BEGIN
+    WITH written AS (
+        INSERT INTO api_requests (principal, idempotency_key, request_hash, token)
+        SELECT c.principal, c.idempotency_key, c.request_hash, c.token
+        FROM unnest(p_claims) AS c
+        WHERE c.token IS NOT NULL
+        ON CONFLICT (principal, idempotency_key) DO NOTHING
+        RETURNING token
+    )
+
+    SELECT coalesce(array_agg(w.token), '{}') INTO begun FROM written AS w;
+
+    IF cardinality(begun) < cardinality(p_claims) THEN
+        WITH taken AS (
+            UPDATE api_requests AS r
+            SET token = c.token, started_at = clock_timestamp()
+            FROM unnest(p_claims) AS c
+            WHERE r.principal = c.principal
+                AND r.idempotency_key = c.idempotency_key
+                AND r.token <> c.token
+                AND r.status IS NULL
+                AND r.request_hash = c.request_hash
+                AND r.started_at < clock_timestamp() - p_dead_after
+            RETURNING r.token
+        )
+
+        SELECT begun || coalesce(array_agg(t.token), '{}') INTO begun FROM taken AS t;
+    END IF;
+
+    RETURN (
+        SELECT array_agg(CASE WHEN c.token IS NOT NULL THEN c.token = ANY (begun) END ORDER BY c.ord)
+        FROM unnest(p_claims) WITH ORDINALITY
+            AS c (principal, idempotency_key, request_hash, token, ord)
+    );
+END
+$$;
+
+-- Store answers, in the order of their names: those that p_wanted does not say no to.
+CREATE FUNCTION requests_finish(p_answers api_answer[], p_wanted boolean[])
+RETURNS void
+LANGUAGE plpgsql
+SET plan_cache_mode = force_generic_plan
+SET enable_seqscan = off
+SET enable_hashjoin = off
+SET enable_mergejoin = off
+AS $$
+BEGIN
+    UPDATE api_requests AS r
+    SET
+        status = a.status, content_type = a.content_type, headers = a.headers::jsonb, body = a.body
+    FROM ROWS FROM (unnest(p_answers), unnest(p_wanted)) AS a (
+        principal, idempotency_key, token, status, content_type, headers, body, wanted
+    )
+    WHERE r.principal = a.principal
+        AND r.idempotency_key = a.idempotency_key
+        AND r.token = a.token
+        AND a.status IS NOT NULL
+        AND a.wanted IS NOT false;
+
+    IF EXISTS (SELECT FROM unnest(p_answers) AS a WHERE a.token IS NOT NULL AND a.status IS NULL) THEN
+        DELETE FROM api_requests AS r
+        USING ROWS FROM (unnest(p_answers), unnest(p_wanted)) AS a (
+            principal, idempotency_key, token, status, content_type, headers, body, wanted
+        )
+        WHERE r.principal = a.principal
+            AND r.idempotency_key = a.idempotency_key
+            AND r.token = a.token
+            AND r.status IS NULL
+            AND a.status IS NULL
+            AND a.wanted IS NOT false;
+    END IF;
+END
+$$;
 
 -- Finance staff and their sessions.
 CREATE TABLE staff (

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from recon import game
+    from recon.bets.desk import Desk
     from recon.bets.model import Bet
     from recon.db import Pool
 
@@ -54,12 +55,16 @@ def observe_attempt(attempt: game.Attempt) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Means:
-    """What the room works with; time and ids come in, so that a simulation can bring its own."""
+    """What the room works with; time and ids come in, so that a simulation can bring its own.
+
+    Without a desk every commit is of one bet.
+    """
 
     pool: Pool
     game: game.GameClient
     now: Callable[[], datetime] = clock.now
     new_id: Callable[[], UUID] = clock.new_id
+    desk: Desk | None = None
 
 
 class Line:

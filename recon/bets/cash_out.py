@@ -29,11 +29,13 @@ if TYPE_CHECKING:
     from datetime import datetime
     from uuid import UUID
 
+    from recon.bets.desk import Desk
     from recon.bets.model import Bet
     from recon.bets.rules import Step
     from recon.db import Pool
     from recon.errors import ReconError
     from recon.game import GameClient
+    from recon.http.idempotency import Receipt
 
 __all__ = ["cash_out"]
 
@@ -45,6 +47,8 @@ async def cash_out(
     *,
     now: Callable[[], datetime] = clock.now,
     new_id: Callable[[], UUID] = clock.new_id,
+    desk: Desk | None = None,
+    receipt: Receipt | None = None,
 ) -> Bet:
     """Cash a bet out; asked again while it is under way, nothing more is sent.
 
@@ -54,6 +58,8 @@ async def cash_out(
         bet_id: the bet.
         now: the clock.
         new_id: makes the key of a later cash-out where this one is refused.
+        desk: where commits are shared.
+        receipt: of the caller's request, which is answered with the outcome.
 
     Returns:
         The bet: ``cashed_out`` once its payout is booked, else ``cashing_out``.
@@ -64,14 +70,25 @@ async def cash_out(
         CashOutRefusedError: refused; the bet is in play as before.
         GameUnreachableError: the game was not reached; the bet is in play as before.
     """
-    means = Means(pool, game, now, new_id)
+    means = Means(pool, game, now, new_id, desk)
     bet, ours = await _begin(means, bet_id)
     refusal: str | None = None
     if ours:
         line = Line(means, bet)
         step = await _attempt(line, bet)
-        bet = await commit(means, step, line.attempts)
         refusal = step.refusal
+        bet = await commit(
+            means, step, line.attempts, receipt=receipt, come_to=lambda now_: _told(now_, refusal)
+        )
+    return _told(bet, refusal)
+
+
+def _told(bet: Bet, refusal: str | None) -> Bet:
+    """What its caller hears of a bet.
+
+    Raises:
+        ReconError: it is not being cashed out.
+    """
     if bet.state in {BetState.CASHING_OUT, BetState.CASHED_OUT}:
         return bet
     raise _refused(bet, refusal)

@@ -12,13 +12,14 @@ import structlog
 from aiohttp import web
 
 from recon.bets.cash_out import cash_out
+from recon.bets.desk import DESK
 from recon.bets.errors import BetNotFoundError
 from recon.bets.model import Bet, BetState, BetWish
 from recon.bets.place import place_bet
 from recon.bets.read import read_bet
 from recon.db import POOL
 from recon.game.handlers import JsonNumber, game_of, json_number
-from recon.http import Problem, Scope, caller_key, decode, json_response, operation
+from recon.http import Problem, Scope, decode, json_response, operation, receipt_of
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -57,16 +58,21 @@ class BetView(msgspec.Struct, frozen=True):
     scope=Scope.WRITE_BET,
     body=BetWish,
     answers={201: BetView, 202: BetView, 400: Problem, 409: Problem, 422: Problem, 503: Problem},
+    begins=True,
 )
 async def place(request: web.Request) -> web.Response:
     """Place a bet; 202 when its outcome is not known yet, and the stake stays on hold."""
     wish = decode(await request.read(), BetWish)
-    game, pool, key = game_of(request), request.config_dict[POOL], caller_key(request)
-    bet = await _see_through(place_bet(pool, game, wish, caller_key=key))
-    status = 202 if bet.state is BetState.PLACING else 201
-    return json_response(
-        _view(bet), status=status, headers={"Location": f"/api/v1/bets/{bet.bet_id}"}
+    receipt = receipt_of(request).answers(_placed)
+    work = place_bet(
+        request.config_dict[POOL],
+        game_of(request),
+        wish,
+        caller_key=receipt.name,
+        desk=request.config_dict.get(DESK),
+        receipt=receipt,
     )
+    return _placed(await _see_through(work))
 
 
 @routes.get("/api/v1/bets/{bet_id}")
@@ -85,9 +91,14 @@ async def show(request: web.Request) -> web.Response:
 )
 async def cash_out_bet(request: web.Request) -> web.Response:
     """Cash a bet out; 202 until the payout is definitive and booked."""
-    game, pool = game_of(request), request.config_dict[POOL]
-    bet = await _see_through(cash_out(pool, game, _bet_id(request)))
-    return json_response(_view(bet), status=200 if bet.state is BetState.CASHED_OUT else 202)
+    work = cash_out(
+        request.config_dict[POOL],
+        game_of(request),
+        _bet_id(request),
+        desk=request.config_dict.get(DESK),
+        receipt=receipt_of(request).answers(_cashed_out),
+    )
+    return _cashed_out(await _see_through(work))
 
 
 async def finish_calls(timeout_s: float = 20.0) -> None:
@@ -117,6 +128,17 @@ async def _see_through(work: Coroutine[Any, Any, _T]) -> _T:
 def _log_failure(task: asyncio.Task[Any]) -> None:
     if not task.cancelled() and (error := task.exception()) is not None:
         _log.warning("bet_ended_without_its_caller", error=str(error))
+
+
+def _placed(bet: Bet) -> web.Response:
+    status = 202 if bet.state is BetState.PLACING else 201
+    return json_response(
+        _view(bet), status=status, headers={"Location": f"/api/v1/bets/{bet.bet_id}"}
+    )
+
+
+def _cashed_out(bet: Bet) -> web.Response:
+    return json_response(_view(bet), status=200 if bet.state is BetState.CASHED_OUT else 202)
 
 
 def _bet_id(request: web.Request) -> UUID:

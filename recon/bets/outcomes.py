@@ -2,72 +2,47 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import structlog
-
-from recon.bets import queries
-from recon.bets.errors import BetNotFoundError
-from recon.bets.model import BetState, Case
-from recon.db import with_retries
-from recon.ledger import post_one
+from recon.bets.concluding import Conclusion, conclude_each
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    import asyncpg
+    from collections.abc import Callable, Sequence
 
     from recon.bets.calls import Means
     from recon.bets.model import Bet, BetAttempt
     from recon.bets.rules import Step
+    from recon.http.idempotency import Receipt
 
 __all__ = ["commit"]
 
-_log = structlog.get_logger(__name__)
 
-
-@with_retries
-async def commit(means: Means, step: Step, attempts: Sequence[BetAttempt]) -> Bet:
+async def commit(
+    means: Means,
+    step: Step,
+    attempts: Sequence[BetAttempt],
+    *,
+    receipt: Receipt | None = None,
+    come_to: Callable[[Bet], Bet] = lambda bet: bet,
+) -> Bet:
     """Write a step if the claim under which it was concluded still stands.
 
+    Args:
+        means: the database, and the desk where commits are shared.
+        step: what was concluded.
+        attempts: what was tried; kept either way.
+        receipt: of the caller's request, which is answered in the same commit.
+        come_to: what the caller's verb makes of the bet: itself, or an error of ours.
+
     Returns:
-        The bet as it is now: by this step, or by whoever has claimed it since. The attempts are
-        kept either way.
+        The bet as it is now: by this step, or by whoever has claimed it since.
     """
-    bet, case = step.bet, step.case
-    async with means.pool.acquire() as connection, connection.transaction():
-        stands = await queries.advance(connection, bet)
-        await queries.record_attempts(connection, bet, attempts)
-        if not stands:
-            bet = await _current(connection, bet)
-            case = _contradiction(step, bet)
-        elif step.entry is not None:
-            await post_one(connection, step.entry)
-        if case is not None:
-            case_id = means.new_id()
-            await queries.open_case(connection, bet, case, case_id=case_id, at=means.now())
-    if case is not None:
-        _log.error("bet_case_opened", bet_id=str(bet.bet_id), kind=case.kind, reason=case.reason)
-    return bet
-
-
-async def _current(connection: asyncpg.Connection[Any], bet: Bet) -> Bet:
-    current = await queries.bet_by_id(connection, bet.bet_id)
-    if current is None:
-        raise BetNotFoundError(f"there is no bet {bet.bet_id}")
-    return current
-
-
-def _contradiction(step: Step, current: Bet) -> Case | None:
-    """A bet that the game has although we gave its stake back.
-
-    The rules leave no way to it: the stake goes back only once the game can have no such bet any
-    more. Should a game break its word, the money is not booked twice; people see it.
-    """
-    has_ticket = step.bet.ticket_id is not None
-    if current.state is BetState.REJECTED and has_ticket:
-        return Case(
-            "late_bet",
-            f"the game has ticket {step.bet.ticket_id} for a bet whose stake was given back",
-        )
-    return None
+    conclusion = Conclusion(
+        step, attempts, means.new_id(), means.now(), receipt=receipt, come_to=come_to
+    )
+    if means.desk is not None:
+        return await means.desk.conclude(conclusion)
+    (result,) = await conclude_each(means.pool, [conclusion])
+    if isinstance(result, Exception):
+        raise result
+    return result

@@ -21,22 +21,24 @@ from recon.bets.errors import (
     refusal_of,
 )
 from recon.bets.model import Bet, BetState
+from recon.bets.opening import ANSWERED, KNOWN, Opening, open_each
 from recon.bets.outcomes import commit
-from recon.db import with_retries
 from recon.errors import Invalid
 from recon.game import GameMisconfigured, GameRefused, GameUnavailable, Refusal, hold_body
-from recon.ledger import post_one
-from recon.ledger import rules as ledger
+from recon.http.idempotency import AnsweredBeforeError
+from recon.ledger import HoldResolvedError, InsufficientBalanceError, Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
     from uuid import UUID
 
+    from recon.bets.desk import Desk
     from recon.bets.model import BetWish
     from recon.bets.rules import Step
     from recon.db import Pool
     from recon.game import GameClient
+    from recon.http.idempotency import Receipt
 
 __all__ = ["place_bet"]
 
@@ -54,6 +56,8 @@ async def place_bet(
     caller_key: str,
     now: Callable[[], datetime] = clock.now,
     new_id: Callable[[], UUID] = clock.new_id,
+    desk: Desk | None = None,
+    receipt: Receipt | None = None,
 ) -> Bet:
     """Place a bet once per (player, caller's key); asked again, it is the same bet as it is now.
 
@@ -64,11 +68,14 @@ async def place_bet(
         caller_key: the caller's name for this intent, unique for ever.
         now: the clock.
         new_id: makes the bet's id and its idempotency keys.
+        desk: where commits are shared.
+        receipt: of the caller's request: begun with the intent, answered with the outcome.
 
     Returns:
         The bet: ``placed``, or ``placing`` while its outcome is not known.
 
     Raises:
+        AnsweredBeforeError: the receipt's request is known; nothing was looked at.
         Invalid: the wish cannot be sent as it stands.
         InsufficientBalanceError: the stake is not available; nothing was written.
         CallerKeyReusedError: the key stands for another bet.
@@ -77,15 +84,13 @@ async def place_bet(
         BetRefusedError: the game refused for good.
         GameUnreachableError: the game was not reached; the same key may be used again.
     """
-    means = Means(pool, game, now, new_id)
-    bet, ours = await _open(means, _intent(means, wish, caller_key))
+    means = Means(pool, game, now, new_id, desk)
+    bet, ours = await _open(means, _intent(means, wish, caller_key), receipt)
     if ours:
         line = Line(means, bet)
         step = await _attempt(line, bet)
-        bet = await commit(means, step, line.attempts)
-    if bet.state is BetState.REJECTED:
-        raise refusal_of(bet)
-    return bet
+        bet = await commit(means, step, line.attempts, receipt=receipt, come_to=_told)
+    return _told(bet)
 
 
 def _intent(means: Means, wish: BetWish, caller_key: str) -> Bet:
@@ -120,32 +125,56 @@ def _intent(means: Means, wish: BetWish, caller_key: str) -> Bet:
     )
 
 
-async def _open(means: Means, intent: Bet) -> tuple[Bet, bool]:
+async def _open(means: Means, intent: Bet, receipt: Receipt | None) -> tuple[Bet, bool]:
     """The bet behind an intent, and whether it is ours to carry out."""
     for _ in range(_LOOKS):
-        opened = await _look(means, intent)
-        if opened is not None:
-            return opened
+        begins = receipt is not None and not receipt.begun
+        opening = Opening(intent, receipt.claim if receipt is not None and begins else None)
+        outcome = await _take_stake(means, opening)
+        if outcome == ANSWERED:
+            raise AnsweredBeforeError
+        if receipt is not None:
+            receipt.begun = True
+        if outcome != KNOWN:
+            _check(intent, outcome)
+            return intent, True
+        async with means.pool.acquire() as connection:
+            known = await queries.bet_by_caller_key(connection, intent.user_id, intent.caller_key)
+        if known is None:
+            # It was given back before it could be read.
+            continue
+        if known.hold_body != intent.hold_body:
+            raise CallerKeyReusedError("this key stands for another bet of this player")
+        return known, False
     raise BetInProgressError("the first attempt with this key is just ending", retry_after_s=1)
 
 
-@with_retries
-async def _look(means: Means, intent: Bet) -> tuple[Bet, bool] | None:
-    """As `_open`; None where the intent was known, and given back before it could be read."""
-    async with means.pool.acquire() as connection, connection.transaction():
-        bet = await queries.insert_bet(connection, intent)
-        if bet is not None:
-            entry = ledger.stake_held(
-                bet.user_id, bet.stake, bet_id=bet.bet_id, event_at=bet.created_at
-            )
-            await post_one(connection, entry)
-            return bet, True
-        known = await queries.bet_by_caller_key(connection, intent.user_id, intent.caller_key)
-    if known is None:
-        return None
-    if known.hold_body != intent.hold_body:
-        raise CallerKeyReusedError("this key stands for another bet of this player")
-    return known, False
+async def _take_stake(means: Means, opening: Opening) -> str:
+    if means.desk is not None:
+        return await means.desk.open(opening)
+    (outcome,) = await open_each(means.pool, [opening])
+    if isinstance(outcome, Exception):
+        raise outcome
+    return outcome
+
+
+def _check(intent: Bet, outcome: str) -> None:
+    """Raise what the ledger's refusal of a hold is to the caller."""
+    if outcome == Outcome.INSUFFICIENT:
+        raise InsufficientBalanceError("the player has less than that available")
+    if outcome != Outcome.POSTED:
+        raise HoldResolvedError(f"hold {intent.bet_id} cannot be opened: {outcome}")
+
+
+def _told(bet: Bet) -> Bet:
+    """What its caller hears of a bet.
+
+    Raises:
+        ReconError: it was rejected.
+    """
+    if bet.state is BetState.REJECTED:
+        raise refusal_of(bet)
+    return bet
 
 
 async def _attempt(line: Line, bet: Bet) -> Step:

@@ -22,12 +22,12 @@ __all__ = [
     "Due",
     "advance",
     "any_due",
+    "attempt_row",
     "bet_by_caller_key",
     "bet_by_id",
     "claim",
     "claim_cash_out",
     "due_bets",
-    "insert_bet",
     "open_case",
     "record_attempts",
     "settled_bets",
@@ -38,17 +38,6 @@ _ROOM = "recon.bets"
 
 Due = tuple[str, "UUID", int]
 """A bet that is due: its player, its id, its fence as it was seen."""
-
-
-async def insert_bet(connection: asyncpg.Connection[Any], bet: Bet) -> Bet | None:
-    """The bet, or None where its intent is known already."""
-    row = await connection.fetchrow(
-        load(_ROOM, "insert"),
-        *(bet.user_id, bet.bet_id, bet.caller_key, bet.round_id, bet.stake.currency),
-        *(Decimal(bet.stake.minor), bet.auto_cashout, bet.hold_body, bet.hold_key),
-        *(bet.confirm_key, bet.release_key, bet.cashout_key, bet.created_at, bet.due_at),
-    )
-    return None if row is None else _bet(row)
 
 
 async def bet_by_caller_key(
@@ -130,6 +119,19 @@ async def record_attempts(
             [attempt.latency_ms for attempt in attempts],
             [attempt.at for attempt in attempts],
         )
+
+
+def attempt_row(attempt: BetAttempt) -> tuple[object, ...]:
+    """A ``bet_attempt`` without the bet."""
+    return (
+        attempt.attempt_id,
+        attempt.step,
+        attempt.request_id,
+        attempt.status,
+        attempt.outcome,
+        attempt.latency_ms,
+        attempt.at,
+    )
 
 
 async def open_case(

@@ -5,7 +5,7 @@ caller's scope, and from which the OpenAPI document is made.
 """
 
 from recon.http.bodies import decode, json_response
-from recon.http.idempotency import caller_key
+from recon.http.idempotency import caller_key, receipt_of
 from recon.http.keys import Principal, Scope
 from recon.http.operations import operation, principal_of
 from recon.http.paging import Cursor, page_response
@@ -23,4 +23,5 @@ __all__ = [
     "page_response",
     "principal_of",
     "problem_response",
+    "receipt_of",
 ]

@@ -2,43 +2,93 @@
 
 Kept are 2xx and definitive 4xx; 401, 403, 429 and 5xx leave the key free for another attempt. The
 handler's own effect must be idempotent by `caller_key`, because a process may die between the
-effect and the storing of its answer.
+effect and the storing of its answer; unless its verb carries the request's `Receipt`, and writes
+the answer in the commit of the effect.
 """
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from contextlib import contextmanager
-from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final, TypeVar
 
 import structlog
 from aiohttp import web
 
 from recon.clock import new_id
-from recon.db import POOL, load
+from recon.db import POOL
 from recon.errors import Conflict, Invalid, ReconError, Unprocessable
 from recon.http.problems import error_response
+from recon.http.stored_requests import REQUESTS, Answer, Claim, Requests
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
-    from uuid import UUID
 
     import asyncpg
 
-    from recon.db import Pool
     from recon.http.keys import Principal
 
-__all__ = ["answer_once", "caller_key"]
+__all__ = ["AnsweredBeforeError", "Receipt", "answer_once", "caller_key", "receipt_of"]
 
 log = structlog.get_logger(__name__)
 
-_DEAD_AFTER = timedelta(seconds=60)
-_MAX_KEY = 255
-_PASSING = frozenset({401, 403, 408, 429})
-_KEPT_HEADERS = ("Location", "Link")
+T = TypeVar("T")
 
-_CALLER_KEY: web.RequestKey[str] = web.RequestKey("caller_key", str)
+_MAX_KEY: Final = 255
+_PASSING: Final = frozenset({401, 403, 408, 429})
+_KEPT_HEADERS: Final = ("Location", "Link")
+
+
+class AnsweredBeforeError(Exception):
+    """The request that a verb was to begin is known: it is answered as it was, or still runs."""
+
+
+class Receipt:
+    """A request's Idempotency-Key, for a verb that begins and answers it in commits of its own.
+
+    Args:
+        request: the request.
+        claim: its key, and the token of this attempt.
+        begun: its row is written.
+    """
+
+    def __init__(self, request: web.Request, claim: Claim, *, begun: bool) -> None:
+        self.claim = claim
+        self.begun = begun
+        self.response: web.Response | None = None
+        """What was stored for the caller, once it was."""
+        self._request = request
+        self._prepared: web.Response | None = None
+        self._render: Callable[[object], web.Response] | None = None
+
+    @property
+    def name(self) -> str:
+        """As `caller_key`."""
+        return f"{self.claim.principal_id}/{self.claim.key}"
+
+    def answers(self, render: Callable[[T], web.Response]) -> Receipt:
+        """Itself, answering what the verb comes to with this."""
+        self._render = render  # type: ignore[assignment]  # whoever gives it knows the verb
+        return self
+
+    def prepare(self, come_to: Callable[[], object]) -> Answer:
+        """The row to be written with what the verb comes to: a result, or an error of ours."""
+        if self._render is None:
+            raise TypeError("nobody has said how the verb's result is answered")
+        try:
+            response = self._render(come_to())
+        except ReconError as error:
+            response = error_response(self._request, error)
+        self._prepared = response
+        return _answer(self.claim, response)
+
+    def stored(self) -> None:
+        """What was prepared last is written, and durable."""
+        self.response = self._prepared
+
+
+_RECEIPT: web.RequestKey[Receipt] = web.RequestKey("receipt", Receipt)
 
 
 def caller_key(request: web.Request) -> str:
@@ -46,15 +96,28 @@ def caller_key(request: web.Request) -> str:
 
     It is the same whichever of its keys the caller uses, and a caller's name holds no ``/``.
     """
-    return request[_CALLER_KEY]
+    return request[_RECEIPT].name
+
+
+def receipt_of(request: web.Request) -> Receipt:
+    """The receipt of a POST; only inside an `operation`."""
+    return request[_RECEIPT]
 
 
 async def answer_once(
     request: web.Request,
     principal: Principal,
     handler: Callable[[web.Request], Awaitable[web.StreamResponse]],
+    *,
+    begins: bool,
 ) -> web.StreamResponse:
     """Run the handler once per caller and Idempotency-Key; a repeat gets the stored answer.
+
+    Args:
+        request: a POST.
+        principal: its caller.
+        handler: what answers it.
+        begins: its verb begins the request, in the commit of its intent.
 
     Raises:
         Invalid: ``idempotency_key_missing`` or ``idempotency_key_invalid``.
@@ -65,40 +128,60 @@ async def answer_once(
     fingerprint = hashlib.sha256(
         f"{request.method} {request.path_qs}\n".encode() + await request.read()
     ).digest()
-    pool = request.config_dict[POOL]
-    token = new_id()
-    who = principal.principal_id
-    async with pool.acquire() as connection:
-        ours = await connection.fetchval(
-            load("recon.http", "begin_request"), who, key, fingerprint, token, _DEAD_AFTER
-        )
-        if ours is None:
-            row = await connection.fetchrow(load("recon.http", "stored_request"), who, key)
-            return _stored(row, fingerprint)
-    request[_CALLER_KEY] = f"{who}/{key}"
+    requests = _requests_of(request)
+    claim = Claim(principal.principal_id, key, fingerprint, new_id())
+    receipt = request[_RECEIPT] = Receipt(request, claim, begun=False)
+    if not begins:
+        receipt.begun = await requests.begin(claim)
+        if not receipt.begun:
+            return _stored(await requests.stored(claim), fingerprint)
     try:
         response: web.StreamResponse = await handler(request)
+    except AnsweredBeforeError:
+        return _stored(await requests.stored(claim), fingerprint)
     except ReconError as error:
         response = error_response(request, error)
-    except BaseException:
-        # What broke the handler is what the caller must hear of, even if this breaks as well: an
-        # attempt that stays behind counts as dead after a while.
-        with _logged("attempt_not_forgotten"):
-            await _forget(pool, who, key, token)
+    except BaseException as error:
+        # A verb that began the request goes on without its caller, and answers it.
+        if receipt.begun and not (begins and isinstance(error, asyncio.CancelledError)):
+            # What broke the handler is what the caller must hear of, even if this breaks as well:
+            # an attempt that stays behind counts as dead after a while.
+            with _logged("attempt_not_forgotten"):
+                await requests.finish(Answer.of(claim, None, ()))
         raise
-    if not isinstance(response, web.Response) or not isinstance(response.body, bytes):
+    return receipt.response or await _keep(requests, receipt, response)
+
+
+async def _keep(
+    requests: Requests, receipt: Receipt, response: web.StreamResponse
+) -> web.StreamResponse:
+    """Store an answer that no verb has stored with its effect."""
+    claim = receipt.claim
+    if not isinstance(response, web.Response):
         raise TypeError("an idempotent answer has its whole body")
-    if response.status >= web.HTTPInternalServerError.status_code or response.status in _PASSING:
-        with _logged("attempt_not_forgotten"):
-            await _forget(pool, who, key, token)
+    answer = _answer(claim, response)
+    if answer.status is None:
+        if receipt.begun:
+            with _logged("attempt_not_forgotten"):
+                await requests.finish(answer)
         return response
-    kept = {h: response.headers[h] for h in _KEPT_HEADERS if h in response.headers}
-    async with pool.acquire() as connection:
-        await connection.execute(
-            load("recon.http", "finish_request"),
-            *(who, key, token, response.status, response.content_type, kept, response.body),
-        )
+    # Refused before its intent was written: nothing has looked yet whether the key is known.
+    if not receipt.begun and not await requests.begin(claim):
+        return _stored(await requests.stored(claim), claim.request_hash)
+    await requests.finish(answer)
     return response
+
+
+def _requests_of(request: web.Request) -> Requests:
+    known = request.config_dict.get(REQUESTS)
+    return Requests(request.config_dict[POOL]) if known is None else known
+
+
+def _answer(claim: Claim, response: web.Response) -> Answer:
+    passes = (
+        response.status >= web.HTTPInternalServerError.status_code or response.status in _PASSING
+    )
+    return Answer.of(claim, None if passes else response, _KEPT_HEADERS)
 
 
 def _key_of(request: web.Request) -> str:
@@ -114,11 +197,6 @@ def _key_of(request: web.Request) -> str:
             code="idempotency_key_invalid",
         )
     return key
-
-
-async def _forget(pool: Pool, who: str, key: str, token: UUID) -> None:
-    async with pool.acquire() as connection:
-        await connection.execute(load("recon.http", "forget_request"), who, key, token)
 
 
 @contextmanager

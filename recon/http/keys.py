@@ -7,21 +7,18 @@ it proposed and for the intents that it may repeat.
 from __future__ import annotations
 
 import hashlib
-import re
 import secrets
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from recon.clock import now
 from recon.db import load
-from recon.errors import Conflict, Forbidden, Invalid, NotFound, Unauthentic
+from recon.errors import Conflict, Forbidden, Invalid, NotFound
 
 if TYPE_CHECKING:
     from collections.abc import Collection
     from datetime import datetime, timedelta
-
-    import asyncpg
 
     from recon.db import Pool
 
@@ -30,14 +27,13 @@ __all__ = [
     "CreatedKey",
     "Principal",
     "Scope",
-    "authenticate",
     "create_key",
+    "hash_of",
     "list_keys",
     "revoke_key",
 ]
 
 _PREFIX = "rk_"
-_SHAPE = re.compile(r"rk_[\x21-\x7e]{1,128}")
 _MAX_NAME = 128
 _MAX_LIVE = 2
 
@@ -157,7 +153,7 @@ async def create_key(
                 code="two_keys_live",
             )
         await connection.execute(
-            load("recon.http", "insert_key"), key_id, name, _hash(key), granted, expires_at
+            load("recon.http", "insert_key"), key_id, name, hash_of(key), granted, expires_at
         )
     return CreatedKey(key_id, key, granted, expires_at)
 
@@ -180,27 +176,7 @@ async def revoke_key(pool: Pool, key_id: str) -> None:
             raise NotFound(f"there is no key {key_id}", code="key_not_found")
 
 
-async def authenticate(connection: asyncpg.Connection[Any], header: str | None) -> Principal:
-    """The caller that an ``Authorization`` header names.
-
-    Raises:
-        Unauthentic: no key, an unknown, an expired or a revoked one.
-    """
-    scheme, _, key = (header or "").partition(" ")
-    key = key.strip()
-    if scheme.lower() != "bearer" or not key:
-        raise Unauthentic("send Authorization: Bearer and an API key", code="key_missing")
-    # What cannot be one of ours costs no look into the database.
-    row = (
-        await connection.fetchrow(load("recon.http", "use_key"), _hash(key))
-        if _SHAPE.fullmatch(key)
-        else None
-    )
-    if row is None:
-        raise Unauthentic("this key is unknown, expired or revoked", code="invalid_api_key")
-    return Principal(row["name"], row["key_id"], frozenset(row["scopes"]))
-
-
-def _hash(key: str) -> bytes:
+def hash_of(key: str) -> bytes:
+    """What is stored of a key."""
     # The key is 256 random bits: a plain digest cannot be searched.
     return hashlib.sha256(key.encode()).digest()

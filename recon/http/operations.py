@@ -7,12 +7,13 @@ from functools import wraps
 from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
-from structlog.contextvars import bound_contextvars
+from structlog.contextvars import bind_contextvars, reset_contextvars
 
 from recon.db import POOL
 from recon.errors import Unauthentic
+from recon.http.authenticate import KEYS, Keys
 from recon.http.idempotency import answer_once
-from recon.http.keys import Principal, Scope, authenticate
+from recon.http.keys import Principal, Scope
 from recon.http.problems import tell_always
 from recon.http.rate_limits import FAILURES, LIMITER
 
@@ -60,11 +61,20 @@ def operation(
     answers: dict[int, Any],
     body: Any = None,  # noqa: ANN401 - any type that msgspec can describe
     query: dict[str, str] | None = None,
+    begins: bool = False,
 ) -> Callable[
     [Callable[[web.Request], Awaitable[web.StreamResponse]]],
     Callable[[web.Request], Awaitable[web.StreamResponse]],
 ]:
-    """Guard a handler by scope and rate, make its POST idempotent, and describe it."""
+    """Guard a handler by scope and rate, make its POST idempotent, and describe it.
+
+    Args:
+        scope: what the caller's key must have.
+        answers: status to the type of its body.
+        body: the type of the request's body, where there is one.
+        query: name to a description, of each query parameter.
+        begins: the handler's verb carries the `Receipt` of a POST from its very beginning.
+    """
 
     def decorate(
         handler: Callable[[web.Request], Awaitable[web.StreamResponse]],
@@ -78,11 +88,15 @@ def operation(
             allowance.require()
             principal.require(scope)
             request[_PRINCIPAL] = principal
-            with bound_contextvars(caller=principal.principal_id, key_id=principal.key_id):
+            # Not `bound_contextvars`: it goes through every variable of the context.
+            tokens = bind_contextvars(caller=principal.principal_id, key_id=principal.key_id)
+            try:
                 if request.method == "POST":
-                    response = await answer_once(request, principal, handler)
+                    response = await answer_once(request, principal, handler, begins=begins)
                 else:
                     response = await handler(request)
+            finally:
+                reset_contextvars(**tokens)
             if not response.prepared:
                 response.headers.update(allowance.headers)
             return response
@@ -95,8 +109,12 @@ def operation(
 
 async def _authenticated(request: web.Request) -> Principal:
     try:
-        async with request.config_dict[POOL].acquire() as connection:
-            return await authenticate(connection, request.headers.get("Authorization"))
+        return await _keys_of(request).authenticate(request.headers.get("Authorization"))
     except Unauthentic:
         request.config_dict[FAILURES].count(request.remote or "unknown").require()
         raise
+
+
+def _keys_of(request: web.Request) -> Keys:
+    known = request.config_dict.get(KEYS)
+    return Keys(request.config_dict[POOL]) if known is None else known

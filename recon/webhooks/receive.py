@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import asyncpg
 import structlog
 
 from recon.clock import new_id
 from recon.db import with_retries
+from recon.db.sharing import broken_off_at
 from recon.webhooks.book import book, book_at_once
 from recon.webhooks.errors import IntakeUnavailableError, SignatureStaleError
 from recon.webhooks.measure import observe_stale, observe_verified
@@ -19,7 +19,7 @@ from recon.webhooks.psp import PROVIDERS
 from recon.webhooks.write_down import UNFIT, BookingRefusedError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
     from uuid import UUID
 
@@ -182,24 +182,10 @@ async def _commit(
     pool: Pool, deliveries: Sequence[Delivery], refused: Mapping[UUID, str], until_s: float
 ) -> list[Outcome]:
     async with pool.acquire() as connection:
-        with _broken_off_at(until_s, connection):
+        with broken_off_at(until_s, connection):
             if not refused:
                 outcomes = await book_at_once(connection, deliveries)
                 if outcomes is not None:
                     return outcomes
             async with connection.transaction():
                 return await book(connection, deliveries, refused=refused)
-
-
-@contextmanager
-def _broken_off_at(until_s: float, connection: asyncpg.Connection[Any]) -> Iterator[None]:
-    """Drop the connection when the time is up, without a word to Postgres.
-
-    A cancelled statement ends, and a transaction rolls back, only when Postgres says so; and it may
-    be Postgres, or the way to it, that does not answer.
-    """
-    timer = asyncio.get_running_loop().call_at(until_s, connection.give_up)
-    try:
-        yield
-    finally:
-        timer.cancel()

@@ -66,9 +66,7 @@ def service(
         yield Service(pids, port)
 
 
-def _process(
-    variant: str, port: int, environment: Mapping[str, str]
-) -> subprocess.Popen[bytes]:
+def _process(variant: str, port: int, environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
     return subprocess.Popen(  # noqa: S603 - this very interpreter
         [sys.executable, "-m", "tests.benchmarks.serving", variant, str(port)],
         env={**os.environ, **environment},

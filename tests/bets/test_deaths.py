@@ -105,7 +105,7 @@ async def test_a_bet_whose_process_died_at_any_await_is_finished_by_another(
     betting_s = 10.0 if closed else 600.0
     async with open_world(pool, betting_s=betting_s, hold_ttl_s=500.0) as world:
         steps = await deaths(world)
-        assert steps > 10
+        assert steps > 6
         await world.resolve(after_s=46)
 
         states = [bet.state for bet in await world.bets()]
@@ -133,7 +133,7 @@ async def test_a_cash_out_whose_process_died_at_any_await_is_finished_by_another
         survived = [
             at for at, bet in enumerate(bets, 1) if not await killed(world.cash_out(bet), at)
         ]
-        assert 10 < min(survived) < 40
+        assert 6 < min(survived) < 40
 
         await world.resolve(after_s=46)
         world.end_round()

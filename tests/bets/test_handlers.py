@@ -12,7 +12,7 @@ from aiohttp import ClientTimeout, web
 from aiohttp.test_utils import TestClient, TestServer
 
 from recon.bets import handlers as bets
-from recon.bets import queries
+from recon.bets import opening, place, queries
 from recon.clock import new_id
 from recon.db import POOL
 from recon.game import Attempt
@@ -355,17 +355,16 @@ async def test_a_conflict_that_passes_is_not_the_answer_for_ever(
 ) -> None:
     await world.deposit("100.00")
     key = once()
-    real = queries.insert_bet
 
-    async def known_already(*_: Any) -> None:  # noqa: ANN401 - not looked at
-        return None
+    async def known_already(*_: Any) -> list[str]:  # noqa: ANN401 - not looked at
+        return [opening.KNOWN]
 
-    monkeypatch.setattr(queries, "insert_bet", known_already)
+    monkeypatch.setattr(place, "open_each", known_already)
     answer = await api.post("/api/v1/bets", json=body(world), headers=key)
     assert (answer.status, (await answer.json())["code"]) == (503, "bet_in_progress")
     assert int(answer.headers["Retry-After"]) >= 1
 
-    monkeypatch.setattr(queries, "insert_bet", real)
+    monkeypatch.setattr(place, "open_each", opening.open_each)
     again = await api.post("/api/v1/bets", json=body(world), headers=key)
     assert again.status == 201
     assert "Idempotency-Replayed" not in again.headers

@@ -18,7 +18,7 @@ from click.testing import CliRunner
 from recon.cli import recon
 from recon.clock import format_time, new_id, now
 from recon.errors import NotFound, Unauthentic
-from recon.http.keys import authenticate
+from recon.http.authenticate import Keys
 from recon.reconciliation import Cause
 from recon.reconciliation.comment import comment
 from recon.reconciliation.propose import propose
@@ -270,8 +270,7 @@ async def test_a_key_is_shown_once_and_opens_what_its_scopes_say(run: Run, pool:
     assert told["scopes"] == ["read:wallet", "write:bet"]
     lasts = (now() + timedelta(days=90)).date().isoformat()
     assert told["expires_at"].startswith(lasts)
-    async with pool.acquire() as connection:
-        principal = await authenticate(connection, f"Bearer {told['key']}")
+    principal = await Keys(pool).authenticate(f"Bearer {told['key']}")
     assert (principal.principal_id, principal.key_id, principal.scopes) == (
         "ops",
         told["key_id"],
@@ -295,8 +294,8 @@ async def test_a_key_without_a_name_is_a_caller_of_its_own(run: Run, pool: Pool)
     made = [(await run("keys", "create", "--scope", scopes, "--json")).json() for _ in range(3)]
 
     assert made[0]["scopes"] == ["read:bet", "write:bet"]
-    async with pool.acquire() as connection:
-        callers = [await authenticate(connection, f"Bearer {one['key']}") for one in made]
+    keys = Keys(pool)
+    callers = [await keys.authenticate(f"Bearer {one['key']}") for one in made]
     assert len({caller.principal_id for caller in callers}) == 3
 
 
@@ -306,9 +305,8 @@ async def test_a_revoked_key_opens_nothing(run: Run, pool: Pool) -> None:
     revoked = await run("keys", "revoke", made["key_id"])
 
     assert revoked.code == 0
-    async with pool.acquire() as connection:
-        with pytest.raises(Unauthentic, match="unknown, expired or revoked"):
-            await authenticate(connection, f"Bearer {made['key']}")
+    with pytest.raises(Unauthentic, match="unknown, expired or revoked"):
+        await Keys(pool).authenticate(f"Bearer {made['key']}")
     with pytest.raises(NotFound):
         await run("keys", "revoke", "key_nobody")
 

@@ -10,7 +10,8 @@ import pytest
 
 from recon.errors import Conflict, Invalid
 from recon.http import Scope
-from recon.http.keys import authenticate, create_key, list_keys, revoke_key
+from recon.http.authenticate import Keys
+from recon.http.keys import create_key, list_keys, revoke_key
 from recon.reconciliation import Cause
 from tests.http.conftest import PAYMENT, bearer
 from tests.reconciliation.cases import Cases
@@ -83,8 +84,7 @@ async def test_a_caller_has_two_live_keys_of_the_same_scopes_at_most(pool: Pool)
     await revoke_key(pool, first.key_id)
     third = await create_key(pool, name="ops", scopes=[Scope.READ_BET], lifetime=None)
 
-    async with pool.acquire() as connection:
-        caller = await authenticate(connection, f"Bearer {third.key}")
+    caller = await Keys(pool).authenticate(f"Bearer {third.key}")
     assert (caller.principal_id, caller.key_id) == ("ops", third.key_id)
 
 

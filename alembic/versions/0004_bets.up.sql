@@ -232,7 +232,7 @@ $$;
 
 -- Write what was concluded about bets, all in one call: rows, attempts and postings. p_bets and
 -- p_entries (null: nothing is posted) go in parallel, in the order of users and bets, no bet twice.
--- Says of each whether its claim stood; of one whose has ended, nothing is written but its row's lock.
+-- Says of each whether its claim stood; of one whose claim has ended nothing is written.
 CREATE FUNCTION bets_conclude(
     p_bets bet_conclusion[], p_entries ledger_entry[], p_attempts bet_attempt[]
 )

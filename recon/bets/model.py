@@ -96,8 +96,7 @@ class BetWish(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return stake
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Bet:
+class Bet(msgspec.Struct, frozen=True, kw_only=True):
     """A bet as the ``bets`` table has it.
 
     Attributes:
@@ -138,8 +137,7 @@ class Bet:
     looks: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BetAttempt:
+class BetAttempt(msgspec.Struct, frozen=True, kw_only=True):
     """One attempt at a call for a bet: ``outcome`` is ``ok`` or an error's code."""
 
     attempt_id: UUID

@@ -6,9 +6,11 @@ be, with at most one posting and one case, all written in one commit.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
+
+import msgspec
+from msgspec.structs import replace
 
 from recon.bets.errors import GAME_UNAVAILABLE
 from recon.bets.model import BetState, Case
@@ -54,8 +56,7 @@ _LONGEST_UNSETTLED_S: Final = 300.0
 _MOST_LOOKS: Final = 32
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(msgspec.Struct, frozen=True):
     """A bet as it will be, and what is written with it.
 
     Attributes:

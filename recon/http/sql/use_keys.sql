@@ -1,5 +1,5 @@
--- $1 SHA-256 of keys. No row: unknown, expired or revoked. Last use is kept to the minute, so that a
--- busy key is not written at every call.
+-- $1 SHA-256 of keys. No row: unknown, expired or revoked. Last use is kept to the minute, so that
+-- a busy key is not written at every call.
 WITH used AS (
     UPDATE api_keys
     SET last_used_at = clock_timestamp()

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import Annotated, Final
+from uuid import UUID
 
 import msgspec
 
 from recon.errors import Invalid
 from recon.money import Money
 from recon.payments.model import check_user_id
-
-if TYPE_CHECKING:
-    from datetime import datetime
-    from uuid import UUID
 
 __all__ = [
     "Bet",

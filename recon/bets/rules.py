@@ -13,7 +13,8 @@ import msgspec
 from msgspec.structs import replace
 
 from recon.bets.errors import GAME_UNAVAILABLE
-from recon.bets.model import BetState, Case
+from recon.bets.model import Bet, BetState, Case
+from recon.ledger import Entry
 from recon.ledger import rules as ledger
 
 if TYPE_CHECKING:
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from recon import game
-    from recon.bets.model import Bet
-    from recon.ledger import Entry
     from recon.money import Money
 
 __all__ = [

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+import asyncpg
 
 from recon.db import load
 from recon.db.sharing import take_each
@@ -13,18 +15,18 @@ from recon.ledger import rules as ledger
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    import asyncpg
-
     from recon.bets.model import Bet
     from recon.db import Pool
     from recon.http.stored_requests import Claim
 
 __all__ = ["ANSWERED", "KNOWN", "Opening", "open_each"]
 
-ANSWERED = "answered"
+ANSWERED: Final = "answered"
 """The caller's request is known: it was answered, or still runs."""
-KNOWN = "known"
+KNOWN: Final = "known"
 """The caller's name for the intent stands for a bet."""
+
+_BY_CALLER_KEY: Final = "bets_caller_key_idx"
 
 
 class Opening(NamedTuple):
@@ -53,13 +55,19 @@ async def _open(connection: asyncpg.Connection[Any], openings: Sequence[Opening]
         ledger.stake_held(bet.user_id, bet.stake, bet_id=bet.bet_id, event_at=bet.created_at)
         for bet, _ in openings
     ]
-    outcomes: list[str] = await connection.fetchval(
-        load("recon.bets", "open"),
-        [_row(bet) for bet, _ in openings],
-        entry_rows(holds),
-        [claim for _, claim in openings],
-        DEAD_AFTER,
-    )
+    try:
+        outcomes: list[str] = await connection.fetchval(
+            load("recon.bets", "open"),
+            [_row(bet) for bet, _ in openings],
+            entry_rows(holds),
+            [claim for _, claim in openings],
+            DEAD_AFTER,
+        )
+    except asyncpg.UniqueViolationError as error:
+        if error.constraint_name != _BY_CALLER_KEY:
+            raise
+        # Another process was a moment faster with one of the names; who looks again finds it.
+        raise asyncpg.SerializationError(str(error)) from error
     return outcomes
 
 

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from recon.bets import Bet, Resolved
+    from recon.bets.desk import Desk
     from recon.db import Pool
     from recon.game import Outgoing
     from recon.sandbox.engine import Round
@@ -131,6 +132,7 @@ class World:
     network: Network
     game: GameClient
     clock: Clock
+    url: str
 
     @property
     def round(self) -> Round:
@@ -165,7 +167,9 @@ class World:
         target = None if auto is None else Decimal(auto)
         return BetWish(user, round_id or self.round.round_id, amount, "GBP", target)
 
-    def place(self, wish: BetWish | None = None, *, key: str | None = None) -> Any:  # noqa: ANN401 - a coroutine of a Bet, which a test may also kill
+    def place(
+        self, wish: BetWish | None = None, *, key: str | None = None, desk: Desk | None = None
+    ) -> Any:  # noqa: ANN401 - a coroutine of a Bet, which a test may also kill
         """Place a bet; without a wish, 10.00 of u_1 on the present round."""
         return place_bet(
             self.pool,
@@ -173,10 +177,11 @@ class World:
             wish or self.wish(),
             caller_key=key or f"caller/{clock.new_id()}",
             now=self.clock.now,
+            desk=desk,
         )
 
-    def cash_out(self, bet: Bet) -> Any:  # noqa: ANN401 - as `place`
-        return cash_out(self.pool, self.game, bet.bet_id, now=self.clock.now)
+    def cash_out(self, bet: Bet, *, desk: Desk | None = None) -> Any:  # noqa: ANN401 - as `place`
+        return cash_out(self.pool, self.game, bet.bet_id, now=self.clock.now, desk=desk)
 
     async def resolve(self, after_s: float = 1.0) -> Resolved:
         """One tick of the resolver, a second later."""
@@ -274,7 +279,7 @@ async def open_world(pool: Pool, **options: Any) -> AsyncIterator[World]:  # noq
             monotonic=lambda: time.monotonic() + hands.passed_s,
         )
         async with real, game:
-            yield World(pool, app[SANDBOX], network, game, hands)
+            yield World(pool, app[SANDBOX], network, game, hands, url)
 
 
 @pytest.fixture

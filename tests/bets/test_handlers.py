@@ -3,50 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from aiohttp import ClientTimeout, web
-from aiohttp.test_utils import TestClient, TestServer
+from aiohttp import ClientTimeout
 
+from recon.bets import desk, opening, queries
 from recon.bets import handlers as bets
-from recon.bets import opening, place, queries
-from recon.clock import new_id
-from recon.db import POOL
 from recon.game import Attempt
 from recon.game import handlers as game
-from recon.http import Scope
-from recon.http.keys import create_key
-from recon.http.problems import problem_middleware
-from recon.http.rate_limits import FAILURES, LIMITER, RateLimiter
+from tests.bets.calling import Api, body, once, serving
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from recon.game import GameClient
     from tests.bets.conftest import World
-
-Api = TestClient[web.Request, web.Application]
-
-
-@asynccontextmanager
-async def serving(world: World, client: GameClient | None) -> AsyncIterator[Api]:
-    app = web.Application(middlewares=[problem_middleware])
-    app[POOL] = world.pool
-    app[game.GAME] = client
-    app[game.GAME_WATCH] = game.GameWatch(world.clock.now)
-    app[LIMITER] = RateLimiter(1000, 60)
-    app[FAILURES] = RateLimiter(1000, 60)
-    app.add_routes(bets.routes)
-    app.add_routes(game.routes)
-    scopes = [Scope.WRITE_BET, Scope.READ_BET, Scope.READ_GAME_STATE]
-    key = await create_key(world.pool, name="test", scopes=scopes, lifetime=None)
-    server = TestServer(app, handler_cancellation=True)
-    headers = {"Authorization": f"Bearer {key.key}"}
-    async with TestClient(server, headers=headers) as opened:
-        yield opened
 
 
 @pytest.fixture
@@ -55,21 +27,6 @@ async def api(world: World) -> AsyncIterator[Api]:
     world.clock.ticking = True
     async with serving(world, world.game) as opened:
         yield opened
-
-
-def body(world: World, **changes: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON
-    wanted = {
-        "user_id": "u_1",
-        "round_id": world.round.round_id,
-        "amount": "10.00",
-        "currency": "GBP",
-        "auto_cashout": "2.50",
-    }
-    return {**wanted, **changes}
-
-
-def once(key: str | None = None) -> dict[str, str]:
-    return {"Idempotency-Key": key or str(new_id())}
 
 
 async def test_a_bet_is_placed_with_201_and_read_back(world: World, api: Api) -> None:
@@ -359,12 +316,12 @@ async def test_a_conflict_that_passes_is_not_the_answer_for_ever(
     async def known_already(*_: Any) -> list[str]:  # noqa: ANN401 - not looked at
         return [opening.KNOWN]
 
-    monkeypatch.setattr(place, "open_each", known_already)
+    monkeypatch.setattr(desk, "open_each", known_already)
     answer = await api.post("/api/v1/bets", json=body(world), headers=key)
     assert (answer.status, (await answer.json())["code"]) == (503, "bet_in_progress")
     assert int(answer.headers["Retry-After"]) >= 1
 
-    monkeypatch.setattr(place, "open_each", opening.open_each)
+    monkeypatch.setattr(desk, "open_each", opening.open_each)
     again = await api.post("/api/v1/bets", json=body(world), headers=key)
     assert again.status == 201
     assert "Idempotency-Replayed" not in again.headers

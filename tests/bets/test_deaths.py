@@ -52,16 +52,16 @@ class Death:
                 error = raised
 
 
-_death: ContextVar[Death | None] = ContextVar("death", default=None)
+DYING: ContextVar[Death | None] = ContextVar("death", default=None)
 
 
-def _mortal(
+def mortal(
     loop: asyncio.AbstractEventLoop,
     work: Any,  # noqa: ANN401 - a coroutine, by asyncio's own word
     **options: Any,  # noqa: ANN401 - likewise
 ) -> asyncio.Task[Any]:
     """Tasks that a dying process starts die with it; those of the game live on."""
-    death = _death.get()
+    death = DYING.get()
     return asyncio.Task(work if death is None else _watched(death, work), loop=loop, **options)
 
 
@@ -73,11 +73,11 @@ async def killed(work: Coroutine[Any, Any, Any], at: int) -> bool:
     """Whether the work was killed before its end."""
     loop = asyncio.get_running_loop()
     before, death = loop.get_task_factory(), Death(at)
-    loop.set_task_factory(_mortal)
-    token = _death.set(death)
+    loop.set_task_factory(mortal)
+    token = DYING.set(death)
     try:
         death.process = asyncio.create_task(work)
-        _death.reset(token)
+        DYING.reset(token)
         await asyncio.wait([death.process])
     finally:
         loop.set_task_factory(before)

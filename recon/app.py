@@ -211,7 +211,7 @@ async def open_game(
         if watch is not None:
             watch.observe(attempt)
 
-    secret = settings.game_signing_secret
+    secret, previous = settings.game_signing_secret, settings.game_signing_secret_previous
     if secret is None:
         # Comparing needs no signature. Bets are signed with what nobody knows, so that the game
         # refuses each of them for certain and the stake goes back; `doctor` says what is missing.
@@ -220,6 +220,7 @@ async def open_game(
         settings.game_url,
         settings.game_api_key.get_secret_value(),
         token_urlsafe() if secret is None else secret.get_secret_value(),
+        previous_signing_secret=None if previous is None else previous.get_secret_value(),
         on_attempt=observe,
     ) as game:
         yield game

@@ -188,6 +188,7 @@ class Settings(BaseSettings):
     game_api_key: SecretStr | None = None
     game_signing_secret: SecretStr | None = None
     game_stream: bool = True
+    game_signing_secret_previous: SecretStr | None = None
     psp: Annotated[dict[str, Psp], AfterValidator(_endpoints)] = Field(default_factory=dict)
     reconcile_every: Schedule = timedelta(minutes=5)
     reconcile_all_every: Schedule = timedelta(days=1)
@@ -289,6 +290,17 @@ def _faults_together(settings: Settings) -> Iterator[tuple[set[str], str]]:
     key = settings.game_api_key.get_secret_value() if settings.game_api_key else None
     if settings.game_url is not None and key is None:
         yield {"game_url", "game_api_key"}, "game_url is set and game_api_key is not"
+    if settings.game_signing_secret is None and settings.game_signing_secret_previous is not None:
+        yield (
+            {"game_signing_secret", "game_signing_secret_previous"},
+            "game_signing_secret_previous is set and game_signing_secret is not",
+        )
+    wrong = "sk_sandbox_" if settings.environment == "live" else "sk_live_"
+    for name in ("game_signing_secret", "game_signing_secret_previous"):
+        secret: SecretStr | None = getattr(settings, name)
+        if secret is not None and secret.get_secret_value().startswith(wrong):
+            fault = f"environment is {settings.environment} and {name} is a {wrong[3:-1]} secret"
+            yield {"environment", name}, fault
     if settings.environment == "live":
         yield from _live_faults(settings, key or "")
         return

@@ -8,12 +8,13 @@ from recon.errors import Invalid
 from recon.game import wire
 from recon.game.asking import Asking, header, must_match, quoted, segment
 from recon.game.calling import Call
+from recon.game.errors import GameProtocolError
 from recon.game.model import RoundAnswer
+from recon.game.round_cache import RoundCache
 from recon.money import exponent_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
+    from recon.game.calling import Caller
     from recon.game.model import GameBalance, GameRound, GameState
     from recon.game.verdicts import Answer
 
@@ -24,6 +25,10 @@ _NOT_MODIFIED: Final = 304
 
 class GameCalls(Asking):
     """The calls that only read."""
+
+    def __init__(self, caller: Caller) -> None:
+        super().__init__(caller)
+        self._rounds = RoundCache(caller.now)
 
     async def state(self) -> GameState:
         """The round that is on now; never cached."""
@@ -44,10 +49,22 @@ class GameCalls(Asking):
         return await self._get("/api/v1/game/rounds", target, wire.read_rounds)
 
     async def round(self, round_id: str) -> GameRound:
-        """One round."""
-        path = "/api/v1/game/rounds"
-        target = f"{path}/{segment(round_id, 'round id')}"
-        return await self._get(f"{path}/{{round_id}}", target, _reader_of(round_id))
+        """One round; a finished one, a few minutes old, may be a copy that still holds."""
+        kept = self._rounds.kept(round_id)
+        if kept is None:
+            answer = await self.round_answer(round_id)
+        elif self._rounds.is_fresh(kept):
+            return kept.round
+        else:
+            answer = await self.round_answer(
+                round_id, etag=kept.etag, last_modified=kept.last_modified
+            )
+            if answer.round is None:
+                return self._rounds.renewed(kept, answer)
+        if answer.round is None:
+            raise GameProtocolError(f"304 about round {round_id}, of which no copy was named")
+        self._rounds.learned(answer.round, answer)
+        return answer.round
 
     async def round_answer(
         self, round_id: str, *, etag: str | None = None, last_modified: str | None = None
@@ -62,9 +79,12 @@ class GameCalls(Asking):
         def read(answer: Answer) -> RoundAnswer:
             new_etag = answer.headers.get("ETag")
             new_modified = answer.headers.get("Last-Modified")
+            control = answer.headers.get("Cache-Control")
             if answer.status == _NOT_MODIFIED:
-                return RoundAnswer(None, new_etag or etag, new_modified or last_modified)
-            return RoundAnswer(_reader_of(round_id)(answer.body), new_etag, new_modified)
+                return RoundAnswer(None, new_etag or etag, new_modified or last_modified, control)
+            found = wire.read_round(answer.body)
+            must_match("round", round_id, found.round_id)
+            return RoundAnswer(found, new_etag, new_modified, control)
 
         target = f"/api/v1/game/rounds/{segment(round_id, 'round id')}"
         return await self._caller.make(
@@ -83,12 +103,3 @@ class GameCalls(Asking):
 
         path = "/api/v1/user/balance"
         return await self._get(path, f"{path}?currency={currency}", read, user_id)
-
-
-def _reader_of(round_id: str) -> Callable[[bytes], GameRound]:
-    def read(body: bytes) -> GameRound:
-        found = wire.read_round(body)
-        must_match("round", round_id, found.round_id)
-        return found
-
-    return read

@@ -157,7 +157,7 @@ class Caller:
         self._transport = transport
         self._policy = policy
         self._on_attempt = on_attempt
-        self._clock = clock
+        self.now = clock
         self._monotonic = monotonic
         self._admission = Admission(self._now_s, breaker)
         self._sleep = sleep
@@ -191,7 +191,7 @@ class Caller:
             await self._ask_ahead(course)
         passed = await self._admission.enter(call.priority, request_id, may_probe=harmless)
         exchange = _Exchange(call, request_id)
-        started_at = self._clock()
+        started_at = self.now()
         error: BaseException | None = None
         try:
             return await self._exchange(exchange, passed)
@@ -268,7 +268,7 @@ class Caller:
             raise unreadable(asked, error, exchange.status) from error
 
     def _note(self, exchange: _Exchange[_T], answer: Answer) -> RateLimits | None:
-        now = self._clock()
+        now = self.now()
         limits = read_limits(answer.headers, now)
         if limits is not None:
             self.limits = limits

@@ -39,6 +39,8 @@ class GameClient(GameCalls, BetCalls):
         base_url: ``https://…``; ``http://`` only to loopback.
         api_key: ``ck_sandbox_…`` or ``ck_live_…``.
         signing_secret: signs the POSTs.
+        previous_signing_secret: the one before, while it is being rotated; used as long as the game
+            does not accept the other.
         timeout_s: for one attempt.
         connections: at most so many at once; 128 carry 2000 GETs a second at 60 ms each.
         retry: how often and how long a call is tried.
@@ -60,6 +62,7 @@ class GameClient(GameCalls, BetCalls):
         api_key: str,
         signing_secret: str,
         *,
+        previous_signing_secret: str | None = None,
         timeout_s: float = 5.0,
         connections: int = 128,
         retry: RetryPolicy | None = None,
@@ -72,9 +75,15 @@ class GameClient(GameCalls, BetCalls):
         rng: random.Random | None = None,
     ) -> None:
         self._base_url = checked_base_url(base_url)
-        for name, text in (("API key", api_key), ("signing secret", signing_secret)):
+        secrets = [("API key", api_key), ("signing secret", signing_secret)]
+        if previous_signing_secret is not None:
+            secrets.append(("previous signing secret", previous_signing_secret))
+        for name, text in secrets:
             if not (text and text.isascii() and text.isprintable() and " " not in text):
                 raise GameSettingsInvalid(f"the game's {name} is empty or not printable ASCII")
+        # By the prefixes that the portal gives them, where they have one.
+        if len({_environment(text) for _, text in secrets} - {None}) > 1:
+            raise GameSettingsInvalid("the game's key and secrets are of sandbox and live, mixed")
         if timeout_s <= 0 or connections <= 0:
             raise GameSettingsInvalid("the game's timeout and connections must be above zero")
         dice = rng or random.SystemRandom()
@@ -83,7 +92,9 @@ class GameClient(GameCalls, BetCalls):
             transport = self._owned = AiohttpTransport(
                 self._base_url,
                 api_key=api_key,
-                signer=SigningMiddleware(signing_secret, clock=clock, rng=dice),
+                signer=SigningMiddleware(
+                    signing_secret, previous=previous_signing_secret, clock=clock, rng=dice
+                ),
                 timeout_s=timeout_s,
                 connections=connections,
             )
@@ -120,3 +131,10 @@ class GameClient(GameCalls, BetCalls):
     def notices(self) -> tuple[Notice, ...]:
         """What the game has announced: another major version, deprecations, sunsets."""
         return self._caller.board.notices
+
+
+def _environment(text: str) -> str | None:
+    """``sandbox`` or ``live``, where a key or secret says which it is of."""
+    kind, _, rest = text.partition("_")
+    name = rest.partition("_")[0]
+    return name if kind in {"ck", "sk"} and name in {"sandbox", "live"} else None

@@ -85,6 +85,7 @@ class RoundAnswer:
     round: GameRound | None
     etag: str | None
     last_modified: str | None
+    cache_control: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC
+from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Final
 
 import structlog
 
+from recon.clock import format_time
+from recon.game.metrics import show_notice
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from datetime import datetime
 
 __all__ = ["Notice", "Noticeboard", "RateLimits", "read_limits", "read_wait_s"]
 
@@ -50,6 +52,26 @@ class Notice:
     link: str | None
     seen_at: datetime
 
+    @property
+    def at(self) -> datetime | None:
+        """The instant that it names: RFC 9745's ``@`` and seconds, RFC 8594's HTTP date."""
+        try:
+            if self.kind == "deprecation" and self.value.startswith("@"):
+                return datetime.fromtimestamp(int(self.value[1:]), UTC)
+            if self.kind == "sunset":
+                return _http_date(self.value)
+        except (ValueError, OverflowError, OSError):
+            pass
+        return None
+
+    def __str__(self) -> str:
+        when = self.value if self.at is None else format_time(self.at)
+        if self.kind == "api_version":
+            return f"the game API is at version {self.value}, this client speaks {_MAJOR}.x"
+        more = "" if self.link is None else f" ({self.link})"
+        verb = "is deprecated since" if self.kind == "deprecation" else "ends at"
+        return f"{self.operation} {verb} {when}{more}"
+
 
 def read_limits(headers: Mapping[str, str], seen_at: datetime) -> RateLimits | None:
     """The three ``X-RateLimit-*`` headers; None unless all of them are whole numbers."""
@@ -73,12 +95,10 @@ def read_wait_s(headers: Mapping[str, str], now: datetime) -> float | None:
         if seconds is not None:
             return min(float(seconds), _MAX_WAIT_S)
         try:
-            then = parsedate_to_datetime(text)
+            then = _http_date(text)
         except ValueError:
             then = None
         if then is not None:
-            # An HTTP date is always GMT; "-0000" alone comes back without a zone.
-            then = then if then.tzinfo is not None else then.replace(tzinfo=UTC)
             return min(max(0.0, (then - now).total_seconds()), _MAX_WAIT_S)
     reset_s = _whole(headers.get("X-RateLimit-Reset"))
     if reset_s is not None and _whole(headers.get("X-RateLimit-Remaining")) == 0:
@@ -87,7 +107,7 @@ def read_wait_s(headers: Mapping[str, str], now: datetime) -> float | None:
 
 
 class Noticeboard:
-    """Keeps each notice once per call and kind, and logs it when it is first seen."""
+    """Keeps each notice once per call and kind; logs what is new or says something new."""
 
     def __init__(self) -> None:
         self._seen: dict[tuple[str, str], Notice] = {}
@@ -115,7 +135,8 @@ class Noticeboard:
         headers: Mapping[str, str],
         seen_at: datetime,
     ) -> None:
-        if (kind, operation) in self._seen:
+        known = self._seen.get((kind, operation))
+        if known is not None and known.value == value[:_MAX_CHARS]:
             return
         link = headers.get("Link")
         notice = Notice(
@@ -126,6 +147,7 @@ class Noticeboard:
             seen_at,
         )
         self._seen[kind, operation] = notice
+        show_notice(kind, operation, None if notice.at is None else notice.at.timestamp())
         _log.warning(
             "game_api_notice",
             kind=kind,
@@ -133,6 +155,16 @@ class Noticeboard:
             value=notice.value,
             link=notice.link,
         )
+
+
+def _http_date(text: str) -> datetime:
+    """An HTTP date, which is always GMT; "-0000" alone comes back without a zone.
+
+    Raises:
+        ValueError: it is none.
+    """
+    then = parsedate_to_datetime(text)
+    return then if then.tzinfo is not None else then.replace(tzinfo=UTC)
 
 
 def _whole(text: str | None) -> int | None:

@@ -178,6 +178,28 @@ def test_a_key_of_the_other_mode_is_a_fault(
     assert faults() == [f"environment is {environment} and psp 'uk' has a {mode} api_key"]
 
 
+@pytest.mark.parametrize(("environment", "other"), [("sandbox", "live"), ("live", "sandbox")])
+@pytest.mark.parametrize("name", ["GAME_SIGNING_SECRET", "GAME_SIGNING_SECRET_PREVIOUS"])
+def test_a_signing_secret_of_the_other_environment_is_a_fault_that_does_not_show_it(
+    surroundings: Surroundings, environment: str, other: str, name: str
+) -> None:
+    secrets = {"GAME_SIGNING_SECRET": "s", name: f"sk_{other}_topsecret"}
+    surroundings(
+        ENVIRONMENT=environment,
+        DATABASE_URL="postgresql://db.example/recon",
+        SEAL_KEYS=json.dumps(["k" * 32]),
+        **secrets,
+    )
+
+    assert faults() == [f"environment is {environment} and {name.lower()} is a {other} secret"]
+
+
+def test_a_previous_signing_secret_alone_is_a_fault(surroundings: Surroundings) -> None:
+    surroundings(GAME_SIGNING_SECRET_PREVIOUS="s")
+
+    assert faults() == ["game_signing_secret_previous is set and game_signing_secret is not"]
+
+
 def test_a_key_is_sent_to_nobody_in_the_clear(surroundings: Surroundings) -> None:
     surroundings(
         PSP__UK__PROVIDER="stripe",

@@ -153,7 +153,7 @@ class Batch:
         return Known(
             delivery_id=delivery_id,
             payment=None if place is None else self.payments[place],
-            movements=tuple(found.values()),
+            movements=tuple(sorted(found.values(), key=_age)),
         )
 
     def _names_of_payment(self, event: Event) -> set[str]:
@@ -179,6 +179,11 @@ class Batch:
         for name in names:
             if name is not None:
                 self._named[movement.endpoint, name].append(movement)
+
+
+def _age(movement: Movement) -> tuple[UUID, str, str]:
+    """As ``find_movements.sql`` has it."""
+    return movement.delivery_id, movement.object_id, movement.effect
 
 
 def lock_names(events: Iterable[Event]) -> set[tuple[str, str]]:

@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import permutations
+from uuid import UUID
 
 import pytest
 from hypothesis import given, settings
@@ -177,3 +178,27 @@ def test_no_story_books_a_key_or_resolves_a_reservation_twice(
     end = end_of(story, payment=withdrawal() if registered else None)
 
     assert end.get(("u_7", Account.RESERVED), 0) in {0, -2000}
+
+
+def test_of_two_payments_that_tell_one_charge_the_first_has_what_names_the_charge_alone() -> None:
+    # Whatever they are called: names have other hashes in every process.
+    for number in range(20):
+        charge = f"ch_{number}"
+        batch = Batch([], [], {}, {})
+        for place, payment_id in enumerate(("pi_1", "pi_2", charge)):
+            event = Event(
+                endpoint="stripe",
+                provider="stripe",
+                event_id=f"evt_{place}",
+                event_type="refund.created",
+                kind=Kind.DEPOSIT_REFUNDED,
+                payment_id=payment_id,
+                effect_id=f"re_{place}",
+                user_id="u_7",
+                amount=Money(500, "GBP"),
+                event_at=T0,
+                also_known_as=charge,
+            )
+            batch.take(UUID(int=place), event)
+
+        assert [movement.payment_id for movement in batch.moved] == ["pi_1", "pi_2", "pi_1"]

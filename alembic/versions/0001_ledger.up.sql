@@ -205,6 +205,7 @@ DECLARE
     v_version bigint;
     v_outcome text;
     v_holds boolean := false;
+    v_now timestamptz;
     -- The wallets in the order of their keys.
     w_row tid[];
     w_available numeric[];
@@ -254,13 +255,11 @@ BEGIN
         ON CONFLICT DO NOTHING;
     END IF;
 
-    -- In key order, so that two calls never wait for each other in a ring. The time is read after
-    -- the lock, and for each wallet is no earlier than any posting already on it: a clock may step
-    -- back, and the one of a standby that takes over may be behind.
+    -- In key order, so that two calls never wait for each other in a ring.
     SELECT
         array_agg(l.ctid), array_agg(coalesce(l.available, 0)), array_agg(coalesce(l.held, 0)),
         array_agg(coalesce(l.reserved, 0)), array_agg(coalesce(l.version, 0)), array_agg(false),
-        array_agg(greatest(clock_timestamp(), l.posted_at))
+        array_agg(l.posted_at)
     INTO w_row, w_available, w_held, w_reserved, w_version, w_changed, w_time
     FROM (
         SELECT e.user_id AS u, e.currency AS c
@@ -274,6 +273,10 @@ BEGIN
         WHERE w.user_id = k.u AND w.currency = k.c
         FOR NO KEY UPDATE
     ) AS l ON true;
+    -- After the locks: a posting is committed soon after its time, however long others were waited
+    -- for. For each wallet it is no earlier than any posting already on it: a clock may step back,
+    -- and the one of a standby that takes over may be behind.
+    v_now := clock_timestamp();
 
     FOR r IN
         SELECT
@@ -308,6 +311,7 @@ BEGIN
             v_held := w_held[v_wallet];
             v_reserved := w_reserved[v_wallet];
             v_version := w_version[v_wallet];
+            w_time[v_wallet] := greatest(v_now, w_time[v_wallet]);
         END IF;
 
         IF r.prior_hash IS NOT NULL THEN

@@ -203,21 +203,24 @@ async def test_a_clock_that_steps_back_never_puts_a_posting_before_the_one_it_fo
     assert (await verify_books(pool)).ok
 
 
-async def test_a_posting_that_waits_for_its_wallet_has_the_time_at_which_it_gets_it(
+async def test_postings_that_wait_for_a_wallet_have_the_time_at_which_all_are_held(
     pool: Pool, owner: Pool
 ) -> None:
     await write(pool, deposit("u_7", "1.00", "p1:deposit"))
     async with owner.acquire() as holder, holder.transaction():
         await holder.execute("SELECT FROM wallets WHERE user_id = 'u_7' FOR UPDATE")
-        writing = asyncio.create_task(write(pool, deposit("u_7", "2.00", "p2:deposit")))
+        writing = asyncio.create_task(
+            write(pool, deposit("u_1", "2.00", "p2:deposit"), deposit("u_7", "2.00", "p3:deposit"))
+        )
         await asyncio.sleep(0.1)
         released = await holder.fetchval("SELECT clock_timestamp()")
     await writing
 
+    # Whoever looks for what is new takes it that a posting is committed soon after its time.
     async with pool.acquire() as connection:
-        (waited, _) = await read_entries(connection, "u_7", "GBP")
-    # The sealer takes it that no row is older than the transaction's first write.
-    assert waited.recorded_at > released
+        for user in ("u_1", "u_7"):
+            newest = (await read_entries(connection, user, "GBP"))[0]
+            assert newest.recorded_at > released, user
 
 
 @pytest.mark.parametrize("table", ["postings", "idempotency", "holds", "hold_resolutions"])

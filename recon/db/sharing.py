@@ -168,7 +168,10 @@ class Shared(Generic[UnitT, ResultT]):
     def _begin(self) -> None:
         """Begin a commit, unless one is under way that has not taken long."""
         if len(self._slow) == len(self._workers) < _COMMITS_AT_ONCE:
-            self._workers.add(asyncio.create_task(self._work()))
+            worker = asyncio.create_task(self._work())
+            self._workers.add(worker)
+            # One that is cancelled before it has begun takes no leave of its own.
+            worker.add_done_callback(self._workers.discard)
 
     def _lose_patience(self, worker: asyncio.Task[Any] | None) -> None:
         self._slow.add(worker)

@@ -225,6 +225,21 @@ async def test_nobody_waits_longer_than_a_psp_and_who_was_refused_meanwhile_is_n
     assert len(await drain.take([_delivery()])) == 1, "nothing waits any more"
 
 
+async def test_a_worker_that_is_cancelled_before_it_begins_is_replaced_and_not_waited_for() -> None:
+    drain = Drain(AsyncMock(), take_in=AsyncMock(return_value=["done", "done"]), within_s=1.0)
+    before = asyncio.all_tasks()
+    first = asyncio.create_task(drain.take([_delivery()]))
+    await asyncio.sleep(0)
+    (worker,) = asyncio.all_tasks() - before - {first}
+    worker.cancel()
+    await asyncio.sleep(0.01)
+
+    # Both are taken by the one that comes next.
+    assert [len(one) for one in await asyncio.gather(first, drain.take([_delivery()]))] == [1, 1]
+    async with asyncio.timeout(1):
+        await drain.finish()
+
+
 class _Sent(SimpleNamespace):
     """A delivery that can be watched."""
 

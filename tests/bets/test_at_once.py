@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -15,11 +16,12 @@ from pydantic import SecretStr
 from recon import clock
 from recon.app import open_game, run_worker
 from recon.bets import BetWish, place_bet
-from recon.ledger import post_one, rules, verify_books
+from recon.ledger import post_one, read_wallet, rules, verify_books
 from recon.money import Money
 from recon.sandbox.app import build_app, settings_for
 from recon.sandbox.options import SandboxOptions
 from recon.sandbox.parts import SANDBOX
+from recon.sandbox.stream import STREAM_FAULTS
 from recon.settings import Settings
 
 if TYPE_CHECKING:
@@ -78,10 +80,10 @@ class Table:
                 return round_.round_id
             await asyncio.sleep(0.01)
 
-    async def play(self) -> tuple[list[float], list[float]]:
+    async def play(self, rounds: int = ROUNDS) -> tuple[list[float], list[float]]:
         """Seconds from each crash to each loss booked, and from each payout to each one booked."""
         played, last = [], None
-        for _ in range(ROUNDS):
+        for _ in range(rounds):
             last = await self.betting(last)
             played.append(last)
             for user in PLAYERS:
@@ -95,8 +97,30 @@ class Table:
         rows = await self.pool.fetch("SELECT * FROM bets WHERE round_id = ANY($1)", played)
         lost = [self._after_crash(row) for row in rows if row["state"] == "lost"]
         paid = [self._after_payout(row) for row in rows if row["state"] == "cashed_out"]
-        assert len(lost) + len(paid) == len(rows) == ROUNDS * 2 * len(PLAYERS)
+        assert len(lost) + len(paid) == len(rows) == rounds * 2 * len(PLAYERS)
         return lost, paid
+
+    async def agree(self) -> None:
+        """The books are sound, and of every player both sides have the same."""
+        assert (await verify_books(self.pool)).faults == []
+        for user in PLAYERS:
+            async with self.pool.acquire() as connection:
+                ours = await read_wallet(connection, user, "GBP")
+            theirs = self.sandbox.backend.wallet(user, "GBP")
+            assert (ours.available, ours.held) == (theirs.available, theirs.held)
+
+    async def lie(self) -> None:
+        """Tell what is not so, over and over, and end the connection now and then."""
+        publish = self.sandbox.hub._publish  # noqa: SLF001 - what the game itself calls
+        for count in itertools.count():
+            status = ("completed", "lost", "void", "cashed_out")[count % 4]
+            for ticket in list(self.sandbox.book.bets):
+                publish("bet_updates", {"ticket_id": ticket, "status": status})
+            round_id = self.sandbox.engine.current.round_id
+            publish("round_updates", {"round_id": round_id, "status": "crashed"})
+            if count % 20 == 19:
+                self.sandbox.hub.end_all(4008, "closed by a test")
+            await asyncio.sleep(0.05)
 
     def _after_crash(self, row: Any) -> float:  # noqa: ANN401 - a row
         return float((row["settled_at"] - self.crashed[row["round_id"]]).total_seconds())
@@ -157,7 +181,7 @@ async def test_with_the_stream_bets_settle_at_once_and_without_it_by_the_jobs(
 ) -> None:
     async with playing(pool, database_url, stream=True) as table:
         lost, paid = await table.play()
-        assert (await verify_books(pool)).faults == []
+        await table.agree()
     async with playing(pool, database_url, stream=False) as table:
         lost_without, paid_without = await table.play()
 
@@ -170,3 +194,17 @@ async def test_with_the_stream_bets_settle_at_once_and_without_it_by_the_jobs(
     assert median(lost) < 0.4
     assert median(paid) < 0.4
     assert median([*lost, *paid]) < median([*lost_without, *paid_without])
+
+
+async def test_whatever_the_stream_tells_loses_or_doubles_only_what_is_so_is_booked(
+    pool: Pool, database_url: str
+) -> None:
+    async with playing(pool, database_url, stream=True) as table:
+        for kind in STREAM_FAULTS:
+            table.sandbox.hub.set_rate(kind, 0.3)
+        lying = asyncio.create_task(table.lie())
+        await table.play(rounds=1)
+        lying.cancel()
+
+        await table.agree()
+        assert set(table.sandbox.hub.struck) == set(STREAM_FAULTS)

@@ -9,7 +9,7 @@ that is gone costs the seconds until the jobs ask by themselves.
 from __future__ import annotations
 
 from recon.game.stream.connecting import Patience, StreamAddress
-from recon.game.stream.heeding import heed
+from recon.game.stream.heeding import Pace, heed
 from recon.game.stream.holding import Holding, Lease, hold, read_holding
 from recon.game.stream.news import EVERYTHING, Bulletin, News
 from recon.game.stream.reconnecting import Backoff, listen
@@ -22,6 +22,7 @@ __all__ = [
     "Holding",
     "Lease",
     "News",
+    "Pace",
     "Patience",
     "StreamAddress",
     "StreamWatch",

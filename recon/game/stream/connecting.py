@@ -25,7 +25,7 @@ _PATH: Final = "/api/v1/stream"
 _LARGEST_BYTES: Final = 64 * 1024
 _REDIRECTED: Final = 300
 _REFUSED: Final = 400
-_UNAUTHENTIC: Final = frozenset({401, 403})
+_REASONS: Final = {401: "auth", 403: "auth", 404: "absent"}
 
 
 class SessionEndedError(Exception):
@@ -33,7 +33,7 @@ class SessionEndedError(Exception):
 
     Args:
         reason: one of few words: ``auth``, ``unacknowledged``, ``slow``, ``closed``, ``lost``,
-            ``silent``, ``unreachable`` or ``untrusted``.
+            ``silent``, ``unreachable``, ``absent``, ``untrusted`` or ``fault`` (ours).
         detail: for people; nothing secret, nothing that the server could choose freely.
         wait_s: how long the server asked us to wait, None where it did not.
     """
@@ -110,7 +110,7 @@ async def _open(http: aiohttp.ClientSession, address: StreamAddress, patience: P
         )
     # No cause is kept: aiohttp's errors carry the request.
     except aiohttp.WSServerHandshakeError as error:
-        reason = "auth" if error.status in _UNAUTHENTIC else "unreachable"
+        reason = _REASONS.get(error.status, "unreachable")
         wait_s = read_wait_s(error.headers or {}, clock.now())
         detail = f"the handshake was answered with {error.status}"
         raise SessionEndedError(reason, detail, wait_s=wait_s) from None

@@ -55,7 +55,7 @@ class Bulletin:
         self._ended |= news.ended
         self._paid |= news.paid
         self._everything |= news.everything
-        if self._everything or len(self._tickets) + len(self._ended) + len(self._paid) > _MOST:
+        if len(self._tickets) + len(self._ended) + len(self._paid) > _MOST:
             self._clear()
             self._everything = True
         self._any.set()

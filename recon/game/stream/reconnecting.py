@@ -24,7 +24,7 @@ __all__ = ["Backoff", "listen"]
 
 log = structlog.get_logger(__name__)
 
-_MISCONFIGURED: Final = frozenset({"auth", "untrusted"})
+_MISCONFIGURED: Final = frozenset({"auth", "untrusted", "absent"})
 """People must act: trying again soon is noise at the game and in its log."""
 
 
@@ -125,8 +125,8 @@ def _tell(ended: SessionEndedError, held_s: float, wait_s: float) -> None:
             "stream_refused",
             **said,
             retry_in_s=round(wait_s, 1),
-            help="check RECON_GAME_API_KEY and that it may read:game_state; bets settle by asking,"
-            " a few seconds later than they could",
+            help="check RECON_GAME_URL, RECON_GAME_API_KEY and that it may read:game_state; without"
+            " the stream bets settle by asking, later than they could",
         )
     else:
         log.warning("stream_ended", **said, retry_in_s=round(wait_s, 1))

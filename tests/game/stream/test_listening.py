@@ -320,7 +320,8 @@ async def test_a_key_that_the_server_says_back_is_shown_nowhere() -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "reason"), [(401, "auth"), (403, "auth"), (503, "unreachable"), (200, "unreachable")]
+    ("status", "reason"),
+    [(401, "auth"), (403, "auth"), (404, "absent"), (503, "unreachable"), (200, "unreachable")],
 )
 async def test_a_handshake_that_is_refused_says_with_what(status: int, reason: str) -> None:
     async def answer(_: web.Request) -> web.StreamResponse:

@@ -183,7 +183,7 @@ async def test_with_the_stream_bets_settle_at_once_and_without_it_by_the_jobs(
         lost, paid = await table.play()
         await table.agree()
     async with playing(pool, database_url, stream=False) as table:
-        lost_without, paid_without = await table.play()
+        lost_without, paid_without = await table.play(rounds=1)
 
     for told, at_once, asked in (("crash", lost, lost_without), ("payout", paid, paid_without)):
         print(  # noqa: T201 - what it is for

@@ -6,7 +6,7 @@ import asyncio
 import os
 import signal
 import sys
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Never, cast
 
@@ -100,6 +100,19 @@ async def test_one_of_several_works_and_the_next_one_when_it_goes(pool: Pool) ->
             left = loop.time()
         await until(lambda: second.works)
         assert loop.time() - left < QUICK.lasts_s  # it was given back, not waited for
+
+
+async def test_of_those_who_see_it_free_at_once_one_takes_it(pool: Pool, owner: Pool) -> None:
+    await pool.execute("INSERT INTO stream_holders (stream, held_until) VALUES ('game', now())")
+    async with AsyncExitStack() as stack:
+        async with owner.acquire() as other, other.transaction():
+            await other.execute("SELECT * FROM stream_holders FOR UPDATE")
+            all_of_them = [await stack.enter_async_context(contending(pool)) for _ in range(8)]
+            await asyncio.sleep(0.4)  # each has seen that nobody has it, and waits to write so
+        await until(lambda: any(one.works for one in all_of_them))
+        await asyncio.sleep(QUICK.lasts_s / 2)
+
+        assert sum(one.works or one.ended_at is not None for one in all_of_them) == 1
 
 
 async def test_a_killed_holder_is_followed_by_another_process(

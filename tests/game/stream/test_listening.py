@@ -157,7 +157,7 @@ async def test_a_game_that_falls_silent_is_left(game: Game) -> None:
 async def test_a_game_that_beats_is_not_left_however_little_it_tells() -> None:
     async with (
         open_game(heartbeat_s=0.1) as game,
-        listening(game, patience=Patience(silence_s=0.3)) as listener,
+        listening(game, patience=Patience(opening_s=0.5, silence_s=0.3)) as listener,
     ):
         await listener.next()
         assert await listener.silence(0.8)

@@ -6,7 +6,7 @@ import re
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-import uuid_utils
+from uuid_utils.compat import uuid7
 
 from recon.errors import Invalid
 
@@ -23,7 +23,7 @@ def now() -> datetime:
 
 def new_id() -> UUID:
     """A fresh UUIDv7: unique, and ordered by the millisecond in which it was made."""
-    return UUID(int=uuid_utils.uuid7().int)
+    return uuid7()
 
 
 def first_id_at(instant: datetime) -> UUID:

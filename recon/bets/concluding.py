@@ -17,9 +17,9 @@ from recon.ledger import HoldResolvedError, KeyConflictError, Outcome, entry_row
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from datetime import datetime
     from uuid import UUID
 
+    from recon.bets.calls import Means
     from recon.bets.model import Bet, BetAttempt
     from recon.bets.rules import Step
     from recon.db import Pool
@@ -40,16 +40,14 @@ class Conclusion(NamedTuple):
     Attributes:
         step: what was concluded.
         attempts: what was tried meanwhile; kept either way.
-        case_id: of the case that may have to be opened.
-        at: now.
+        means: the clock and the ids, for a case that may have to be opened.
         receipt: of the caller who waits for it.
         come_to: what the caller's verb comes to by a bet: the bet, or an error of ours.
     """
 
     step: Step
     attempts: Sequence[BetAttempt]
-    case_id: UUID
-    at: datetime
+    means: Means
     receipt: Receipt | None
     come_to: Callable[[Bet], Bet]
 
@@ -149,7 +147,8 @@ async def _write(
     elif step.entry is not None:
         await post_one(connection, step.entry)
     if case is not None:
-        await queries.open_case(connection, bet, case, case_id=conclusion.case_id, at=conclusion.at)
+        case_id, at = conclusion.means.new_id(), conclusion.means.now()
+        await queries.open_case(connection, bet, case, case_id=case_id, at=at)
     answer = conclusion.answer(bet)
     if answer is not None:
         await connection.execute(load("recon.http", "finish_requests"), [answer])

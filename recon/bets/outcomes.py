@@ -37,9 +37,7 @@ async def commit(
     Returns:
         The bet as it is now: by this step, or by whoever has claimed it since.
     """
-    conclusion = Conclusion(
-        step, attempts, means.new_id(), means.now(), receipt=receipt, come_to=come_to
-    )
+    conclusion = Conclusion(step, attempts, means, receipt, come_to)
     if means.desk is not None:
         return await means.desk.conclude(conclusion)
     (result,) = await conclude_each(means.pool, [conclusion])

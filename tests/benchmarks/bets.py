@@ -52,12 +52,15 @@ _LOOPS: Final = ("client", "raw")
 
 @dataclass(slots=True)
 class BetTurn:
-    """One turn: a second, latency, and microseconds of CPU a bet, by who spent it."""
+    """One turn: bets a second, latency, and microseconds of CPU a bet.
+
+    ``client_us`` is spent by whoever calls the game: the service, or the loop.
+    """
 
     rate: float
     p50_ms: float
     p99_ms: float
-    service_us: float
+    client_us: float
     postgres_us: float
     game_us: float
 
@@ -74,6 +77,18 @@ class Bets:
         """The median of bets placed a second ÷ the loop's, turn by turn."""
         pairs = zip(self.placed, self.loops[loop], strict=True)
         return median(placed.rate / bare.rate for placed, bare in pairs)
+
+    def median(self, name: str, measure: str) -> float:
+        """The median of any measure of one kind's turns."""
+        return float(median(getattr(turn, measure) for turn in self.turns()[name]))
+
+    def cost_of_a_repeat(self) -> float:
+        """CPU of the service and of Postgres for a repeat ÷ for the bet itself."""
+        costs = [
+            sum(self.median(name, measure) for measure in ("client_us", "postgres_us"))
+            for name in ("repeats", "bets")
+        ]
+        return costs[0] / costs[1]
 
     def turns(self) -> dict[str, list[BetTurn]]:
         """All turns, by a name for each kind."""
@@ -124,14 +139,14 @@ class _Table:
     async def _measured(self, count: int, send: Callable[[], dict[str, Any]]) -> BetTurn:
         before = self._spent()
         answer = await asyncio.to_thread(send)
-        service_s, postgres_s, game_s = (
+        client_s, postgres_s, game_s = (
             after - was for after, was in zip(self._spent(), before, strict=True)
         )
         return BetTurn(
             rate=count / answer["seconds"],
             p50_ms=answer.get("p50_ms", 0.0),
             p99_ms=answer.get("p99_ms", 0.0),
-            service_us=1e6 * service_s / count,
+            client_us=1e6 * client_s / count,
             postgres_us=1e6 * postgres_s / count,
             game_us=1e6 * game_s / count,
         )
@@ -221,6 +236,9 @@ async def measure_bets(
                 table = _Table(server, game, served, sending, loop, round_id, key.key)
                 placed = await _turns(table, results, rounds, seconds, say)
             await _prove(pool, placed)
+    say(
+        f"bets ÷ loop: {results.ratio('client'):.2f}, without our client {results.ratio('raw'):.2f}"
+    )
     return results
 
 
@@ -252,7 +270,7 @@ def _count(seconds: float, rate: float) -> int:
 def _shown(turn: BetTurn) -> str:
     return (
         f"{turn.rate:,.0f}/s p50 {turn.p50_ms:.1f} p99 {turn.p99_ms:.1f} ms; CPU µs: "
-        f"client {turn.service_us:.0f}, Postgres {turn.postgres_us:.0f}, game {turn.game_us:.0f}"
+        f"client {turn.client_us:.0f}, Postgres {turn.postgres_us:.0f}, game {turn.game_us:.0f}"
     )
 
 

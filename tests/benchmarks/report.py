@@ -17,6 +17,8 @@ from tests.benchmarks.run import CONNECTIONS, PLAYERS, Results, say
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from tests.benchmarks.bets import Bets
+
 __all__ = ["write_report"]
 
 _BEGIN: Final = "<!-- written by make bench: begin -->"
@@ -55,12 +57,21 @@ def write_report(results: Results, folder: Path) -> None:
                 "turns": {
                     name: [asdict(turn) for turn in turns] for name, turns in results.turns.items()
                 },
+                "bets": {
+                    name: [asdict(turn) for turn in turns]
+                    for name, turns in (
+                        {} if results.bets is None else results.bets.turns()
+                    ).items()
+                },
             },
             indent=2,
         )
         + "\n"
     )
-    text = "\n".join([*_table(rows), "", *_details(results), "", *_conditions(machine, results)])
+    betting = [] if results.bets is None else ["", *_bet_details(results.bets)]
+    text = "\n".join(
+        [*_table(rows), "", *_details(results), *betting, "", *_conditions(machine, results)]
+    )
     say(text)
     readme = folder / "README.md"
     known = readme.read_text() if readme.exists() else f"# Benchmarks\n\n{_BEGIN}\n{_END}\n"
@@ -109,6 +120,20 @@ def _rows(results: Results) -> Iterator[Row]:
         20,
         most=True,
     )
+    if results.bets is not None:
+        yield from _bet_rows(results.bets)
+
+
+def _bet_rows(bets: Bets) -> Iterator[Row]:
+    yield Row(
+        "bets placed through the API ÷ a loop of the same two signed calls",
+        bets.ratio("client"),
+        "",
+        0.5,
+    )
+    yield Row("… ÷ such a loop without our client", bets.ratio("raw"), "", None)
+    yield Row("p99 of a bet", bets.median("bets", "p99_ms"), "ms", None)
+    yield Row("CPU of a caller's repeat ÷ of the bet", bets.cost_of_a_repeat(), "", None)
 
 
 def _table(rows: list[Row]) -> Iterator[str]:
@@ -135,6 +160,17 @@ def _details(results: Results) -> Iterator[str]:
         else:
             least, most = min(rates), max(rates)
             yield f"| {name} ({least:,.0f} to {most:,.0f}) | {results.rate(name):,.0f} | | | | | |"
+
+
+def _bet_details(bets: Bets) -> Iterator[str]:
+    yield "| medians | per second | p50 ms | p99 ms | CPU µs: service or loop | Postgres | game |"
+    yield "|---|---|---|---|---|---|---|"
+    for name in bets.turns():
+        measures = ("p50_ms", "p99_ms", "client_us", "postgres_us", "game_us")
+        p50, p99, *cpu = (bets.median(name, measure) for measure in measures)
+        costs = " | ".join(f"{part:.0f}" for part in cpu)
+        waits = f"{p50:.1f} | {p99:.1f}" if p99 else " | "
+        yield f"| {name} | {bets.median(name, 'rate'):,.0f} | {waits} | {costs} |"
 
 
 def _conditions(machine: dict[str, Any], results: Results) -> Iterator[str]:

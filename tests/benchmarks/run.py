@@ -19,6 +19,7 @@ from recon.db.embedded import SERVICE_USER, embedded_postgres, remove_embedded
 from recon.db.migrations import migrate
 from recon.seals import Sealer, SealKeys, verify_all
 from tests.benchmarks import peers
+from tests.benchmarks.bets import Bets, measure_bets
 from tests.benchmarks.filling import fill_history, register_payments
 from tests.benchmarks.processes import (
     Sender,
@@ -105,6 +106,7 @@ class Results:
     memory_mb: tuple[float, float] = (0.0, 0.0)
     booked: int = 0
     sent: int = 0
+    bets: Bets | None = None
     load_before: float = field(default_factory=lambda: os.getloadavg()[0])
 
     def rate(self, name: str) -> float:
@@ -223,8 +225,9 @@ async def _measure(bench: _Bench, home: Path) -> None:
         "one-each": "one-each",
     }
     chosen = [name for name in variants if not plan.only or name in plan.only]
+    betting = not plan.only or "bets" in plan.only
     others = await _peers(bench, home)
-    await _databases(bench, chosen)
+    await _databases(bench, [*chosen, *(["bets"] if betting else [])])
     async with AsyncExitStack() as running:
         services = {
             name: running.enter_context(
@@ -264,6 +267,10 @@ async def _measure(bench: _Bench, home: Path) -> None:
     for name in chosen:
         if name != "no-database":
             await _prove(bench, name)
+    if betting:
+        results.bets = await measure_bets(
+            bench.server, "bets", rounds=plan.rounds, seconds=plan.seconds, say=say
+        )
 
 
 async def _settle(bench: _Bench, target: Service, count: int) -> None:

@@ -48,6 +48,7 @@ def write_report(results: Results, folder: Path) -> None:
     """Write ``results.json``, and the table into ``README.md`` between its two marks."""
     rows = list(_rows(results))
     machine = _machine(results)
+    bets = {} if results.bets is None else results.bets.turns()
     folder.joinpath("results.json").write_text(
         json.dumps(
             {

@@ -208,6 +208,10 @@ async def run(plan: Plan) -> Results:
                 with sender() as sending:
                     bench = _Bench(plan, server, sending, Results(plan, await _settings(server)))
                     await _measure(bench, home)
+                if not plan.only or "bets" in plan.only:
+                    bench.results.bets = await measure_bets(
+                        server, "bets", rounds=plan.rounds, seconds=plan.seconds, say=say
+                    )
         finally:
             await remove_embedded(home / "data")
     return bench.results
@@ -225,9 +229,8 @@ async def _measure(bench: _Bench, home: Path) -> None:
         "one-each": "one-each",
     }
     chosen = [name for name in variants if not plan.only or name in plan.only]
-    betting = not plan.only or "bets" in plan.only
     others = await _peers(bench, home)
-    await _databases(bench, [*chosen, *(["bets"] if betting else [])])
+    await _databases(bench, [*chosen, "bets"])
     async with AsyncExitStack() as running:
         services = {
             name: running.enter_context(
@@ -267,10 +270,6 @@ async def _measure(bench: _Bench, home: Path) -> None:
     for name in chosen:
         if name != "no-database":
             await _prove(bench, name)
-    if betting:
-        results.bets = await measure_bets(
-            bench.server, "bets", rounds=plan.rounds, seconds=plan.seconds, say=say
-        )
 
 
 async def _settle(bench: _Bench, target: Service, count: int) -> None:

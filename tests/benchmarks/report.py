@@ -58,12 +58,7 @@ def write_report(results: Results, folder: Path) -> None:
                 "turns": {
                     name: [asdict(turn) for turn in turns] for name, turns in results.turns.items()
                 },
-                "bets": {
-                    name: [asdict(turn) for turn in turns]
-                    for name, turns in (
-                        {} if results.bets is None else results.bets.turns()
-                    ).items()
-                },
+                "bets": {name: [asdict(turn) for turn in turns] for name, turns in bets.items()},
             },
             indent=2,
         )

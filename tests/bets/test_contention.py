@@ -122,6 +122,28 @@ async def test_one_request_sent_100_times_at_once_is_one_bet(world: World) -> No
     assert await world.ledger() == ("990.00", "0.00")
 
 
+async def test_one_intent_in_two_processes_in_the_same_moment_is_one_bet(
+    world: World, owner: Pool
+) -> None:
+    """Both have looked, and know of no such bet, when the wallet lets the first of them go on."""
+    await world.deposit("100.00")
+    async with owner.acquire() as connection, connection.transaction():
+        await connection.execute("SELECT FROM wallets WHERE user_id = 'u_1' FOR UPDATE")
+        both = [asyncio.create_task(world.place(key="caller/k1")) for _ in range(2)]
+        waiting = (
+            "SELECT count(*) FROM pg_stat_activity "
+            "WHERE wait_event_type = 'Lock' AND datname = current_database()"
+        )
+        async with asyncio.timeout(1.9):
+            while await owner.fetchval(waiting) < 2:  # noqa: ASYNC110 - Postgres tells no event
+                await asyncio.sleep(0.01)
+
+    bets = await asyncio.gather(*both)
+
+    assert len({bet.bet_id for bet in bets}) == len(world.sandbox.book.bets) == 1
+    assert await world.ledger() == world.at_game() == ("90.00", "0.00")
+
+
 async def test_bets_share_commits_and_none_harms_its_neighbours(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:

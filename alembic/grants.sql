@@ -11,6 +11,12 @@ GRANT SELECT ON ALL TABLES IN SCHEMA public TO :"service";
 -- The ledger.
 GRANT EXECUTE ON FUNCTION ledger_post TO :"service";
 
+-- Functions that run with the service's own rights, for an owner who gives PUBLIC none.
+GRANT EXECUTE ON FUNCTION
+payments_find, payments_report, intake_look_up, intake_movements, intake_write, intake_take,
+bets_begin, bets_open, bets_conclude, requests_begin, requests_finish
+TO :"service";
+
 -- Payments and the inbox, and how far a PSP's own list was compared with it.
 GRANT INSERT, UPDATE ON cases, backfills TO :"service";
 GRANT INSERT ON payments TO :"service";

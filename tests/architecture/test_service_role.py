@@ -195,3 +195,14 @@ async def test_money_is_written_through_its_one_door_only(pool: Pool) -> None:
         " AND has_function_privilege(oid, 'EXECUTE')"
     )
     assert [row["proname"] for row in doors] == ["ledger_post"]
+
+
+async def test_an_owner_may_take_every_function_from_everybody(owner: Pool, pool: Pool) -> None:
+    await owner.execute("REVOKE EXECUTE ON ALL FUNCTIONS IN SCHEMA public FROM PUBLIC")
+
+    lost = await pool.fetch(
+        "SELECT proname FROM pg_proc"
+        " WHERE pronamespace = 'public'::regnamespace AND prorettype <> 'trigger'::regtype"
+        " AND NOT has_function_privilege(oid, 'EXECUTE')"
+    )
+    assert [row["proname"] for row in lost] == []

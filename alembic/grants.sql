@@ -36,6 +36,8 @@ GRANT INSERT, DELETE ON redaction_left TO :"service";
 -- Bets.
 GRANT INSERT, UPDATE ON bets TO :"service";
 GRANT INSERT ON bet_attempts TO :"service";
+GRANT INSERT, UPDATE, DELETE ON game_outages TO :"service";
+GRANT INSERT, UPDATE ON game_notices TO :"service";
 GRANT INSERT, UPDATE ON stream_holders TO :"service";
 
 -- Reconciliation.

@@ -25,6 +25,7 @@ from recon.game.handlers import GAME, GAME_WATCH, GameWatch
 from recon.game.handlers import routes as game_routes
 from recon.game.stream import Bulletin, StreamAddress, StreamWatch, heed, hold, listen
 from recon.game.transport import checked_base_url
+from recon.game.watching import watching
 from recon.http import health
 from recon.http.authenticate import KEYS, Keys
 from recon.http.health import BEFORE_METRICS, READINESS, Readiness, metrics_middleware
@@ -120,6 +121,7 @@ def build_app(settings: Settings, database_url: str, *, jobs: bool) -> web.Appli
                 database_url, max_size=_INTAKE_CONNECTIONS, application="recon-intake"
             ) as intake,
             open_game(settings, watch) as game,
+            watching(pool, game, watch),
         ):
             app[POOL] = pool
             app[GAME] = game

@@ -88,6 +88,25 @@ CREATE TABLE stream_holders (
     failure text
 );
 
+-- Which processes do not reach the game, and since when; one that does has no row. Who is killed
+-- leaves one, which counts for as long as its process would have renewed it.
+CREATE TABLE game_outages (
+    process uuid PRIMARY KEY,
+    down_since timestamptz NOT NULL,
+    seen_at timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+
+-- What the game has announced beside its answers: another version, deprecations, endings.
+CREATE TABLE game_notices (
+    kind text NOT NULL CHECK (kind IN ('api_version', 'deprecation', 'sunset')),
+    operation text NOT NULL,
+    value text NOT NULL,
+    link text,
+    first_seen_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    seen_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    PRIMARY KEY (kind, operation)
+);
+
 CREATE TRIGGER bet_attempts_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON bet_attempts
 FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 

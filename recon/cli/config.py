@@ -15,6 +15,7 @@ from recon.clock import format_time, now
 from recon.db import open_pool
 from recon.errors import ReconError
 from recon.game.stream import read_holding
+from recon.game.watching import Announced, read_announced
 from recon.seals import excess_rights, last_seal, why_not_after
 from recon.settings import explain, ignored_variables
 from recon.webhooks import build_endpoints, read_proofs
@@ -184,18 +185,35 @@ async def _proofs(settings: Settings) -> list[_Finding]:
 
 
 async def _game(settings: Settings) -> _Finding:
+    known = await _announced(settings)
+    out_of_reach = (
+        []
+        if known.down_since is None
+        else [f"the service has not reached it since {format_time(known.down_since)}"]
+    )
     try:
         async with open_game(settings) as game:
             if game is None:
                 return _Finding("game", ok=False, detail="RECON_GAME_URL is not set")
             state = await game.state()
-            noticed = [str(notice) for notice in game.notices]
+            notices = {(one.kind, one.operation): str(one) for one in known.notices}
+            notices |= {(one.kind, one.operation): str(one) for one in game.notices}
     except ReconError as error:
-        return _Finding("game", ok=False, detail=error.message)
+        return _Finding("game", ok=False, detail="; ".join([error.message, *out_of_reach]))
+    noticed = [*out_of_reach, *notices.values()]
     if settings.game_signing_secret is None:
         noticed.append("RECON_GAME_SIGNING_SECRET is not set: no bet can be placed")
     detail = f"round {state.round_id} is {state.status}"
     return _Finding("game", ok=not noticed, detail="; ".join([detail, *noticed]))
+
+
+async def _announced(settings: Settings) -> Announced:
+    """What the service's processes know of the game, beyond what this command hears itself."""
+    try:
+        async with open_database_url(settings) as url, open_pool(url, max_size=2) as pool:
+            return await read_announced(pool)
+    except ReconError:
+        return Announced(None, ())  # said of the database
 
 
 async def _stream(settings: Settings) -> list[_Finding]:

@@ -20,6 +20,8 @@ from recon.app import build_app, open_database_url, open_game, run_worker, seal_
 from recon.cli.context import progress_console, settings_of
 from recon.db import open_pool
 from recon.db.embedded.child import die_with_parent
+from recon.game.watch import GameWatch
+from recon.game.watching import watching
 from recon.http.health import READINESS
 from recon.http.server import collect_seldom, make_runner
 from recon.seals.keys import key_file_of
@@ -148,11 +150,12 @@ def _announce(host: str, port: int, *, as_json: bool) -> None:
 
 
 async def _work(settings: Settings) -> None:
-    stop = _on_signals()
+    stop, watch = _on_signals(), GameWatch()
     async with (
         open_database_url(settings) as url,
         open_pool(url, max_size=settings.pool_size) as pool,
-        open_game(settings) as game,
+        open_game(settings, watch) as game,
+        watching(pool, game, watch),
     ):
         working = asyncio.create_task(run_worker(settings, pool, game))
         stopping = asyncio.create_task(stop.wait())

@@ -132,6 +132,11 @@ class GameClient(GameCalls, BetCalls):
         """What the game has announced: another major version, deprecations, sunsets."""
         return self._caller.board.notices
 
+    @property
+    def announcements(self) -> tuple[tuple[Notice, datetime], ...]:
+        """The same, each with when an answer last said so."""
+        return self._caller.board.announcements
+
 
 def _environment(text: str) -> str | None:
     """``sandbox`` or ``live``, where a key or secret says which it is of."""

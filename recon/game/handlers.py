@@ -10,17 +10,15 @@ from typing import TYPE_CHECKING, Annotated, Final
 import msgspec
 from aiohttp import web
 
-from recon import clock
 from recon.clock import format_time
 from recon.errors import Unavailable
 from recon.game.errors import GameMisconfigured, GameProtocolError, GameUnavailable
+from recon.game.watch import GameWatch
 from recon.http import Problem, Scope, json_response, operation
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from decimal import Decimal
 
-    from recon.game.calling import Attempt
     from recon.game.client import GameClient
 
 __all__ = [
@@ -38,8 +36,6 @@ __all__ = [
 
 routes = web.RouteTableDef()
 
-_FIRST_SERVER_ERROR: Final = 500
-_RATE_LIMITED: Final = 429
 _STATE_WITHIN_S: Final = 3.0
 
 JsonNumber = Annotated[msgspec.Raw, msgspec.Meta(extra_json_schema={"type": ["number", "null"]})]
@@ -60,41 +56,6 @@ class GameDegradedError(Unavailable):
     def __init__(self, message: str, *, since: datetime, retry_after_s: int) -> None:
         super().__init__(message, retry_after_s=retry_after_s)
         self.degraded_since = format_time(since)
-
-
-class GameWatch:
-    """Since when the game has not answered, as far as this process has seen.
-
-    `observe` may be given every attempt of the client (``on_attempt``), so that ``since`` is the
-    first failure of any call after the last success of any.
-    """
-
-    def __init__(self, now: Callable[[], datetime] = clock.now) -> None:
-        self._now = now
-        self._down_since: datetime | None = None
-
-    @property
-    def down_since(self) -> datetime | None:
-        """The first failure since the last answer, None while the game answers."""
-        return self._down_since
-
-    def observe(self, attempt: Attempt) -> None:
-        """Note how an attempt ended; a refusal is an answer too."""
-        if attempt.status is not None and attempt.status < _FIRST_SERVER_ERROR:
-            if attempt.status != _RATE_LIMITED:
-                self.up()
-        elif attempt.error is not None and attempt.error != "CancelledError":
-            self.down()
-
-    def up(self) -> None:
-        """The game has answered."""
-        self._down_since = None
-
-    def down(self) -> datetime:
-        """The game has not answered; since when it has not."""
-        if self._down_since is None:
-            self._down_since = self._now()
-        return self._down_since
 
 
 GAME: web.AppKey[GameClient | None] = web.AppKey("game")

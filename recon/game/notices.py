@@ -111,11 +111,17 @@ class Noticeboard:
 
     def __init__(self) -> None:
         self._seen: dict[tuple[str, str], Notice] = {}
+        self._last_at: dict[tuple[str, str], datetime] = {}
 
     @property
     def notices(self) -> tuple[Notice, ...]:
         """What was seen so far, oldest first."""
         return tuple(self._seen.values())
+
+    @property
+    def announcements(self) -> tuple[tuple[Notice, datetime], ...]:
+        """The same, each with when it was last seen."""
+        return tuple((notice, self._last_at[key]) for key, notice in self._seen.items())
 
     def read(self, operation: str, headers: Mapping[str, str], seen_at: datetime) -> None:
         """Take note of an answer's headers."""
@@ -135,6 +141,7 @@ class Noticeboard:
         headers: Mapping[str, str],
         seen_at: datetime,
     ) -> None:
+        self._last_at[kind, operation] = seen_at
         known = self._seen.get((kind, operation))
         if known is not None and known.value == value[:_MAX_CHARS]:
             return

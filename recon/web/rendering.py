@@ -10,6 +10,7 @@ from aiohttp import web
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from recon.clock import format_time, now
+from recon.game.handlers import GAME_WATCH
 from recon.http.request_ids import request_id_of
 from recon.web import formatting
 from recon.web.auth.guard import session_or_none
@@ -104,13 +105,14 @@ def render(
         headers: besides those that every page carries.
         shown: what the template names; a name it is not given is an error, not a gap.
     """
-    pages = request.config_dict[PAGES]
+    pages, watch = request.config_dict[PAGES], request.config_dict.get(GAME_WATCH)
     body = pages.templates.get_template(template).render(
         path=request.path,
         session=session_or_none(request),
         environment=pages.environment,
         grace=pages.grace,
         request_id=request_id_of(request),
+        game_down_since=None if watch is None else watch.down_since,
         now=now(),
         clock=formatting.clock,
         age=formatting.age,

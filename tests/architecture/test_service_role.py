@@ -36,6 +36,8 @@ RIGHTS = {
     "delivery_repeats": GROWS,
     "discrepancies": CHANGES,
     "discrepancy_events": GROWS,
+    "game_notices": CHANGES,
+    "game_outages": COMES_AND_GOES,
     "hold_resolutions": READ,
     "holds": READ,
     "idempotency": READ,

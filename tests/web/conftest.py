@@ -15,6 +15,7 @@ from aiohttp.test_utils import TestClient, TestServer
 from playwright.async_api import async_playwright
 
 from recon.db import POOL, open_pool
+from recon.game.handlers import GAME_WATCH, GameWatch
 from recon.http.problems import problem_middleware
 from recon.http.request_ids import request_id_middleware
 from recon.web import Role, add_staff, install, page_middlewares
@@ -103,6 +104,7 @@ async def server_at(pool: Pool) -> AsyncIterator[TestServer]:
     )
     app[POOL] = pool
     app[INTAKE] = Intake(ENDPOINTS)
+    app[GAME_WATCH] = GameWatch()
     install(
         app,
         reconcile_every=timedelta(minutes=5),

@@ -9,10 +9,13 @@ from uuid import UUID
 
 import pytest
 
-from recon.clock import new_id, now
+from recon.clock import format_time, new_id, now
+from recon.game.handlers import GAME_WATCH
 from recon.web.discrepancy_list import DiscrepancyQuery, list_page
 
 if TYPE_CHECKING:
+    from aiohttp.test_utils import TestServer
+
     from recon.db import Pool
     from tests.web.conftest import Site
     from tests.web.seeding import Seeded
@@ -28,6 +31,25 @@ def words(html: str) -> str:
     apart = re.sub(r"</(td|th|li|p|h2|dt|dd|div)>", " ", html)
     bare = re.sub(r"<(script|style|title)\b.*?</\1>|<[^>]*>", "", apart, flags=re.DOTALL)
     return " ".join(bare.replace("\N{MINUS SIGN}", "-").split())
+
+
+@pytest.mark.parametrize("path", ["/", "/discrepancies", "/runs", "/webhooks", "/cases"])
+async def test_every_page_says_since_when_the_game_is_out_of_reach(
+    site: Site, server_at: TestServer, path: str
+) -> None:
+    await site.sign_in("watcher")
+    watch, since = server_at.app[GAME_WATCH], now() - timedelta(minutes=5)
+    _, before = await site.get(path)
+
+    watch.others_since = since
+    _, during = await site.get(path)
+    watch.others_since = None
+    _, after = await site.get(path)
+
+    assert "The game has been out of reach since" in words(during)
+    assert format_time(since) in during
+    assert "Nothing is lost." in words(during)
+    assert "out of reach" not in words(before) + words(after)
 
 
 async def test_the_overview_tells_in_a_sentence_how_it_stands(site: Site, week: Seeded) -> None:

@@ -1,0 +1,96 @@
+"""Since when the game is out of reach: as this process sees it, and as all of them do."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Final
+from weakref import ref
+
+from prometheus_client import Gauge
+
+from recon import clock
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from recon.game.calling import Attempt
+
+__all__ = ["GameWatch"]
+
+_FIRST_SERVER_ERROR: Final = 500
+_RATE_LIMITED: Final = 429
+
+_out_of_reach = Gauge(
+    "recon_game_out_of_reach_seconds",
+    "Since when the game is out of reach, as any process of this service sees it; 0: it answers.",
+)
+
+
+class GameWatch:
+    """Since when the game has not answered.
+
+    `observe` may be given every attempt of the client (``on_attempt``), so that ``own_since`` is
+    the first failure of any call after the last success of any. What the other processes see comes
+    through the database (`recon.game.watching`): whichever of them has not reached the game for
+    longest says since when.
+
+    Attributes:
+        others_since: since when another process does not reach the game, as last read.
+        changed: set when this process finds the game gone, or back.
+    """
+
+    def __init__(self, now: Callable[[], datetime] = clock.now) -> None:
+        self._now = now
+        self._own_since: datetime | None = None
+        self.others_since: datetime | None = None
+        self.changed = asyncio.Event()
+        seen = ref(self)
+        _out_of_reach.set_function(lambda: _seconds(seen()))
+
+    @property
+    def own_since(self) -> datetime | None:
+        """The first failure since the last answer to this process, None while it gets answers."""
+        return self._own_since
+
+    @property
+    def down_since(self) -> datetime | None:
+        """The same for all processes: the earliest of them, None while each gets answers."""
+        if self._own_since is None or self.others_since is None:
+            return self._own_since or self.others_since
+        return min(self._own_since, self.others_since)
+
+    @property
+    def down_for_s(self) -> float:
+        """How long the game has been out of reach, 0 while it answers."""
+        since = self.down_since
+        return 0.0 if since is None else max(0.0, (self._now() - since).total_seconds())
+
+    def observe(self, attempt: Attempt) -> None:
+        """Note how an attempt ended; a refusal is an answer too."""
+        if attempt.status is not None and attempt.status < _FIRST_SERVER_ERROR:
+            if attempt.status != _RATE_LIMITED:
+                self.up()
+        elif attempt.error is not None and attempt.error != "CancelledError":
+            self.down()
+
+    def up(self) -> None:
+        """The game has answered."""
+        if self._own_since is not None:
+            self._own_since = None
+            self.changed.set()
+
+    def down(self) -> datetime:
+        """The game has not answered; since when it has not, as all processes see it."""
+        if self._own_since is None:
+            self._own_since = self._now()
+            self.changed.set()
+        return (
+            self._own_since
+            if self.others_since is None
+            else min(self._own_since, self.others_since)
+        )
+
+
+def _seconds(watch: GameWatch | None) -> float:
+    return 0.0 if watch is None else watch.down_for_s

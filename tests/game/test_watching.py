@@ -1,0 +1,179 @@
+"""One truth about the game for all processes, kept in the database."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestClient, TestServer
+from click.testing import CliRunner
+
+from recon.cli import recon
+from recon.clock import format_time
+from recon.db import POOL
+from recon.game import GameClient, GameUnavailable, RetryPolicy
+from recon.game.handlers import GAME, GAME_WATCH, GameWatch, routes
+from recon.game.watching import Announced, read_announced, watching
+from recon.http import Scope
+from recon.http.keys import create_key
+from recon.http.problems import problem_middleware
+from recon.http.rate_limits import FAILURES, LIMITER, RateLimiter
+from recon.sandbox.app import build_app
+from recon.sandbox.keys import first_api_key
+from recon.sandbox.options import SandboxOptions
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+
+    from recon.db import Pool
+    from tests.game.conftest import StubGame
+
+
+class Process:
+    """A process of the service, as far as the game is concerned."""
+
+    def __init__(self, client: GameClient, watch: GameWatch) -> None:
+        self.client = client
+        self.watch = watch
+
+
+@asynccontextmanager
+async def started(pool: Pool, url: str) -> AsyncIterator[Process]:
+    watch = GameWatch()
+    client = GameClient(url, "k", "s", retry=RetryPolicy(attempts=1), on_attempt=watch.observe)
+    async with client, watching(pool, client, watch, every_s=0.05):
+        yield Process(client, watch)
+
+
+async def until(true: Callable[[], Any]) -> None:
+    async with asyncio.timeout(10):
+        while not true():  # noqa: ASYNC110 - another process's news comes when it comes
+            await asyncio.sleep(0.01)
+
+
+async def until_told(pool: Pool, true: Callable[[Announced], Any]) -> None:
+    async with asyncio.timeout(10):
+        while not true(await read_announced(pool)):  # noqa: ASYNC110 - as above
+            await asyncio.sleep(0.01)
+
+
+async def test_when_one_process_loses_the_game_all_say_since_the_same_instant(
+    pool: Pool, game: StubGame
+) -> None:
+    async with started(pool, game.url) as first, started(pool, game.url) as second:
+        game.will(game.refuses(500, "internal_error"))
+        with pytest.raises(GameUnavailable):
+            await first.client.state()
+        await until(lambda: second.watch.down_since)
+        since = first.watch.down_since
+        seen = second.watch.down_since
+
+        # Nobody calls: the processes ask by themselves, and hear of its return.
+        game.will(game.says(200, game.state()))
+        await until(lambda: first.watch.down_since is None and second.watch.down_since is None)
+
+    assert since is not None
+    assert seen == since
+    assert await pool.fetchval("SELECT count(*) FROM game_outages") == 0
+
+
+async def test_a_killed_process_is_not_believed_for_long(pool: Pool, game: StubGame) -> None:
+    for age in ("16 s", "14 s"):
+        await pool.execute("DELETE FROM game_outages")
+        await pool.execute(
+            "INSERT INTO game_outages (process, down_since, seen_at) VALUES (gen_random_uuid(),"
+            " '2026-01-01Z', clock_timestamp() - $1::text::interval)",
+            age,
+        )
+        async with started(pool, game.url) as process:
+            await asyncio.sleep(0.2)
+            said = process.watch.down_since
+
+        assert (said is None) == (age == "16 s")
+
+
+async def test_a_process_that_leaves_while_the_game_is_gone_takes_its_word_along(
+    pool: Pool, game: StubGame
+) -> None:
+    game.will(game.refuses(500, "internal_error"))
+    async with started(pool, game.url) as process:
+        with pytest.raises(GameUnavailable):
+            await process.client.state()
+        await until_told(pool, lambda known: known.down_since)
+
+    assert (await read_announced(pool)).down_since is None
+
+
+async def test_the_api_says_503_degraded_and_since_when_by_any_process(
+    pool: Pool, game: StubGame
+) -> None:
+    game.will(game.refuses(503, "unavailable"))
+    since = datetime(2026, 1, 1, 9, 30, tzinfo=UTC)
+    await pool.execute(
+        "INSERT INTO game_outages (process, down_since) VALUES (gen_random_uuid(), $1)", since
+    )
+    async with AsyncExitStack() as stack:
+        process = await stack.enter_async_context(started(pool, game.url))
+        app = web.Application(middlewares=[problem_middleware])
+        app[POOL], app[GAME], app[GAME_WATCH] = pool, process.client, process.watch
+        app[LIMITER] = app[FAILURES] = RateLimiter(1000, 60)
+        app.add_routes(routes)
+        key = await create_key(pool, name="t", scopes=[Scope.READ_GAME_STATE], lifetime=None)
+        headers = {"Authorization": f"Bearer {key.key}"}
+        api = await stack.enter_async_context(TestClient(TestServer(app), headers=headers))
+        await until(lambda: process.watch.others_since)
+
+        async with api.get("/api/v1/game/state") as answer:
+            problem = await answer.json()
+
+    assert answer.status == 503
+    assert int(answer.headers["Retry-After"]) >= 1
+    assert problem["code"] == "game_unavailable"
+    assert problem["degraded"] is True
+    assert problem["since"] == format_time(since)
+
+
+async def test_doctor_names_what_other_processes_were_told_and_what_they_miss(
+    pool: Pool, database_url: str
+) -> None:
+    since = datetime(2026, 1, 1, 9, 30, tzinfo=UTC)
+    await pool.execute(
+        "INSERT INTO game_outages (process, down_since) VALUES (gen_random_uuid(), $1)", since
+    )
+    await pool.execute(
+        "INSERT INTO game_notices (kind, operation, value, first_seen_at) VALUES"
+        " ('sunset', 'POST /api/v1/bets/holds', 'Tue, 01 Jun 2027 00:00:00 GMT', now())"
+    )
+    async with TestServer(build_app(SandboxOptions(seed=1, api_version="2.1"))) as server:
+        env = {
+            "RECON_DATABASE_URL": database_url,
+            "RECON_GAME_URL": str(server.make_url("")).rstrip("/"),
+            "RECON_GAME_API_KEY": first_api_key(1),
+            "NO_COLOR": "1",
+        }
+        result = await asyncio.to_thread(CliRunner(env=env).invoke, recon, ["doctor", "--json"])
+
+    (found,) = (f for f in json.loads(result.stdout)["findings"] if f["check"] == "game")
+    assert found["ok"] is False
+    assert "the service has not reached it since 2026-01-01T09:30:00Z" in found["detail"]
+    assert "POST /api/v1/bets/holds ends at 2027-06-01T00:00:00Z" in found["detail"]
+    assert "the game API is at version 2.1, this client speaks 1.x" in found["detail"]
+
+
+async def test_what_one_process_is_told_is_kept_for_all(pool: Pool, game: StubGame) -> None:
+    game.will(
+        game.says(200, game.state(), Sunset="Thu, 31 Dec 2026 23:59:59 GMT"),
+        game.says(200, game.state(), Sunset="Fri, 30 Apr 2027 23:59:59 GMT"),
+    )
+    async with started(pool, game.url) as process:
+        await process.client.state()
+        await until_told(pool, lambda known: "at 2026-12-31T" in " ".join(map(str, known.notices)))
+        await process.client.state()
+        await until_told(pool, lambda known: "at 2027-04-30T" in " ".join(map(str, known.notices)))
+
+    assert len((await read_announced(pool)).notices) == 1

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
+import re
 import sys
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 import structlog
@@ -17,6 +18,19 @@ console = Console(soft_wrap=False)
 
 progress_console = Console(stderr=True)
 """For progress and words to people: stderr."""
+
+
+_KEY: Final = re.compile(r"\b([csr]k_(?:sandbox|live|test)_)[\w-]+", re.ASCII)
+
+
+def _mask_keys(
+    _logger: object, _method: str, event: structlog.typing.EventDict
+) -> structlog.typing.EventDict:
+    """The last line of defence: whoever logs a key of the game or of a PSP shows its kind alone."""
+    for name, value in event.items():
+        if isinstance(value, str) and "k_" in value:
+            event[name] = _KEY.sub(r"\1***", value)
+    return event
 
 
 def _to_json(event: structlog.typing.EventDict, **given: Any) -> str:  # noqa: ANN401 - structlog's own
@@ -32,9 +46,13 @@ def configure_logging(level: str) -> None:
     ]
     people = sys.stderr.isatty()
     renderer: list[structlog.typing.Processor] = (
-        [structlog.dev.ConsoleRenderer()]
+        [_mask_keys, structlog.dev.ConsoleRenderer()]
         if people
-        else [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(_to_json)]
+        else [
+            structlog.processors.format_exc_info,
+            _mask_keys,
+            structlog.processors.JSONRenderer(_to_json),
+        ]
     )
     structlog.configure(
         processors=[*shared, *renderer],

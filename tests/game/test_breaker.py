@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from recon.game import (
+    AnswerLostError,
     BreakerPolicy,
     GameCircuitOpen,
     GameOutcomeUnknown,
@@ -20,7 +21,9 @@ from recon.game import (
     RetryPolicy,
     hold_body,
 )
+from recon.game.admission import Admission
 from recon.game.breaker import Breaker, BreakerState
+from recon.game.pace import Priority
 from recon.money import Money
 
 if TYPE_CHECKING:
@@ -205,6 +208,20 @@ async def test_of_many_callers_one_probes_and_its_answer_lets_all_in(open_rig: O
     assert len(rig.game.seen) == 1
     assert sum(isinstance(outcome, GameCircuitOpen) for outcome in outcomes) == 19
     assert (await rig.client.state()).round_id == "r_77"
+
+
+async def test_what_may_do_harm_is_let_in_by_no_race_while_it_is_open() -> None:
+    now_s = 0.0
+    admission = Admission(lambda: now_s, BreakerPolicy(failures=1, standing_s=0.0, open_s=1.0))
+    lost = await admission.enter(Priority.BET, "r1", may_probe=False)
+    admission.unanswered(lost, AnswerLostError("reset"))
+    now_s = 2.0  # a probe is due
+
+    with pytest.raises(GameCircuitOpen):
+        await admission.enter(Priority.BET, "r2", may_probe=False)
+    probe = await admission.enter(Priority.SETTLEMENT, "r3", may_probe=True)
+
+    assert probe.is_probe
 
 
 async def test_a_bet_is_never_the_probe(open_rig: OpenRig) -> None:

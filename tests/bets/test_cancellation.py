@@ -51,7 +51,7 @@ class Cut:
     async def middleware(
         self, request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
     ) -> web.StreamResponse:
-        death = Death(self.at, process=asyncio.current_task())
+        death = Death(self.at, process=asyncio.current_task(), kills_all=False)
         loop = asyncio.get_running_loop()
         before, token = loop.get_task_factory(), DYING.set(death)
         loop.set_task_factory(mortal)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import types
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from recon.bets import RoundClosedError
+from recon.bets.desk import Desk
 from recon.ledger import InsufficientBalanceError, verify_books
 from tests.bets.conftest import open_world
 
@@ -31,6 +32,9 @@ class Death:
     at: int
     waits: int = 0
     process: asyncio.Task[Any] | None = None
+    others: set[asyncio.Task[Any]] = field(default_factory=set)
+    """Tasks that the process started, and that die with it."""
+    kills_all: bool = True
 
     @types.coroutine
     def watch(self, work: Coroutine[Any, Any, Any]) -> Generator[Any, Any, Any]:
@@ -46,6 +50,8 @@ class Death:
             if self.waits == self.at:
                 assert self.process is not None
                 self.process.cancel()
+                for task in self.others:
+                    task.cancel()
             try:
                 yield waited
             except BaseException as raised:  # noqa: BLE001 - handed on to the work
@@ -66,6 +72,15 @@ def mortal(
 
 
 async def _watched(death: Death, work: Coroutine[Any, Any, Any]) -> Any:  # noqa: ANN401 - its own
+    # What gives a connection back lives on: in truth the whole pool would be gone.
+    if death.kills_all and getattr(work, "__qualname__", "") == "Shared._work":
+        if death.waits >= death.at:
+            # The process has died before this began.
+            work.close()
+            raise asyncio.CancelledError
+        task = asyncio.current_task()
+        assert task is not None
+        death.others.add(task)
     return await death.watch(work)
 
 
@@ -79,6 +94,8 @@ async def killed(work: Coroutine[Any, Any, Any], at: int) -> bool:
         death.process = asyncio.create_task(work)
         DYING.reset(token)
         await asyncio.wait([death.process])
+        if death.process.cancelled() and death.others:
+            await asyncio.wait(death.others)
     finally:
         loop.set_task_factory(before)
     if death.process.cancelled():
@@ -87,24 +104,28 @@ async def killed(work: Coroutine[Any, Any, Any], at: int) -> bool:
     return False
 
 
-async def deaths(world: World) -> int:
+async def deaths(world: World, *, desk: bool) -> int:
     """Place a bet again and again, killed one await later each time, until one survives."""
     for at in range(1, MANY):
         user = f"u_{at}"
         await world.deposit("10.00", user)
-        if not await killed(world.place(world.wish("10.00", user=user)), at):
+        # Each process has its own queues.
+        shared = Desk(world.pool) if desk else None
+        if not await killed(world.place(world.wish("10.00", user=user), desk=shared), at):
             return at
     raise AssertionError("no bet survived")
 
 
+@pytest.mark.parametrize("desk", [True, False], ids=["shared", "alone"])
 @pytest.mark.parametrize("closed", [True, False])
 async def test_a_bet_whose_process_died_at_any_await_is_finished_by_another(
     pool: Pool,
     closed: bool,  # noqa: FBT001 - a parameter of the test
+    desk: bool,  # noqa: FBT001 - a parameter of the test
 ) -> None:
     betting_s = 10.0 if closed else 600.0
     async with open_world(pool, betting_s=betting_s, hold_ttl_s=500.0) as world:
-        steps = await deaths(world)
+        steps = await deaths(world, desk=desk)
         assert steps > 6
         await world.resolve(after_s=46)
 

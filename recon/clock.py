@@ -3,27 +3,72 @@
 from __future__ import annotations
 
 import re
+from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Protocol
 from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
 from recon.errors import Invalid
 
-__all__ = ["first_id_at", "format_time", "new_id", "now", "parse_duration", "parse_time"]
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = [
+    "Source",
+    "first_id_at",
+    "format_time",
+    "new_id",
+    "now",
+    "parse_duration",
+    "parse_time",
+    "taken_from",
+]
 
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
 _UNIT_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 
+class Source(Protocol):
+    """Where time and ids come from, other than from this machine."""
+
+    def now(self) -> datetime:
+        """The current instant, in UTC."""
+        ...
+
+    def new_id(self) -> UUID:
+        """A fresh UUIDv7."""
+        ...
+
+
+_source: ContextVar[Source | None] = ContextVar("recon_clock_source", default=None)
+
+
+@contextmanager
+def taken_from(source: Source) -> Iterator[None]:
+    """Take time and ids from ``source``, here and in the tasks that are started within.
+
+    What has no parameter for them follows too, so that a simulation leaves nothing to the machine.
+    """
+    token = _source.set(source)
+    try:
+        yield
+    finally:
+        _source.reset(token)
+
+
 def now() -> datetime:
     """The current instant, in UTC."""
-    return datetime.now(UTC)
+    source = _source.get()
+    return datetime.now(UTC) if source is None else source.now()
 
 
 def new_id() -> UUID:
     """A fresh UUIDv7: unique, and ordered by the millisecond in which it was made."""
-    return uuid7()
+    source = _source.get()
+    return uuid7() if source is None else source.new_id()
 
 
 def first_id_at(instant: datetime) -> UUID:

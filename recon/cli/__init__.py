@@ -34,6 +34,7 @@ _COMMANDS = {
     "sandbox": "sandbox",
     "seal": "seal",
     "serve": "serve",
+    "simulate": "simulate",
     "users": "users",
     "verify": "verify",
     "wallet": "wallet",

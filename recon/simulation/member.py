@@ -1,0 +1,98 @@
+"""One process of the service at work: its pool, its client of the game, its jobs."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final, cast
+
+from recon import clock
+from recon.bets import observe_attempt, resolve_due
+from recon.bets.desk import Desk
+from recon.db.pool import database_fault
+from recon.game import GameClient, SigningMiddleware
+from recon.reconciliation import Reconciler
+from recon.simulation.network import SimulatedTransport
+from recon.simulation.pool import SimulatedPool
+
+if TYPE_CHECKING:
+    from recon.db import Pool
+    from recon.simulation.game import Game
+    from recon.simulation.network import Network
+    from recon.simulation.postgres import Postgres
+    from recon.simulation.process import Process
+
+__all__ = ["Member", "is_passing", "open_member", "settle_forever"]
+
+_EVERY_S: Final = 2.0
+_GRACE: Final = timedelta(seconds=8)
+_BASE_URL: Final = "https://game.simulation"
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A process with what its code works with.
+
+    Attributes:
+        process: this life of it.
+        pool: a `recon.db.Pool` to the rooms.
+        game: the real client over the simulated network.
+        desk: where its callers' bets share commits.
+        reconciler: of both.
+    """
+
+    process: Process
+    pool: Pool
+    game: GameClient
+    desk: Desk
+    reconciler: Reconciler
+
+
+def open_member(process: Process, postgres: Postgres, network: Network, game: Game) -> Member:
+    """A process as it is right after its start."""
+    dice = random.Random(process.dice.getrandbits(64))  # noqa: S311 - repeatable, no secret
+    signer = SigningMiddleware(game.secret, clock=clock.now, rng=dice)
+    client = GameClient(
+        _BASE_URL,
+        game.api_key,
+        game.secret,
+        on_attempt=observe_attempt,
+        transport=SimulatedTransport(process, network, api_key=game.api_key, signer=signer),
+        clock=clock.now,
+        rng=dice,
+    )
+    pool = cast("Pool", SimulatedPool(process, postgres))  # as much of one as the rooms use
+    reconciler = Reconciler(
+        pool=pool,
+        game=client,
+        grace=_GRACE,
+        tolerances={},
+        concurrency=8,
+    )
+    return Member(process, pool, client, Desk(pool), reconciler)
+
+
+async def settle_forever(member: Member) -> None:
+    """The resolver's tick, as the jobs run it."""
+    process = member.process
+    while True:
+        await asyncio.sleep(_EVERY_S * process.dice.uniform(0.8, 1.2))
+        cuts = process.cuts
+        try:
+            done = await resolve_due(member.pool, member.game)
+        except Exception as error:
+            if not is_passing(error):
+                raise
+            process.trace.note("tick_failed", process.name, type(error).__name__)
+            continue
+        if done.due:
+            process.trace.note("settled", process.name, f"{done}")
+        if done.failed > process.cuts - cuts:
+            raise RuntimeError(f"the resolver failed on a bet: {done}")
+
+
+def is_passing(error: BaseException) -> bool:
+    """Whether an error is the database's, which the service answers with 503."""
+    return isinstance(error, TimeoutError) or database_fault(error) is not None

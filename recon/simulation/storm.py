@@ -1,0 +1,165 @@
+"""What happens in a run: steps of play and faults, then calm, until everything has come to rest."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Final
+
+from recon import clock
+from recon.db import load
+from recon.ledger import post_one, rules
+from recon.money import Money
+from recon.reconciliation import RunScope, RunState, run_here, start_run
+from recon.simulation.callers import Callers
+from recon.simulation.member import is_passing
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    from recon.simulation.cluster import Cluster, Skies
+    from recon.simulation.member import Member
+
+__all__ = ["Storm"]
+
+_PLAYERS: Final = ("u_1", "u_2", "u_3", "u_4")
+_OPENING: Final = "20.00"
+_PAUSE_S: Final = 0.6
+_LONG_PAUSE_S: Final = 55.0
+_LONGEST_REST_S: Final = 3600.0
+_LOOK_EVERY_S: Final = 10.0
+
+_STEPS: Final = {
+    "wish": 46,
+    "ask_again": 10,
+    "cash_out": 22,
+    "deposit": 5,
+    "reconcile": 2,
+    "pause": 4,
+    "nothing": 10,
+}
+
+
+class Storm:
+    """One run.
+
+    Args:
+        cluster: the service.
+        skies: the weather.
+    """
+
+    def __init__(self, cluster: Cluster, skies: Skies) -> None:
+        self._cluster = cluster
+        self._skies = skies
+        self._dice = cluster.dice
+        self._loop = asyncio.get_running_loop()
+        self._sweeps: dict[asyncio.Task[None], None] = {}
+        self.callers = Callers(cluster, _PLAYERS)
+        self.faults: list[str] = []
+
+    async def blow(self, steps: int) -> None:
+        """Play so many steps in the weather of the seed."""
+        for player in _PLAYERS:
+            await self._deposit(player, _OPENING)
+        self._cluster.start()
+        for _ in range(steps):
+            await asyncio.sleep(self._dice.expovariate(1 / _PAUSE_S))
+            await self._step()
+
+    async def come_to_rest(self) -> None:
+        """No more faults: everybody is answered, every bet ends, and everything is compared."""
+        self._skies.clear_up()
+        self._cluster.trace.note("calm", "-", "")
+        await self.callers.all_answered()
+        began_s = self._loop.time()
+        while unsettled := await self._unsettled():
+            if self._loop.time() - began_s > _LONGEST_REST_S:
+                self.faults.append(f"{unsettled} bets have not come to their end")
+                return
+            await asyncio.sleep(_LOOK_EVERY_S)
+        while self._sweeps:
+            await asyncio.wait(list(self._sweeps))
+        await self._reconcile(RunScope.ALL, must_agree=True)
+
+    async def _step(self) -> None:
+        weather, game, trace = self._skies.now, self._cluster.game, self._cluster.trace
+        if self._dice.random() < weather.restart:
+            down_s = self._dice.uniform(0.2, 8.0)
+            game.restart(self._loop.time(), down_s)
+            trace.note("restart", "game", f"{down_s:.3f}")
+        if self._dice.random() < weather.cancelled_round and game.cancel_round():
+            trace.note("cancelled_round", "game", "")
+        match self._dice.choices(list(_STEPS), list(_STEPS.values()))[0]:
+            case "wish":
+                self.callers.wish()
+            case "ask_again":
+                self.callers.ask_again()
+            case "cash_out":
+                self.callers.cash_out()
+            case "deposit":
+                await self._deposit(self._dice.choice(_PLAYERS), "5.00")
+            case "reconcile":
+                sweep = self._loop.create_task(self._reconcile(RunScope.CHANGED))
+                self._sweeps[sweep] = None
+                sweep.add_done_callback(lambda done: self._sweeps.pop(done, None))
+            case "pause":
+                await asyncio.sleep(self._dice.uniform(1.0, _LONG_PAUSE_S))
+            case _:
+                pass
+
+    async def _deposit(self, player: str, amount: str) -> None:
+        """A PSP tells both sides; of its own faults other tests speak."""
+        money = Money.parse(amount, "GBP")
+        entry = rules.fact_for_player(
+            player,
+            money,
+            kind="deposit.succeeded",
+            source="simulation",
+            key=f"{clock.new_id()}:deposit",
+            event_at=clock.now(),
+        )
+        async with self._cluster.backend.pool.acquire() as connection, connection.transaction():
+            await post_one(connection, entry)
+        self._cluster.game.sandbox.backend.credit(player, money.currency, money.minor)
+
+    async def _unsettled(self) -> int:
+        async with self._cluster.backend.pool.acquire() as connection:
+            found: int = await connection.fetchval(load("recon.simulation", "unsettled"))
+        return found
+
+    async def _reconcile(self, scope: RunScope, *, must_agree: bool = False) -> None:
+        """One run, taken over by another process as often as its process dies."""
+        run_id = clock.new_id()
+        while True:
+            member = self._cluster.anyone()
+            if member is not None and await self._sweep(
+                member, run_id, scope, must_agree=must_agree
+            ):
+                return
+            await asyncio.sleep(1.0)
+
+    async def _sweep(
+        self, member: Member, run_id: UUID, scope: RunScope, *, must_agree: bool
+    ) -> bool:
+        async def sweep() -> str:
+            await start_run(member.pool, scope, trigger="simulation", queued=False, run_id=run_id)
+            run = await run_here(member.reconciler, run_id)
+            counts = run.wallets
+            if must_agree and (run.state, counts.agreed) != (RunState.FINISHED, counts.total):
+                self.faults.append(f"the last run is {run.state}: {counts}")
+            return f"{run.state} {counts}"
+
+        work = member.process.start(sweep())
+        await asyncio.wait([work])
+        trace, who = self._cluster.trace, member.process.name
+        if work.cancelled():
+            trace.note("sweep_died", who, str(run_id))
+            return False
+        error = work.exception()
+        if error is None:
+            trace.note("swept", who, work.result())
+            return True
+        trace.note("sweep_failed", who, type(error).__name__)
+        if not is_passing(error):
+            self.faults.append(f"a run of the reconciliation ended in {error!r}")
+            return True
+        return False

@@ -1,0 +1,86 @@
+"""How bad it is: the rates of every fault, drawn anew for each seed.
+
+As TigerBeetle's simulator does, the rates themselves are drawn ("swarm testing"): a run with one
+kind of fault finds what is hidden by the others in a run with all of them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    import random
+
+__all__ = ["CALM", "Weather", "drawn"]
+
+_HIGHEST: Final = {
+    "refused": 0.10,
+    "request_lost": 0.20,
+    "answer_lost": 0.25,
+    "cut": 0.15,
+    "doubled": 0.20,
+    "slow": 0.20,
+    "late": 0.12,
+    "answered_for": 0.08,
+    "death": 0.008,
+    "stall": 0.008,
+    "database_cut": 0.006,
+    "restart": 0.05,
+    "cancelled_round": 0.06,
+}
+_PRESENT: Final = 0.7
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Weather:
+    """Probabilities, 0 to 1.
+
+    Attributes:
+        refused: of a call, that no connection comes about.
+        request_lost: of a call, that it never arrives; its sender waits in vain.
+        answer_lost: of a call, that it takes effect and its answer never arrives.
+        cut: of a call, that its connection breaks at once while it arrives a little later.
+        doubled: of a call, that it arrives twice.
+        slow: of a call, that it takes seconds, often more than its sender waits.
+        late: of a call, that it arrives long after its sender has given up.
+        answered_for: of a call, that somebody between answers 429 or 5xx, in half of the cases
+            after it has taken effect.
+        death: of a process, each time that it waits for Postgres or the game.
+        stall: of a task, each time that it waits so, that it goes on only a minute or so later.
+        database_cut: of a statement, that its connection breaks before or after its effect.
+        restart: of a step, that the game restarts.
+        cancelled_round: of a step, that the game cancels its round.
+    """
+
+    refused: float = 0.0
+    request_lost: float = 0.0
+    answer_lost: float = 0.0
+    cut: float = 0.0
+    doubled: float = 0.0
+    slow: float = 0.0
+    late: float = 0.0
+    answered_for: float = 0.0
+    death: float = 0.0
+    stall: float = 0.0
+    database_cut: float = 0.0
+    restart: float = 0.0
+    cancelled_round: float = 0.0
+
+    def shown(self) -> str:
+        """The faults that can strike, with their rates."""
+        return " ".join(f"{name}={rate:.4f}" for name, rate in asdict(self).items() if rate)
+
+
+CALM: Final = Weather()
+"""No fault at all."""
+
+
+def drawn(dice: random.Random) -> Weather:
+    """The weather of a seed: about two thirds of the faults, each at a rate of its own."""
+    rates = {
+        name: highest * (0.2 + 0.8 * dice.random())
+        for name, highest in _HIGHEST.items()
+        if dice.random() < _PRESENT
+    }
+    return replace(CALM, **rates)

@@ -1,0 +1,63 @@
+"""A seed is a run: the same one gives the same events, wherever and whenever it is run."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from recon.simulation import simulate_seed
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from recon.simulation import Databases
+
+SEED = 6
+STEPS = 40
+
+
+def test_a_seed_replays_event_by_event(databases: Databases) -> None:
+    first: list[str] = []
+    second: list[str] = []
+
+    one = simulate_seed(databases, SEED, STEPS, show=first.append)
+    again = simulate_seed(databases, SEED, STEPS, show=second.append)
+
+    assert len(first) > 500
+    assert first == second
+    assert one.trace == again.trace
+    assert {"death", "stall", "restart"} & set(one.counts)
+
+
+def test_another_seed_is_another_run(databases: Databases) -> None:
+    one = simulate_seed(databases, SEED, 10)
+    other = simulate_seed(databases, SEED + 1, 10)
+
+    assert one.trace != other.trace
+    assert one.weather != other.weather
+
+
+def test_the_command_replays_it_on_a_server_of_its_own(
+    databases: Databases, tmp_path: Path
+) -> None:
+    """Another process, another Postgres, another order of sets: the trace is the same."""
+    trace = tmp_path / "trace.txt"
+    command = ["-m", "recon", "simulate", "--seed", str(SEED), "--steps", "10", "--json"]
+    done = subprocess.run(  # noqa: S603 - our own interpreter
+        [sys.executable, *command, "--trace", str(trace)],
+        capture_output=True,
+        check=False,
+        env={**os.environ, "PYTHONHASHSEED": "12345"},
+    )
+    said = msgspec.json.decode(done.stdout)
+    here: list[str] = []
+    report = simulate_seed(databases, SEED, 10, show=here.append)
+
+    assert done.returncode == 0, done.stderr.decode()
+    assert (said["ok"], said["seeds"], said["failed_seeds"]) == (True, 1, [])
+    assert said["runs"][0]["trace"] == report.trace
+    assert trace.read_text(encoding="utf-8").splitlines() == here

@@ -17,7 +17,7 @@ serve: $(VENV)/.run
 
 test: $(VENV)/.dev
 	@tests/install-chromium
-	$(BIN)/python -m pytest -n 2 --dist worksteal $(ARGS)
+	$(BIN)/python -m pytest -n 3 --dist worksteal $(ARGS)
 
 check: $(VENV)/.dev
 	@$(BIN)/python -m tests.checks $(ARGS)

@@ -13,12 +13,18 @@ from aiohttp import web
 
 from recon.bets.cash_out import cash_out
 from recon.bets.desk import DESK
-from recon.bets.errors import BetNotFoundError
+from recon.bets.errors import BetNotFoundError, GameUnreachableError
 from recon.bets.model import Bet, BetState, BetWish
 from recon.bets.place import place_bet
 from recon.bets.read import read_bet
 from recon.db import POOL
-from recon.game.handlers import JsonNumber, game_of, json_number
+from recon.game.handlers import (
+    GAME_WATCH,
+    GameDegradedError,
+    JsonNumber,
+    game_of,
+    json_number,
+)
 from recon.http import Problem, Scope, decode, json_response, operation, receipt_of
 
 if TYPE_CHECKING:
@@ -72,7 +78,7 @@ async def place(request: web.Request) -> web.Response:
         desk=request.config_dict.get(DESK),
         receipt=receipt,
     )
-    return _placed(await _see_through(work))
+    return _placed(await _answered(request, work))
 
 
 @routes.get("/api/v1/bets/{bet_id}")
@@ -98,7 +104,7 @@ async def cash_out_bet(request: web.Request) -> web.Response:
         desk=request.config_dict.get(DESK),
         receipt=receipt_of(request).answers(_cashed_out),
     )
-    return _cashed_out(await _see_through(work))
+    return _cashed_out(await _answered(request, work))
 
 
 async def finish_calls(timeout_s: float = 20.0) -> None:
@@ -111,6 +117,20 @@ async def finish_calls(timeout_s: float = 20.0) -> None:
         for task in pending:
             task.cancel()
         await asyncio.gather(*pending, return_exceptions=True)
+
+
+async def _answered(request: web.Request, work: Coroutine[Any, Any, _T]) -> _T:
+    """As `_see_through`; that the game was not reached is told with since when."""
+    try:
+        return await _see_through(work)
+    except GameUnreachableError as error:
+        watch = request.config_dict.get(GAME_WATCH)
+        since = None if watch is None else watch.down_since
+        if since is None:
+            raise
+        raise GameDegradedError(
+            error.message, since=since, retry_after_s=error.retry_after_s
+        ) from error
 
 
 async def _see_through(work: Coroutine[Any, Any, _T]) -> _T:

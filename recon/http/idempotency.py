@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from contextlib import contextmanager
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Final, TypeVar
 
 import structlog
@@ -149,7 +150,12 @@ async def answer_once(
             with _logged("attempt_not_forgotten"):
                 await requests.finish(Answer.of(claim, None, ()))
         raise
-    return receipt.response or await _keep(requests, receipt, response)
+    if receipt.response is None:
+        return await _keep(requests, receipt, response)
+    if receipt.response.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        # It is kept for nobody, and what the handler has made of it may say more.
+        return response
+    return receipt.response
 
 
 async def _keep(

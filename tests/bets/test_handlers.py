@@ -11,6 +11,7 @@ from aiohttp import ClientTimeout
 
 from recon.bets import desk, opening, queries
 from recon.bets import handlers as bets
+from recon.clock import now, parse_time
 from recon.game import Attempt
 from recon.game import handlers as game
 from tests.bets.calling import Api, body, once, serving
@@ -115,15 +116,20 @@ async def test_a_closed_round_is_409_and_too_little_money_is_422(world: World, a
     assert await world.ledger() == ("5.00", "0.00")
 
 
-async def test_a_game_out_of_reach_is_503_with_retry_after(world: World, api: Api) -> None:
+async def test_a_game_out_of_reach_is_503_with_retry_after_and_since_when(
+    world: World, api: Api
+) -> None:
     await world.deposit("100.00")
-    world.network.always.append(("POST", "refused"))
+    world.network.always += [("POST", "refused"), ("/game/state", "refused")]
+    await api.get("/api/v1/game/state")
 
     down = await api.post("/api/v1/bets", json=body(world), headers=once("k1"))
     world.network.always.clear()
     up = await api.post("/api/v1/bets", json=body(world), headers=once("k1"))
 
-    assert (down.status, (await down.json())["code"]) == (503, "game_unavailable")
+    problem = await down.json()
+    assert (down.status, problem["code"], problem["degraded"]) == (503, "game_unavailable", True)
+    assert parse_time(problem["since"]) <= now()
     assert int(down.headers["Retry-After"]) > 0
     assert up.status == 201
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from weakref import WeakSet
 
 import asyncpg
 import msgspec
@@ -41,6 +42,8 @@ SEARCH_PATH: Final = "public, pg_temp"
 _CONFIRMS_WITHIN_S: Final = 1.0
 
 POOL: web.AppKey[Pool] = web.AppKey("pool", asyncpg.Pool)
+
+_open: Final[WeakSet[_BoundedPool]] = WeakSet()
 
 
 class DatabaseUnavailableError(Unavailable):
@@ -155,6 +158,8 @@ class _BoundedPool(asyncpg.Pool):  # type: ignore[misc]  # asyncpg is untyped
         )
         self._acquire_timeout_s = acquire_timeout_s
         self._expiring: set[asyncio.Future[None]] = set()
+        self._leads_to = dsn
+        _open.add(self)
 
     def acquire(self, *, timeout: float | None = None) -> Any:  # noqa: ANN401 - asyncpg's own
         """A connection; the pool's own methods get theirs here too.
@@ -177,12 +182,14 @@ class _BoundedPool(asyncpg.Pool):  # type: ignore[misc]  # asyncpg is untyped
     def _doubt_all(self) -> None:
         """Connect anew before the next use: what one connection has lost, the others may have too.
 
-        They would be tried one after the other, and each of them cost somebody the whole wait.
+        They would be tried one after the other, and each of them cost somebody the whole wait. So
+        it is for the other pools of this process on the same database.
         """
         log.warning("connections_doubted", idle=self.get_idle_size())
-        expiring = asyncio.ensure_future(self.expire_connections())
-        self._expiring.add(expiring)
-        expiring.add_done_callback(self._expiring.discard)
+        for pool in [pool for pool in _open if pool._leads_to == self._leads_to]:  # noqa: SLF001 - its own kind
+            expiring = asyncio.ensure_future(pool.expire_connections())
+            self._expiring.add(expiring)
+            expiring.add_done_callback(self._expiring.discard)
 
 
 @asynccontextmanager

@@ -8,12 +8,14 @@ payment is in the state that was reported.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import asyncio
+from typing import TYPE_CHECKING, Any, Final
 
 from msgspec.structs import replace
 
 from recon.clock import new_id
 from recon.db import with_retries
+from recon.db.sharing import broken_off_at
 from recon.payments import insert_payment, read_payment
 from recon.webhooks import queries, writes
 from recon.webhooks.batch import Sleeper
@@ -38,6 +40,9 @@ if TYPE_CHECKING:
 
 __all__ = ["register_payment"]
 
+_WITHIN_S: Final = 8.0
+"""As for a webhook: the caller's key is free again, and its next attempt finds what was done."""
+
 
 @with_retries
 async def register_payment(pool: Pool, expected: ExpectedPayment) -> Payment:
@@ -56,12 +61,15 @@ async def register_payment(pool: Pool, expected: ExpectedPayment) -> Payment:
     expected.check()
     expected.money()
     names = {(expected.endpoint, expected.reference)}
+    until_s = asyncio.get_running_loop().time() + _WITHIN_S
     while True:
-        async with pool.acquire() as connection, connection.transaction():
-            await take_locks(connection, names)
-            heard = await hear(connection, expected.endpoint, expected.reference)
-            if names_of(heard) <= names:
-                return await _register(connection, expected, heard)
+        async with pool.acquire() as connection:
+            with broken_off_at(until_s, connection):
+                async with connection.transaction():
+                    await take_locks(connection, names)
+                    heard = await hear(connection, expected.endpoint, expected.reference)
+                    if names_of(heard) <= names:
+                        return await _register(connection, expected, heard)
         # Locks are taken in ascending order, so what is missing cannot be taken on top.
         names |= names_of(heard)
 

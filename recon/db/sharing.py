@@ -25,16 +25,28 @@ if TYPE_CHECKING:
 
     from recon.db.pool import Pool
 
-__all__ = ["Shared", "broken_off_at", "take_each"]
+__all__ = [
+    "MOST_BYTES",
+    "MOST_WAITING",
+    "PATIENCE_S",
+    "WITHIN_S",
+    "Shared",
+    "broken_off_at",
+    "each_alone",
+    "take_each",
+]
 
 _IN_A_COMMIT: Final = 256
-_MOST_WAITING: Final = 4096
-_MOST_BYTES: Final = 32 * 2**20
 _COMMITS_AT_ONCE: Final = 4
 _ALONE_AT_ONCE: Final = 4
-_WITHIN_S: Final = 8.0
-_PATIENCE_S: Final = 0.025
+
+MOST_WAITING: Final = 4096
+MOST_BYTES: Final = 32 * 2**20
+PATIENCE_S: Final = 0.025
 """A few commits of a good disk."""
+
+WITHIN_S: Final = 8.0
+"""Waiting included: Adyen takes no answer for a refusal after ten seconds."""
 
 UnitT = TypeVar("UnitT")
 ResultT = TypeVar("ResultT")
@@ -85,10 +97,10 @@ class Shared(Generic[UnitT, ResultT]):
         refused: Callable[[str], Exception] = DatabaseUnavailableError,
         weigh: Callable[[UnitT], int] = lambda _: 0,
         observe: Callable[[float], None] = lambda _: None,
-        most_waiting: int = _MOST_WAITING,
-        most_bytes: int = _MOST_BYTES,
-        within_s: float = _WITHIN_S,
-        patience_s: float = _PATIENCE_S,
+        most_waiting: int = MOST_WAITING,
+        most_bytes: int = MOST_BYTES,
+        within_s: float = WITHIN_S,
+        patience_s: float = PATIENCE_S,
     ) -> None:
         self._take_in = take_in
         self._refused = refused
@@ -254,7 +266,7 @@ async def take_each(
     together: Together[UnitT, ResultT],
     *,
     name: Callable[[UnitT], Any] | None = None,
-    within_s: float = _WITHIN_S,
+    within_s: float = WITHIN_S,
 ) -> list[ResultT | Exception]:
     """Take units together; where that fails, each by itself, so that none harms its neighbours.
 
@@ -304,12 +316,19 @@ async def _take(
             return [own] * len(units)
         if len(units) == 1:
             return [_of_one(error)]
-    # Which of them it is, nobody says. A few at once: one that waits holds up no other long.
+    # Which of them it is, nobody says.
+    return await each_alone(units, lambda alone: _take(pool, alone, together, until_s))
+
+
+async def each_alone(
+    units: Sequence[UnitT], take: Callable[[Sequence[UnitT]], Awaitable[Sequence[ResultT]]]
+) -> list[ResultT]:
+    """Take each by itself, a few at once: one that waits holds up no other long."""
     turn = asyncio.Semaphore(_ALONE_AT_ONCE)
 
-    async def alone(unit: UnitT) -> ResultT | Exception:
+    async def alone(unit: UnitT) -> ResultT:
         async with turn:
-            (result,) = await _take(pool, [unit], together, until_s)
+            (result,) = await take([unit])
         return result
 
     return await asyncio.gather(*map(alone, units))

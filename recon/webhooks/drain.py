@@ -5,12 +5,12 @@ Memory is bounded: past a limit of waiting deliveries the answer is 503, and the
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from aiohttp import web
 from prometheus_client import Histogram
 
-from recon.db.sharing import Shared
+from recon.db.sharing import MOST_BYTES, MOST_WAITING, PATIENCE_S, WITHIN_S, Shared
 from recon.webhooks.errors import IntakeUnavailableError
 from recon.webhooks.receive import receive_each
 
@@ -25,14 +25,6 @@ if TYPE_CHECKING:
     ]
 
 __all__ = ["DRAIN", "Drain"]
-
-_MOST_WAITING: Final = 4096
-_MOST_BYTES: Final = 32 * 2**20
-_PATIENCE_S: Final = 0.025
-"""A few commits of a good disk."""
-
-_WITHIN_S: Final = 8.0
-"""Waiting included: Adyen takes no answer for a refusal after ten seconds."""
 
 _batch_size = Histogram(
     "recon_intake_commit_deliveries",
@@ -57,11 +49,11 @@ class Drain:
         self,
         pool: Pool,
         *,
-        most_waiting: int = _MOST_WAITING,
-        most_bytes: int = _MOST_BYTES,
+        most_waiting: int = MOST_WAITING,
+        most_bytes: int = MOST_BYTES,
         take_in: TakeIn = receive_each,
-        within_s: float = _WITHIN_S,
-        patience_s: float = _PATIENCE_S,
+        within_s: float = WITHIN_S,
+        patience_s: float = PATIENCE_S,
     ) -> None:
         self._take_in = take_in
         self._shared: Shared[Delivery, Outcome] = Shared(

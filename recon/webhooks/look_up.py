@@ -13,7 +13,7 @@ from recon.webhooks import queries
 from recon.webhooks.batch import Batch, Sleeper
 from recon.webhooks.model import Event
 from recon.webhooks.rereading import event_of
-from recon.webhooks.sought import lock_keys
+from recon.webhooks.sought import lock_keys, payment_columns
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -53,12 +53,10 @@ async def prepare(
     about = [event for event in events if event.payment_id is not None]
     if not about:
         return Batch([], [], {}, refused)
+    endpoints, references, payment_ids = payment_columns(about)
     payments = (
         await find_payments(
-            connection,
-            endpoints=[event.endpoint for event in about],
-            references=[event.reference for event in about],
-            payment_ids=[event.payment_id for event in about],
+            connection, endpoints=endpoints, references=references, payment_ids=payment_ids
         )
         if registered
         else []

@@ -10,7 +10,7 @@ import structlog
 
 from recon.clock import new_id
 from recon.db import with_retries
-from recon.db.sharing import broken_off_at
+from recon.db.sharing import WITHIN_S, broken_off_at, each_alone
 from recon.webhooks.book import book, book_at_once
 from recon.webhooks.errors import IntakeUnavailableError, SignatureStaleError
 from recon.webhooks.measure import observe_stale, observe_verified
@@ -29,9 +29,6 @@ __all__ = ["receive", "receive_each", "verify_call"]
 
 log = structlog.get_logger(__name__)
 
-_WITHIN_S: Final = 8.0
-"""Adyen takes no answer for a refusal after ten seconds."""
-
 _MAX_HEADER: Final = 1024
 
 _OF_A_MEMBER: Final = (
@@ -40,8 +37,6 @@ _OF_A_MEMBER: Final = (
     asyncpg.LockNotAvailableError,
 )
 """What one delivery can do wrong, as opposed to the database."""
-
-_ALONE_AT_ONCE: Final = 4
 
 _UNAVAILABLE: Final = (
     OSError,
@@ -114,7 +109,7 @@ async def receive_each(
     pool: Pool, deliveries: Sequence[Delivery]
 ) -> list[Outcome | IntakeUnavailableError]:
     """As `receive`, and says of each by itself whether the database could take it."""
-    until_s = asyncio.get_running_loop().time() + _WITHIN_S
+    until_s = asyncio.get_running_loop().time() + WITHIN_S
     return await _receive(pool, deliveries, until_s)
 
 
@@ -135,7 +130,7 @@ async def _receive(
                 return [_unavailable(error)] * len(deliveries)
             if len(deliveries) > 1:
                 # Which of them it is, nobody says.
-                return await _each_alone(pool, deliveries, until_s)
+                return await each_alone(deliveries, lambda alone: _receive(pool, alone, until_s))
             if isinstance(error, asyncpg.LockNotAvailableError):
                 return [_unavailable(error)]
             if refused:
@@ -154,20 +149,6 @@ def _reason(error: Exception) -> str:
         return f"the database says {type(error).__name__}"
     log.error("booking_crashed", exc_info=error)
     return f"an error of ours: {type(error).__name__}"
-
-
-async def _each_alone(
-    pool: Pool, deliveries: Sequence[Delivery], until_s: float
-) -> list[Outcome | IntakeUnavailableError]:
-    """Each in a transaction of its own, a few at once: one that waits holds up no other long."""
-    turn = asyncio.Semaphore(_ALONE_AT_ONCE)
-
-    async def alone(delivery: Delivery) -> Outcome | IntakeUnavailableError:
-        async with turn:
-            (outcome,) = await _receive(pool, [delivery], until_s)
-        return outcome
-
-    return await asyncio.gather(*map(alone, deliveries))
 
 
 def _unavailable(error: Exception) -> IntakeUnavailableError:

@@ -9,13 +9,13 @@ payment is in the state that was reported.
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
 from recon.clock import new_id
 from recon.db import with_retries
-from recon.db.sharing import broken_off_at
+from recon.db.sharing import WITHIN_S, broken_off_at
 from recon.payments import insert_payment, read_payment
 from recon.webhooks import queries, writes
 from recon.webhooks.batch import Sleeper
@@ -40,9 +40,6 @@ if TYPE_CHECKING:
 
 __all__ = ["register_payment"]
 
-_WITHIN_S: Final = 8.0
-"""As for a webhook: the caller's key is free again, and its next attempt finds what was done."""
-
 
 @with_retries
 async def register_payment(pool: Pool, expected: ExpectedPayment) -> Payment:
@@ -61,7 +58,8 @@ async def register_payment(pool: Pool, expected: ExpectedPayment) -> Payment:
     expected.check()
     expected.money()
     names = {(expected.endpoint, expected.reference)}
-    until_s = asyncio.get_running_loop().time() + _WITHIN_S
+    # Then the caller's key is free again, and its next attempt finds what was done.
+    until_s = asyncio.get_running_loop().time() + WITHIN_S
     while True:
         async with pool.acquire() as connection:
             with broken_off_at(until_s, connection):

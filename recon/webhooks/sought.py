@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from recon.webhooks.model import Delivery
 
-__all__ = ["Sought", "lock_keys"]
+__all__ = ["Sought", "lock_keys", "payment_columns"]
 
 
 class Sought(NamedTuple):
@@ -61,11 +61,18 @@ class Sought(NamedTuple):
 
     def of_payments(self) -> tuple[Sequence[str], Sequence[str | None], Sequence[str | None]]:
         """Endpoints, references and the PSP's ids, as ``payments_find`` takes them."""
-        return (
-            [event.endpoint for event in self.about],
-            [event.reference for event in self.about],
-            [event.payment_id for event in self.about],
-        )
+        return payment_columns(self.about)
+
+
+def payment_columns(
+    about: Sequence[Event],
+) -> tuple[list[str], list[str | None], list[str | None]]:
+    """Endpoints, references and the PSP's ids of the payments that events are about."""
+    return (
+        [event.endpoint for event in about],
+        [event.reference for event in about],
+        [event.payment_id for event in about],
+    )
 
 
 def lock_keys(*names: Iterable[tuple[str, str]]) -> list[int]:

@@ -21,6 +21,7 @@ from recon.bets.errors import (
     BetRefusedError,
     CallerKeyReusedError,
     CashOutRefusedError,
+    GameBusyError,
     GameUnreachableError,
     RoundClosedError,
 )
@@ -39,6 +40,7 @@ __all__ = [
     "BetWish",
     "CallerKeyReusedError",
     "CashOutRefusedError",
+    "GameBusyError",
     "GameUnreachableError",
     "Resolved",
     "RoundClosedError",

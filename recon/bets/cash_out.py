@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from recon import clock
@@ -12,7 +13,7 @@ from recon.bets.errors import (
     BetNotActiveError,
     BetNotFoundError,
     CashOutRefusedError,
-    GameUnreachableError,
+    not_reached,
 )
 from recon.bets.model import BetState
 from recon.bets.outcomes import commit
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from recon.bets.model import Bet
     from recon.bets.rules import Step
     from recon.db import Pool
-    from recon.errors import ReconError
+    from recon.errors import ReconError, Unavailable
     from recon.game import GameClient
     from recon.http.idempotency import Receipt
 
@@ -69,28 +70,28 @@ async def cash_out(
         BetNotActiveError: not placed yet, lost, void or rejected, or its round does not fly.
         CashOutRefusedError: refused; the bet is in play as before.
         GameUnreachableError: the game was not reached; the bet is in play as before.
+        GameBusyError: its rate limit left no turn; likewise.
     """
     means = Means(pool, game, now, new_id, desk)
     bet, ours = await _begin(means, bet_id)
-    refusal: str | None = None
-    if ours:
-        line = Line(means, bet)
-        step = await _attempt(line, bet)
-        refusal = step.refusal
-        bet = await commit(
-            means, step, line.attempts, receipt=receipt, come_to=lambda now_: _told(now_, refusal)
-        )
-    return _told(bet, refusal)
+    if not ours:
+        return _told(bet)
+    line = Line(means, bet)
+    step, failure = await _attempt(line, bet)
+    come_to = partial(_told, refusal=step.refusal, failure=failure)
+    return come_to(await commit(means, step, line.attempts, receipt=receipt, come_to=come_to))
 
 
-def _told(bet: Bet, refusal: str | None) -> Bet:
+def _told(bet: Bet, *, refusal: str | None = None, failure: Unavailable | None = None) -> Bet:
     """What its caller hears of a bet.
 
     Raises:
-        ReconError: it is not being cashed out.
+        ReconError: it is not being cashed out; by ``failure`` where the game was not reached.
     """
     if bet.state in {BetState.CASHING_OUT, BetState.CASHED_OUT}:
         return bet
+    if failure is not None and bet.state is BetState.PLACED:
+        raise failure
     raise _refused(bet, refusal)
 
 
@@ -109,23 +110,30 @@ async def _begin(means: Means, bet_id: UUID) -> tuple[Bet, bool]:
         return await queries.bet_by_id(connection, bet_id) or known, False
 
 
-async def _attempt(line: Line, bet: Bet) -> Step:
-    """The first attempt under its key: a certain failure leaves the bet in play."""
+async def _attempt(line: Line, bet: Bet) -> tuple[Step, Unavailable | None]:
+    """The first attempt under its key: a certain failure leaves the bet in play.
+
+    Returns:
+        What comes of it, and why the game was not reached where it was not.
+    """
     try:
         cashed = await line.cash_out(ticket_of(bet))
     except GameRefused as refusal:
-        return await _after_refusal(line, bet, refusal)
-    except (GameUnavailable, GameMisconfigured):
-        return rules.in_play_again(bet, GAME_UNAVAILABLE, next_key=bet.cashout_key, at=line.now())
+        return await _after_refusal(line, bet, refusal), None
+    except (GameUnavailable, GameMisconfigured) as error:
+        failure = not_reached(error, "the bet is in play as before")
+        again = rules.in_play_again(bet, GAME_UNAVAILABLE, next_key=bet.cashout_key, at=line.now())
+        return again, failure
     except UNANSWERED:
-        return rules.waiting(bet, at=line.now())
-    return await settle_payout(
+        return rules.waiting(bet, at=line.now()), None
+    step = await settle_payout(
         line,
         bet,
         cashed.payout.transaction_id,
         multiplier=cashed.multiplier,
         promised=cashed.payout.amount,
     )
+    return step, None
 
 
 async def _after_refusal(line: Line, bet: Bet, refusal: GameRefused) -> Step:
@@ -147,8 +155,6 @@ def _refused(bet: Bet, refusal: str | None) -> ReconError:
     if bet.state is not BetState.PLACED or refusal in {None, Refusal.BET_NOT_ACTIVE}:
         why = f"it is {bet.state}" if bet.state is not BetState.PLACED else "its round does not fly"
         return BetNotActiveError(f"bet {bet.bet_id} cannot be cashed out: {why}")
-    if refusal == GAME_UNAVAILABLE:
-        return GameUnreachableError("the game cannot be reached; the bet is in play as before")
     return CashOutRefusedError(
         f"the game refused to cash out bet {bet.bet_id}: {refusal}", code=refusal
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from recon.errors import Conflict, NotFound, ReconError, Unavailable, Unprocessable
+from recon.game import GameBusy
 
 if TYPE_CHECKING:
     from recon.bets.model import Bet
@@ -16,8 +17,10 @@ __all__ = [
     "BetRefusedError",
     "CallerKeyReusedError",
     "CashOutRefusedError",
+    "GameBusyError",
     "GameUnreachableError",
     "RoundClosedError",
+    "not_reached",
     "refusal_of",
 ]
 
@@ -82,6 +85,29 @@ class GameUnreachableError(Unavailable):
     """The game could not be reached and did nothing; the same request may be sent again."""
 
     code = GAME_UNAVAILABLE
+
+
+class GameBusyError(Unavailable):
+    """The game is there, and its rate limit leaves us no turn now; nothing was done."""
+
+    code = GameBusy.code
+
+
+def not_reached(error: Unavailable, left: str) -> Unavailable:
+    """What a call that certainly had no effect is to whoever wanted it.
+
+    Args:
+        error: the client's: there was no turn, nobody answered, or we are not let in.
+        left: how everything stands now, in words.
+    """
+    if isinstance(error, GameBusy):
+        return GameBusyError(
+            f"the game takes no more calls from us just now; {left}",
+            retry_after_s=error.retry_after_s,
+        )
+    return GameUnreachableError(
+        f"the game cannot be reached; {left}", retry_after_s=error.retry_after_s
+    )
 
 
 def refusal_of(bet: Bet) -> ReconError:

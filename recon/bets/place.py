@@ -6,6 +6,7 @@ awaits, the bet is either not there or due, and `recon.bets.resolve_due` finishe
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import structlog
@@ -18,6 +19,7 @@ from recon.bets.errors import (
     GAME_UNAVAILABLE,
     BetInProgressError,
     CallerKeyReusedError,
+    not_reached,
     refusal_of,
 )
 from recon.bets.model import Bet, BetState
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
     from recon.bets.model import BetWish
     from recon.bets.rules import Step
     from recon.db import Pool
+    from recon.errors import Unavailable
     from recon.game import GameClient
     from recon.http.idempotency import Receipt
 
@@ -83,13 +86,16 @@ async def place_bet(
         RoundClosedError: the round takes no more bets.
         BetRefusedError: the game refused for good.
         GameUnreachableError: the game was not reached; the same key may be used again.
+        GameBusyError: its rate limit left no turn; likewise.
     """
     means = Means(pool, game, now, new_id, desk)
     bet, ours = await _open(means, _intent(means, wish, caller_key), receipt)
     if ours:
         line = Line(means, bet)
-        step = await _attempt(line, bet)
-        bet = await commit(means, step, line.attempts, receipt=receipt, come_to=_told)
+        step, failure = await _attempt(line, bet)
+        come_to = partial(_told, failure=failure)
+        bet = await commit(means, step, line.attempts, receipt=receipt, come_to=come_to)
+        return come_to(bet)
     return _told(bet)
 
 
@@ -166,28 +172,35 @@ def _check(intent: Bet, outcome: str) -> None:
         raise HoldResolvedError(f"hold {intent.bet_id} cannot be opened: {outcome}")
 
 
-def _told(bet: Bet) -> Bet:
+def _told(bet: Bet, failure: Unavailable | None = None) -> Bet:
     """What its caller hears of a bet.
 
     Raises:
-        ReconError: it was rejected.
+        ReconError: it was rejected; by ``failure`` where the game was not reached.
     """
     if bet.state is BetState.REJECTED:
-        raise refusal_of(bet)
+        unreached = failure is not None and bet.reason == GAME_UNAVAILABLE
+        raise failure if failure is not None and unreached else refusal_of(bet)
     return bet
 
 
-async def _attempt(line: Line, bet: Bet) -> Step:
-    """The first attempt: nothing was sent before it, so that a certain failure frees the stake."""
+async def _attempt(line: Line, bet: Bet) -> tuple[Step, Unavailable | None]:
+    """The first attempt: nothing was sent before it, so that a certain failure frees the stake.
+
+    Returns:
+        What comes of it, and why the game was not reached where it was not.
+    """
     try:
         hold = await line.hold()
     except (GameRefused, Invalid) as refusal:
         if refusal.code == Refusal.IDEMPOTENCY_KEY_REUSED:
-            return rules.unsettled(bet, f"the hold key is refused: {refusal}", at=line.now())
-        return rules.rejected(bet, refusal.code, at=line.now())
+            said = f"the hold key is refused: {refusal}"
+            return rules.unsettled(bet, said, at=line.now()), None
+        return rules.rejected(bet, refusal.code, at=line.now()), None
     except (GameUnavailable, GameMisconfigured) as error:
         _log.warning("game_not_reached", bet_id=str(bet.bet_id), error=error.message)
-        return rules.rejected(bet, GAME_UNAVAILABLE, at=line.now())
+        failure = not_reached(error, "no bet was placed and the stake is free again")
+        return rules.rejected(bet, GAME_UNAVAILABLE, at=line.now()), failure
     except UNANSWERED:
-        return rules.waiting(bet, at=line.now())
-    return await confirm_hold(line, bet, hold.hold_id)
+        return rules.waiting(bet, at=line.now()), None
+    return await confirm_hold(line, bet, hold.hold_id), None

@@ -7,6 +7,7 @@ let through: rate limits and waits for the pace, answers and failures for the br
 from __future__ import annotations
 
 import asyncio
+import math
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
@@ -62,6 +63,21 @@ class Admission:
     def is_closed(self) -> bool:
         """Calls pass; else only a probe does, once it is due."""
         return self._breaker.state is BreakerState.CLOSED
+
+    def wait_s(self) -> float:
+        """How long nothing is sent, as far as is known: the breaker's word or the game's."""
+        now_s = self._monotonic()
+        closed = self.is_closed
+        return self._pace.stopped_for_s(now_s) if closed else self._breaker.wait_s(now_s)
+
+    def queue_s(self, priority: Priority) -> float:
+        """How long a call would wait for its turn at least; zero where nobody waits for one."""
+        now_s = self._monotonic()
+        refused_s = self._pace.refused_for_s(now_s)
+        if refused_s or not self._turns.waiting:
+            return refused_s
+        ready_s = self._pace.ready_at(priority, now_s)
+        return ready_s - now_s if math.isfinite(ready_s) else 0.0
 
     async def enter(self, priority: Priority, request_id: str, *, may_probe: bool) -> Pass:
         """Get leave to send one attempt; whoever has it calls `leave`.

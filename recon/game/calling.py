@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from contextlib import suppress
 from contextvars import Context
 from dataclasses import dataclass, field
@@ -176,7 +177,18 @@ class Caller:
             GameProtocolError: a GET's answer breaks the contract.
         """
         course = Course(self._policy, monotonic=self._now_s, sleep=self._sleep, rng=self._rng)
-        return await course.run(lambda: self._attempt(call, course))
+        try:
+            return await course.run(lambda: self._attempt(call, course))
+        except GameUnavailable as error:
+            # To whoever asks again, what is known now says more than the last answer alone.
+            wait_s = max(error.wait_s or 0.0, self._admission.wait_s())
+            error.retry_after_s = max(1, math.ceil(wait_s))
+            raise
+
+    @property
+    def queue_s(self) -> float:
+        """How long a question would wait for its turn at least; zero where nobody waits."""
+        return self._admission.queue_s(Priority.SETTLEMENT)
 
     def _now_s(self) -> float:
         if self._monotonic is None:

@@ -128,6 +128,11 @@ class GameClient(GameCalls, BetCalls):
         return self._caller.limits
 
     @property
+    def queue_s(self) -> float:
+        """How long a question would wait for its turn at least; zero where nobody waits."""
+        return self._caller.queue_s
+
+    @property
     def notices(self) -> tuple[Notice, ...]:
         """What the game has announced: another major version, deprecations, sunsets."""
         return self._caller.board.notices

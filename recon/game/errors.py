@@ -123,7 +123,11 @@ class GameUnavailable(Unavailable):
 
 
 class GameBusy(GameUnavailable):
-    """Not sent: the key's rate limit leaves no turn in time, or too many wait for one."""
+    """The key's rate limit is used up: the game is there, and nothing has happened.
+
+    Without a ``status`` it was not sent: no turn came in time, or too many wait for one. With 429
+    the game, or a gateway before it, has sent it back.
+    """
 
     code = "game_busy"
 

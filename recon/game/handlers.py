@@ -12,7 +12,7 @@ from aiohttp import web
 
 from recon.clock import format_time
 from recon.errors import Unavailable
-from recon.game.errors import GameMisconfigured, GameProtocolError, GameUnavailable
+from recon.game.errors import GameBusy, GameMisconfigured, GameProtocolError, GameUnavailable
 from recon.game.watch import GameWatch
 from recon.http import Problem, Scope, json_response, operation
 
@@ -93,7 +93,10 @@ def json_number(value: Decimal | None) -> msgspec.Raw:
 @routes.get("/api/v1/game/state")
 @operation(scope=Scope.READ_GAME_STATE, answers={200: GameStateView, 503: Problem})
 async def state(request: web.Request) -> web.Response:
-    """The game's state; while the game is out of reach, a 503 that says since when."""
+    """The game's state; while the game is out of reach, a 503 that says since when.
+
+    A 503 with `game_busy` is our key's rate limit: the game is there.
+    """
     view = await _state(game_of(request), request.config_dict[GAME_WATCH])
     return json_response(view, headers={"Cache-Control": "no-store"})
 
@@ -103,7 +106,16 @@ async def _state(game: GameClient, watch: GameWatch) -> GameStateView:
         # A page that shows the state cannot wait for all of the client's retries.
         async with asyncio.timeout(_STATE_WITHIN_S):
             found = await game.state()
+    except GameBusy:
+        raise  # it is our key that is used up, not the game that is gone
     except TimeoutError:
+        if (queue_s := game.queue_s) > 0:
+            raise GameBusy(
+                "the game's rate limit leaves no turn in time; nothing was sent",
+                wait_s=queue_s,
+                status=None,
+                request_id="",
+            ) from None
         raise GameDegradedError(
             f"the game has not told its state within {_STATE_WITHIN_S:g} s",
             since=watch.down(),

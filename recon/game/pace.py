@@ -80,6 +80,10 @@ class Pace:
         """How long nothing at all may be sent, because the game has said so."""
         return max(0.0, self._stopped_until_s - now_s, self._held_until_s - now_s)
 
+    def refused_for_s(self, now_s: float) -> float:
+        """How long nothing may be sent because the key is used up, by the game's own 429."""
+        return max(0.0, self._stopped_until_s - now_s)
+
     def ready_at(self, priority: Priority, now_s: float) -> float:
         """When a call may leave if nothing changes, ``now_s`` or later.
 

@@ -155,10 +155,10 @@ class Course:
 
     def _again(self, state: RetryCallState) -> bool:
         error = _error_of(state)
-        if isinstance(error, GameBusy | GameCircuitOpen):
-            return False  # not sent, and not to be sent so soon
         if isinstance(error, GameUnavailable):
-            return True
+            # What was not sent for want of a turn, or of a game, is not to be sent so soon.
+            unsent = isinstance(error, GameBusy | GameCircuitOpen) and error.status is None
+            return not unsent
         reason = getattr(error, "reason", None)
         if self._refreshed or reason not in _FRESH_VALUES_HELP:
             return False

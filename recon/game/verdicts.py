@@ -12,6 +12,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
 from recon.game.errors import (
+    GameBusy,
     GameConflict,
     GameForbidden,
     GameInvalid,
@@ -108,7 +109,8 @@ def judge(asked: Asked, answer: Answer, wait_s: float | None) -> None:
     Raises:
         GameRefused: a definitive no.
         GameMisconfigured: our key, secret, scope or clock.
-        GameUnavailable: 429, or 5xx to a GET.
+        GameBusy: 429.
+        GameUnavailable: 5xx to a GET.
         GameOutcomeUnknown: a POST that may have taken effect.
         GameProtocolError: an answer to a GET that the contract does not have.
     """
@@ -119,7 +121,7 @@ def judge(asked: Asked, answer: Answer, wait_s: float | None) -> None:
         raise _server_error(asked, status, wait_s)
     if status == HTTPStatus.TOO_MANY_REQUESTS:
         # Whoever answers 429, the game or a gateway before it, has not executed the call.
-        raise GameUnavailable(
+        raise GameBusy(
             f"{asked.operation}: the game's rate limit is used up",
             wait_s=wait_s,
             status=status,

@@ -242,11 +242,12 @@ class Caller:
             answer = await self._transport.send(
                 Outgoing(method, call.target, call.headers(exchange.asked.request_id), call.body)
             )
+            exchange.answer = answer
+            limits = self._note(exchange, answer)
         except BaseException as error:
+            # Whatever it is: a turn, or the one probe, that never ends would be the last.
             self._admission.unanswered(passed, error)
             raise
-        exchange.answer = answer
-        limits = self._note(exchange, answer)
         self._admission.answered(passed, answer.status, limits, exchange.wait_s)
         return answer
 

@@ -21,7 +21,9 @@ _log = structlog.get_logger(__name__)
 
 _MAJOR: Final = "1"
 _MAX_CHARS: Final = 200
-_MAX_WAIT_S: Final = 86_400.0
+_MAX_WAIT_S: Final = 3600.0
+"""Who asks for longer is asked again after so long: a wait that was told in the wrong unit, or by
+mistake, must not keep us away until somebody notices."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +86,7 @@ def read_limits(headers: Mapping[str, str], seen_at: datetime) -> RateLimits | N
 
 
 def read_wait_s(headers: Mapping[str, str], now: datetime) -> float | None:
-    """How long the game asks us to wait, in seconds, at most a day; None where it does not say.
+    """How long the game asks us to wait, in seconds, at most an hour; None where it does not say.
 
     ``Retry-After`` as seconds or as an HTTP date wins over ``X-RateLimit-Reset``, which counts only
     when nothing remains.
@@ -142,17 +144,12 @@ class Noticeboard:
         seen_at: datetime,
     ) -> None:
         self._last_at[kind, operation] = seen_at
+        value = _text(value)
         known = self._seen.get((kind, operation))
-        if known is not None and known.value == value[:_MAX_CHARS]:
+        if known is not None and known.value == value:
             return
         link = headers.get("Link")
-        notice = Notice(
-            kind,
-            operation,
-            value[:_MAX_CHARS],
-            None if link is None else link[:_MAX_CHARS],
-            seen_at,
-        )
+        notice = Notice(kind, operation, value, None if link is None else _text(link), seen_at)
         self._seen[kind, operation] = notice
         show_notice(kind, operation, None if notice.at is None else notice.at.timestamp())
         _log.warning(
@@ -164,13 +161,21 @@ class Noticeboard:
         )
 
 
+def _text(value: str) -> str:
+    """A header's text, shortened; bytes that are no UTF-8 would fit neither log nor database."""
+    return value[:_MAX_CHARS].encode("utf-8", "replace").decode()
+
+
 def _http_date(text: str) -> datetime:
     """An HTTP date, which is always GMT; "-0000" alone comes back without a zone.
 
     Raises:
         ValueError: it is none.
     """
-    then = parsedate_to_datetime(text)
+    try:
+        then = parsedate_to_datetime(text)
+    except OverflowError:  # a zone or a year that no clock can hold
+        raise ValueError("no date") from None
     return then if then.tzinfo is not None else then.replace(tzinfo=UTC)
 
 

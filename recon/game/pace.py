@@ -33,6 +33,9 @@ _SLOWEST: Final = 1 / 64
 _GIVEN_BACK: Final = 0.1
 _WITHOUT_A_WORD_S: Final = 1.0
 """How long a 429 that names no time stops us."""
+_ASKED_AGAIN_S: Final = 60.0
+"""However long a window is said to last, and whatever remains of it: after so long without a call
+one is due, to hear whether that is still so. A window told in milliseconds would be half a day."""
 _ROUNDING_S: Final = 1.0
 """``X-RateLimit-Reset`` is whole seconds: two words about one window differ by as much."""
 
@@ -58,6 +61,7 @@ class Pace:
         self._limit: int | None = None
         self._left = 0  # the least that an answer has said remains of this window
         self._told_at_s = -math.inf
+        self._sent_at_s = -math.inf
         self._ends_s = -math.inf
         self._length_s = 0.0
         self._assumed = False  # this window is expected by the last one, not told yet
@@ -98,12 +102,15 @@ class Pace:
         if self._limit is None:
             return math.inf if not self._heard and self.under_way >= _UNHEARD else at_s
         self._renew(now_s)
+        latest_s = self._ends_s
+        if self.under_way == 0:
+            latest_s = min(latest_s, max(self._told_at_s, self._sent_at_s) + _ASKED_AGAIN_S)
         left = self._left - self.under_way - int(_LEFT_TO_OTHERS[priority] * self._limit)
         if left < 1:
-            return max(at_s, self._ends_s)
+            return max(at_s, latest_s)
         rest_s = self._ends_s - now_s
         tolerance_s = max(_GRAIN_S, _BURST[priority] * self._limit * rest_s / self._left)
-        return max(at_s, min(self._next_s - tolerance_s, self._ends_s))
+        return max(at_s, min(self._next_s - tolerance_s, latest_s))
 
     def sent(self, priority: Priority, now_s: float) -> None:
         """A call leaves."""
@@ -113,6 +120,7 @@ class Pace:
             # So that what is left lasts until the window ends.
             interval_s = (self._ends_s - now_s) / (max(1, left) * self.share)
             self._next_s = max(self._next_s, now_s) + interval_s
+        self._sent_at_s = now_s
         self.under_way += 1
 
     def not_sent(self) -> None:

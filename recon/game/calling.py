@@ -18,6 +18,7 @@ from recon.game.errors import (
     GameMisconfigured,
     GameOutcomeUnknown,
     GameProtocolError,
+    GameRefused,
     GameUnavailable,
     RequestNotSentError,
     UntrustedServerError,
@@ -50,6 +51,7 @@ _PRIORITY: Final = {
     "GET /api/v1/user/balance": Priority.SWEEP,
 }
 """Other POSTs place bets, other GETs settle them."""
+_OTHERWISE_SIGNED: Final = "invalid_signature"
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,19 +139,21 @@ class Caller:
         on_attempt: sees every attempt when it is over; what it raises is logged and dropped, so
             that no observer changes what a call comes to.
         breaker: when calls are not sent any more because none is answered.
+        has_previous_secret: the transport signs with either of two secrets.
         clock: the wall clock.
         monotonic: seconds from any origin, never backwards; the event loop's by default.
         sleep: waits between attempts.
         rng: request ids and jitter.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each is a setting or a seam, by name
         self,
         transport: Transport,
         *,
         policy: RetryPolicy,
         on_attempt: Callable[[Attempt], None] | None,
         breaker: BreakerPolicy | None,
+        has_previous_secret: bool,
         clock: Callable[[], datetime],
         monotonic: Callable[[], float] | None,
         sleep: Callable[[float], Awaitable[None]],
@@ -158,6 +162,8 @@ class Caller:
         self._transport = transport
         self._policy = policy
         self._on_attempt = on_attempt
+        self._has_previous_secret = has_previous_secret
+        self._secret = 0
         self.now = clock
         self._monotonic = monotonic
         self._admission = Admission(self._now_s, breaker)
@@ -177,8 +183,9 @@ class Caller:
             GameProtocolError: a GET's answer breaks the contract.
         """
         course = Course(self._policy, monotonic=self._now_s, sleep=self._sleep, rng=self._rng)
+        attempt = self._with_either_secret if self._has_previous_secret else self._attempt
         try:
-            return await course.run(lambda: self._attempt(call, course))
+            return await course.run(lambda: attempt(call, course))
         except GameUnavailable as error:
             # To whoever asks again, what is known now says more than the last answer alone.
             wait_s = max(error.wait_s or 0.0, self._admission.wait_s())
@@ -195,14 +202,39 @@ class Caller:
             self._monotonic = asyncio.get_running_loop().time
         return self._monotonic()
 
-    async def _attempt(self, call: Call[_T], course: Course) -> _T:
+    async def _with_either_secret(self, call: Call[_T], course: Course) -> _T:
+        """An attempt, and where the game refuses its signature, which has no effect, another.
+
+        The other one is signed with the other secret, which is used from then on if it is let in.
+        """
+        place = self._secret
+        try:
+            return await self._attempt(call, course, place)
+        except GameMisconfigured as error:
+            if error.reason != _OTHERWISE_SIGNED:
+                raise
+        other = 1 - place
+        try:
+            result = await self._attempt(call, course, other)
+        except GameRefused:
+            self._use_secret(other)
+            raise
+        self._use_secret(other)
+        return result
+
+    def _use_secret(self, place: int) -> None:
+        if self._secret != place:
+            self._secret = place
+            _log.warning("game_signing_secret_in_use", place="previous" if place else "newest")
+
+    async def _attempt(self, call: Call[_T], course: Course, secret: int = 0) -> _T:
         course.number += 1
         request_id = f"{self._rng.getrandbits(128):032x}"
         harmless = call.body is None
         if not (harmless or self._admission.is_closed):
             await self._ask_ahead(course)
         passed = await self._admission.enter(call.priority, request_id, may_probe=harmless)
-        exchange = _Exchange(call, request_id)
+        exchange = _Exchange(call, request_id, secret)
         started_at = self.now()
         error: BaseException | None = None
         try:
@@ -239,8 +271,9 @@ class Caller:
         call = exchange.call
         method = "GET" if call.body is None else "POST"
         try:
+            headers = call.headers(exchange.asked.request_id)
             answer = await self._transport.send(
-                Outgoing(method, call.target, call.headers(exchange.asked.request_id), call.body)
+                Outgoing(method, call.target, headers, call.body, exchange.secret)
             )
             exchange.answer = answer
             limits = self._note(exchange, answer)
@@ -301,8 +334,9 @@ class Caller:
 class _Exchange(Generic[_T]):
     """One attempt in the making."""
 
-    def __init__(self, call: Call[_T], request_id: str) -> None:
+    def __init__(self, call: Call[_T], request_id: str, secret: int) -> None:
         self.call = call
+        self.secret = secret
         self.asked = Asked(
             operation=call.operation,
             moves_money=call.body is not None,

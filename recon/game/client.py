@@ -92,9 +92,10 @@ class GameClient(GameCalls, BetCalls):
             transport = self._owned = AiohttpTransport(
                 self._base_url,
                 api_key=api_key,
-                signer=SigningMiddleware(
-                    signing_secret, previous=previous_signing_secret, clock=clock, rng=dice
-                ),
+                signer=SigningMiddleware(signing_secret, clock=clock, rng=dice),
+                previous=None
+                if previous_signing_secret is None
+                else SigningMiddleware(previous_signing_secret, place=1, clock=clock, rng=dice),
                 timeout_s=timeout_s,
                 connections=connections,
             )
@@ -103,6 +104,7 @@ class GameClient(GameCalls, BetCalls):
             policy=retry or RetryPolicy(),
             on_attempt=on_attempt,
             breaker=breaker,
+            has_previous_secret=self._owned is not None and previous_signing_secret is not None,
             clock=clock,
             monotonic=monotonic,
             sleep=sleep,

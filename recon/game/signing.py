@@ -12,14 +12,10 @@ import hashlib
 import hmac
 import random
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Final
-
-import structlog
+from typing import TYPE_CHECKING
 
 from recon.clock import now
-from recon.game.errors import GameProtocolError
 from recon.game.metrics import count_signature
-from recon.game.wire import read_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,10 +24,6 @@ if TYPE_CHECKING:
     from aiohttp import ClientHandlerType, ClientRequest, ClientResponse
 
 __all__ = ["SigningMiddleware", "canonical_string", "signature"]
-
-_log = structlog.get_logger(__name__)
-
-_MAX_REFUSAL_BYTES: Final = 4096
 
 
 def canonical_string(
@@ -68,13 +60,11 @@ def signature(secret: str, canonical: bytes) -> str:
 class SigningMiddleware:
     """An aiohttp client middleware that signs each attempt with a fresh timestamp and nonce.
 
-    The request must carry ``X-User-Id`` and ``Idempotency-Key`` already. While a secret is being
-    rotated there are two: a signature that the game refuses (before any effect) is made again with
-    the other one, which is used from then on.
+    The request must carry ``X-User-Id`` and ``Idempotency-Key`` already.
 
     Args:
         secret: the signing secret; never shown by ``repr``.
-        previous: the one before, while the game may still know that one alone.
+        place: of the secret, 0 for the newest; for the metric.
         clock: the wall clock behind ``X-Timestamp``.
         rng: where nonces come from; the system's entropy by default.
     """
@@ -83,12 +73,12 @@ class SigningMiddleware:
         self,
         secret: str,
         *,
-        previous: str | None = None,
+        place: int = 0,
         clock: Callable[[], datetime] = now,
         rng: random.Random | None = None,
     ) -> None:
-        self._secrets = (secret,) if previous is None else (secret, previous)
-        self._place = 0
+        self._secret = secret
+        self._place = place
         self._clock = clock
         self._rng = rng or random.SystemRandom()
 
@@ -101,21 +91,6 @@ class SigningMiddleware:
         Raises:
             KeyError: a header that the signature covers is missing: a bug of the caller.
         """
-        place = self._place
-        response = await self._send(request, handler, place)
-        if len(self._secrets) > 1 and await _is_of_a_wrong_secret(response):
-            place = 1 - place
-            response = await self._send(request, handler, place)
-            if self._place != place and not await _is_of_a_wrong_secret(response):
-                self._place = place
-                _log.warning("game_signing_secret_in_use", place="previous" if place else "newest")
-        if response.status != HTTPStatus.UNAUTHORIZED:
-            count_signature(place)
-        return response
-
-    async def _send(
-        self, request: ClientRequest, handler: ClientHandlerType, place: int
-    ) -> ClientResponse:
         body = b"" if not request.body else await request.body.as_bytes()
         timestamp = str(int(self._clock().timestamp()))
         nonce = f"{self._rng.getrandbits(128):032x}"
@@ -130,16 +105,8 @@ class SigningMiddleware:
         )
         request.headers["X-Timestamp"] = timestamp
         request.headers["X-Nonce"] = nonce
-        request.headers["X-Signature"] = signature(self._secrets[place], canonical)
-        return await handler(request)
-
-
-async def _is_of_a_wrong_secret(response: ClientResponse) -> bool:
-    """Whether the game, and not something before it, has refused the signature."""
-    length = response.content_length
-    if response.status != HTTPStatus.UNAUTHORIZED or length is None or length > _MAX_REFUSAL_BYTES:
-        return False
-    try:
-        return read_error(await response.read()).code == "invalid_signature"
-    except GameProtocolError:
-        return False
+        request.headers["X-Signature"] = signature(self._secret, canonical)
+        response = await handler(request)
+        if response.status != HTTPStatus.UNAUTHORIZED:
+            count_signature(self._place)
+        return response

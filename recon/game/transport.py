@@ -48,12 +48,14 @@ class Outgoing:
         headers: ``X-Request-Id`` and, where the call has them, ``X-User-Id``,
             ``Idempotency-Key`` and validators. Key and signature are the transport's.
         body: the exact bytes of a POST, None for a GET.
+        secret: which of the signing secrets, 0 is the newest.
     """
 
     method: str
     target: str
     headers: Mapping[str, str] = field(repr=False)
     body: bytes | None
+    secret: int = 0
 
 
 class Transport(Protocol):
@@ -110,6 +112,7 @@ class AiohttpTransport:
         base_url: as `checked_base_url` returns it.
         api_key: sent with every call, never shown.
         signer: signs the POSTs.
+        previous: signs them with the secret before, while it is being rotated.
         timeout_s: for one attempt, from waiting for a connection to the last byte.
         connections: at most so many at once.
     """
@@ -120,12 +123,13 @@ class AiohttpTransport:
         *,
         api_key: str,
         signer: SigningMiddleware,
+        previous: SigningMiddleware | None = None,
         timeout_s: float,
         connections: int,
     ) -> None:
         self._base_url = base_url
         self._api_key = api_key
-        self._signers = (signer,)
+        self._signers = [(signer,)] if previous is None else [(signer,), (previous,)]
         self._timeout = aiohttp.ClientTimeout(total=timeout_s, connect=timeout_s / 2)
         self._connections = connections
         self._session: aiohttp.ClientSession | None = None
@@ -166,7 +170,7 @@ class AiohttpTransport:
                 data=outgoing.body,
                 headers=outgoing.headers,
                 allow_redirects=False,
-                middlewares=() if outgoing.body is None else self._signers,
+                middlewares=() if outgoing.body is None else self._signers[outgoing.secret],
             ) as response:
                 return Answer(response.status, response.headers, await _read(response))
         # No cause is kept: aiohttp's errors carry the request's headers, our key among them.

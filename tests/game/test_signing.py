@@ -10,7 +10,7 @@ import aiohttp
 import pytest
 from yarl import URL
 
-from recon.game import SigningMiddleware, canonical_string, hold_body, signature
+from recon.game import RetryPolicy, SigningMiddleware, canonical_string, hold_body, signature
 from recon.money import Money
 
 if TYPE_CHECKING:
@@ -122,3 +122,28 @@ async def test_a_base_path_is_part_of_what_is_signed(
     [seen] = game.seen
     assert seen.path == "/games/crash/api/v1/bets/holds/h_1/release"
     assert seen.headers["X-Signature"] == expected_signature(seen)
+
+
+async def test_each_of_two_secrets_is_tried_in_an_attempt_of_its_own_and_both_are_recorded(
+    open_rig: Callable[..., Awaitable[Rig]],
+) -> None:
+    rig = await open_rig(previous_signing_secret="sk_sandbox_before", retry=RetryPolicy(attempts=1))
+    rig.game.will(
+        rig.game.refuses(401, "invalid_signature"),
+        rig.game.says(201, rig.game.hold(auto_cashout=None)),
+    )
+    body = hold_body("r_77", Money(1000, "GBP"), None)
+
+    for key in ("k1", "k2"):
+        await rig.client.hold("u_1001", idempotency_key=key, body=body)
+
+    sent = [seen.headers["X-Request-Id"] for seen in rig.game.seen]
+    assert len(set(sent)) == len({seen.headers["X-Nonce"] for seen in rig.game.seen}) == 3
+    assert [(a.request_id, a.status, a.error) for a in rig.attempts] == [
+        (sent[0], 401, "invalid_signature"),
+        (sent[1], 201, None),
+        (sent[2], 201, None),  # the secret that was let in is used from then on
+    ]
+    assert [a.idempotency_key for a in rig.attempts] == ["k1", "k1", "k2"]
+    assert rig.game.seen[0].headers["X-Signature"] == expected_signature(rig.game.seen[0])
+    assert rig.game.seen[1].headers["X-Signature"] != expected_signature(rig.game.seen[1])

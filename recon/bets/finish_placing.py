@@ -2,7 +2,7 @@
 
 The order of the two questions is what makes an answer final. The round is asked for first: once it
 is seen closed, no hold and no confirm can succeed any more, whatever is still on its way, so that
-"the key led to nothing" holds for ever after.
+"the key led to nothing" holds for ever after: for as long as the game keeps keys, that is.
 """
 
 from __future__ import annotations
@@ -55,6 +55,9 @@ async def finish_placing(line: Line, bet: Bet, rounds: Rounds) -> Step:
 
 async def _without_hold(line: Line, bet: Bet, phase: Phase) -> Step:
     at = line.now()
+    if at - bet.created_at > rules.KEY_KEPT:
+        # Forgotten or never heard of: the answer is the same. A bet may have come of it.
+        return rules.unsettled(bet, "asked too late: the game keeps keys for a day", at=at)
     if phase is Phase.BETTING:
         return await _hold_again(line, bet)
     if phase is Phase.CLOSED or at - bet.created_at > rules.OLD:

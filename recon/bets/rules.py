@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CLAIM",
+    "KEY_KEPT",
     "OLD",
     "Step",
     "for_people",
@@ -47,6 +48,9 @@ CLAIM: Final = timedelta(seconds=45)
 OLD: Final = timedelta(hours=1)
 """A bet that the game's answers have not settled by then is shown to people. Nothing that was
 signed so long ago can still take effect: the game takes timestamps within a minute."""
+KEY_KEPT: Final = timedelta(hours=23)
+"""How long a key that led to nothing proves that nothing was done: the game keeps keys for 24 hours
+from their first arrival, which is a moment after the bet was written down."""
 
 _FIRST_LOOK_S: Final = 0.5
 _GROWTH: Final = 1.6

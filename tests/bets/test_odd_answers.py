@@ -207,6 +207,25 @@ async def test_a_round_that_the_game_has_forgotten_is_closed_after_an_hour(world
     assert (await world.bet(bet)).state == "rejected"
 
 
+@pytest.mark.parametrize("hours", [23, 25])
+async def test_a_key_that_the_game_may_have_forgotten_proves_nothing(
+    pool: Pool, hours: int
+) -> None:
+    async with open_world(pool) as world:
+        bet = await unknown(world, lost="/confirm")
+        world.end_round()
+        # Lost, and kept by the game for a day under its key, for good under its ticket.
+        if hours > 24:
+            del world.sandbox.book.by_key[("u_1", str(bet.hold_key))]
+
+        await world.resolve(after_s=hours * HOUR_S)
+
+        assert (await world.bet(bet)).state == ("placed" if hours < 24 else "placing")
+        assert world.at_game() == ("90.00", "0.00")
+        assert await world.ledger() == (("90.00", "0.00") if hours < 24 else ("90.00", "10.00"))
+        assert await cases(pool) == ([] if hours < 24 else ["unresolved_bet"])
+
+
 async def test_a_hold_of_another_stake_is_for_people(pool: Pool) -> None:
     async with open_world(pool) as world:
         bet = await unknown(world)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import quote
 
 from recon.errors import Invalid
 from recon.game.calling import Call
 from recon.game.errors import GameProtocolError
+from recon.game.wire.scalars import is_sendable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
 __all__ = ["Asking", "header", "must_match", "quoted", "segment"]
 
 _T = TypeVar("_T")
-_MAX_ID_CHARS: Final = 255
 
 
 class Asking:
@@ -60,7 +60,7 @@ def header(value: str, what: str) -> str:
     Raises:
         Invalid: ``invalid_id``.
     """
-    if not value or len(value) > _MAX_ID_CHARS or not value.isprintable() or value != value.strip():
+    if not is_sendable(value):
         raise Invalid(f"{value[:64]!r} cannot be sent as a {what}", code="invalid_id")
     return value
 

@@ -79,6 +79,7 @@ class Network:
     once: list[tuple[str, str]] = field(default_factory=list)
     always: list[tuple[str, str]] = field(default_factory=list)
     said: list[tuple[str, int, str]] = field(default_factory=list)
+    retold: list[tuple[str, Callable[[Any], Any]]] = field(default_factory=list)
     sent: list[Outgoing] = field(default_factory=list)
     on_answer: Callable[[Outgoing], None] = lambda _: None
 
@@ -88,6 +89,10 @@ class Network:
     def say(self, path: str, status: int, code: str) -> None:
         """Somebody between us and the game answers for it, once."""
         self.said.append((path, status, code))
+
+    def retell(self, path: str, tell: Callable[[Any], Any]) -> None:
+        """The game says something else than what is so, in every success, until it is cleared."""
+        self.retold.append((path, tell))
 
     def calls(self, path: str) -> list[Outgoing]:
         """The POSTs so far whose path ends like this."""
@@ -107,6 +112,10 @@ class Network:
                 return Answer(said[1], {}, msgspec.json.encode(body))
         answer = await self.real.send(outgoing)
         self.on_answer(outgoing)
+        for path, tell in self.retold:
+            if self._hits((path, ""), outgoing) and answer.status < 300:
+                lie = msgspec.json.encode(tell(msgspec.json.decode(answer.body)))
+                answer = Answer(answer.status, answer.headers, lie)
         if when == "after":
             raise AnswerLostError("lost on the way back")
         return answer
@@ -233,6 +242,7 @@ class World:
         self.network.once.clear()
         self.network.always.clear()
         self.network.said.clear()
+        self.network.retold.clear()
         for _ in range(30):
             tick = await self.resolve(after_s=AFTER_THE_ROUND_S)
             if tick.due == 0 and tick.reachable:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC
 from typing import Final
 
 import msgspec
 
 from recon.game.model import GameBalance
-from recon.game.wire.scalars import Decoder, Instant, read_money
+from recon.game.wire.scalars import Decoder, Instant, read_instant, read_money
 
 __all__ = ["read_balance"]
 
@@ -32,5 +31,5 @@ def read_balance(body: bytes) -> GameBalance:
         currency=wire.currency,
         available_minor=read_money(wire.available, wire.currency).minor,
         held_minor=read_money(wire.held, wire.currency).minor,
-        as_of=wire.as_of.astimezone(UTC),
+        as_of=read_instant(wire.as_of, "as_of"),
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -15,6 +14,8 @@ from recon.game.wire.scalars import (
     Id,
     Instant,
     is_sensible,
+    read_id,
+    read_instant,
     read_multiplier_or_none,
     read_stake,
 )
@@ -161,26 +162,27 @@ def read_key_outcome(body: bytes) -> KeyOutcome:
 
 def _hold_model(wire: _Hold) -> Hold:
     return Hold(
-        hold_id=wire.hold_id,
+        hold_id=read_id(wire.hold_id, "hold_id"),
         round_id=wire.round_id,
         user_id=wire.user_id,
         amount=read_stake(wire.amount, wire.currency),
         auto_cashout=read_multiplier_or_none(wire.auto_cashout, "auto_cashout"),
         status=wire.status,
-        expires_at=wire.expires_at.astimezone(UTC),
+        expires_at=read_instant(wire.expires_at, "expires_at"),
     )
 
 
 def _bet_model(wire: _Bet) -> Bet:
+    payout_id = wire.payout_transaction_id
     return Bet(
-        ticket_id=wire.ticket_id,
-        hold_id=wire.hold_id,
+        ticket_id=read_id(wire.ticket_id, "ticket_id"),
+        hold_id=read_id(wire.hold_id, "hold_id"),
         round_id=wire.round_id,
         user_id=wire.user_id,
         amount=read_stake(wire.amount, wire.currency),
         auto_cashout=read_multiplier_or_none(wire.auto_cashout, "auto_cashout"),
         status=wire.status,
         cashout_multiplier=read_multiplier_or_none(wire.cashout_multiplier, "cashout_multiplier"),
-        payout_transaction_id=wire.payout_transaction_id,
-        placed_at=wire.placed_at.astimezone(UTC),
+        payout_transaction_id=None if payout_id is None else read_id(payout_id, "payout's id"),
+        placed_at=read_instant(wire.placed_at, "placed_at"),
     )

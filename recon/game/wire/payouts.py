@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from datetime import UTC
 from typing import Final
 
 import msgspec
 
 from recon.game.model import CashOut, Payout, PayoutStatus
-from recon.game.wire.scalars import Decoder, Id, Instant, read_multiplier, read_stake
+from recon.game.wire.scalars import (
+    Decoder,
+    Id,
+    Instant,
+    read_id,
+    read_instant,
+    read_multiplier,
+    read_stake,
+)
 
 __all__ = ["read_cash_out", "read_payout"]
 
@@ -47,7 +54,7 @@ def read_cash_out(body: bytes) -> CashOut:
         ticket_id=wire.ticket_id,
         multiplier=read_multiplier(wire.multiplier, "multiplier"),
         payout=Payout(
-            transaction_id=payout.transaction_id,
+            transaction_id=read_id(payout.transaction_id, "transaction_id"),
             ticket_id=wire.ticket_id,
             amount=read_stake(payout.amount, payout.currency),
             status=payout.status,
@@ -59,10 +66,11 @@ def read_cash_out(body: bytes) -> CashOut:
 def read_payout(body: bytes) -> Payout:
     """A payout."""
     wire = _payout(body)
+    completed_at = wire.completed_at
     return Payout(
         transaction_id=wire.transaction_id,
         ticket_id=wire.ticket_id,
         amount=read_stake(wire.amount, wire.currency),
         status=wire.status,
-        completed_at=None if wire.completed_at is None else wire.completed_at.astimezone(UTC),
+        completed_at=None if completed_at is None else read_instant(completed_at, "completed_at"),
     )

@@ -6,7 +6,7 @@ from typing import Final
 
 import msgspec
 
-from recon.game.wire.scalars import Decoder, Id
+from recon.game.wire.scalars import Decoder, Id, read_id
 
 __all__ = ["ErrorBody", "read_error"]
 
@@ -24,4 +24,10 @@ _error: Final = Decoder(ErrorBody, what="error")
 
 def read_error(body: bytes) -> ErrorBody:
     """An error's code and message; the message is the game's and is for people."""
-    return _error(body)
+    error = _error(body)
+    read_id(error.code, "code")
+    if error.message.isprintable():
+        return error
+    # It may be kept, and Postgres has no text with a NUL in it.
+    legible = "".join(sign if sign.isprintable() else " " for sign in error.message)
+    return msgspec.structs.replace(error, message=legible)

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import UTC
 from typing import Final
 
 import msgspec
 
 from recon.game.model import GameRound, GameState, RoundStatus
-from recon.game.wire.scalars import Count, Decoder, Id, Instant, read_multiplier_or_none
+from recon.game.wire.scalars import (
+    Count,
+    Decoder,
+    Id,
+    Instant,
+    read_instant,
+    read_multiplier_or_none,
+)
 
 __all__ = ["read_round", "read_rounds", "read_state"]
 
@@ -51,7 +57,7 @@ def read_state(body: bytes) -> GameState:
         current_multiplier=read_multiplier_or_none(wire.current_multiplier, "current_multiplier"),
         status=wire.status,
         elapsed_ms=wire.elapsed_ms,
-        timestamp=wire.timestamp.astimezone(UTC),
+        timestamp=read_instant(wire.timestamp, "timestamp"),
         participants=wire.participants,
     )
 
@@ -69,11 +75,12 @@ def read_rounds(body: bytes) -> tuple[GameRound, ...]:
 
 
 def _round_model(wire: _Round) -> GameRound:
+    started_at, crashed_at = wire.started_at, wire.crashed_at
     return GameRound(
         round_id=wire.round_id,
         status=wire.status,
         crash_multiplier=read_multiplier_or_none(wire.crash_multiplier, "crash_multiplier"),
-        started_at=None if wire.started_at is None else wire.started_at.astimezone(UTC),
-        crashed_at=None if wire.crashed_at is None else wire.crashed_at.astimezone(UTC),
+        started_at=None if started_at is None else read_instant(started_at, "started_at"),
+        crashed_at=None if crashed_at is None else read_instant(crashed_at, "crashed_at"),
         participants=wire.participants,
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Annotated, Final, Generic, TypeVar
 
@@ -17,19 +17,23 @@ __all__ = [
     "Decoder",
     "Id",
     "Instant",
+    "is_sendable",
     "is_sensible",
+    "read_id",
+    "read_instant",
     "read_money",
     "read_multiplier",
     "read_multiplier_or_none",
     "read_stake",
 ]
 
+_MAX_ID_CHARS: Final = 255
 _MAX_MULTIPLIER_CHARS: Final = 64
 """Longer is no multiplier, and a short text such as 1e999999 would cost us megabytes later."""
 _MAX_MULTIPLIER_EXPONENT: Final = 30
 
 Instant = Annotated[datetime, msgspec.Meta(tz=True)]
-Id = Annotated[str, msgspec.Meta(min_length=1, max_length=255)]
+Id = Annotated[str, msgspec.Meta(min_length=1, max_length=_MAX_ID_CHARS)]
 Count = Annotated[int, msgspec.Meta(ge=0)]
 _T = TypeVar("_T")
 
@@ -53,6 +57,34 @@ class Decoder(Generic[_T]):
             raise GameProtocolError(
                 f"the game's {self._what} cannot be read: {str(error)[:200]}"
             ) from error
+
+
+def is_sendable(name: str) -> bool:
+    """Whether a name arrives as it was sent: no control characters, no space at either end."""
+    return 0 < len(name) <= _MAX_ID_CHARS and name.isprintable() and name == name.strip()
+
+
+def read_id(name: str, field: str) -> str:
+    """An id that can be kept, and sent back in a path.
+
+    Raises:
+        GameProtocolError: it could not; dots alone would climb out of the path.
+    """
+    if not is_sendable(name) or name in {".", ".."}:
+        raise GameProtocolError(f"{field} is {name[:64]!r}, which is no id")
+    return name
+
+
+def read_instant(instant: datetime, field: str) -> datetime:
+    """An instant in UTC.
+
+    Raises:
+        GameProtocolError: UTC's calendar does not have it.
+    """
+    try:
+        return instant.astimezone(UTC)
+    except OverflowError:
+        raise GameProtocolError(f"{field} is outside the years 1 to 9999 in UTC") from None
 
 
 def read_money(amount: str, currency: str) -> Money:
@@ -90,7 +122,10 @@ def read_multiplier(raw: msgspec.Raw, field: str) -> Decimal:
     Raises:
         GameProtocolError: no JSON number, below zero, or of a size that no multiplier has.
     """
+    # One more than is sensible: a longer one must not be read as what it begins with.
     text = bytes(raw)[: _MAX_MULTIPLIER_CHARS + 1].decode("utf-8", "replace")
+    if len(text) > _MAX_MULTIPLIER_CHARS:
+        raise GameProtocolError(f"{field} is {text!r}…, which is no multiplier")
     try:
         value = Decimal(text)  # JSON's other values, a quoted number among them, fail here
     except InvalidOperation:

@@ -1,29 +1,56 @@
-"""``make bench``; ``make bench ARGS="--big --pgledger PATH"``."""
+"""``make bench``; ``make bench ARGS="intake --big --pgledger PATH"``."""
 
 from __future__ import annotations
 
 import argparse
 import asyncio
 from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
-from tests.benchmarks.report import write_report
-from tests.benchmarks.run import Plan, run
+from tests.benchmarks.bets import measure_bets
+from tests.benchmarks.bets_report import bets_part
+from tests.benchmarks.intake import Plan, measure_intake
+from tests.benchmarks.intake_report import intake_part
+from tests.benchmarks.report import Part, machine, write_part
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
 
 _ROOT = Path(__file__).parent.parent.parent
+
+
+async def _intake(plan: Plan) -> Part | None:
+    results = await measure_intake(plan)
+    return None if plan.only else intake_part(results)
+
+
+async def _bets(plan: Plan) -> Part | None:
+    return bets_part(await measure_bets(rounds=plan.rounds, seconds=plan.seconds))
+
+
+_PARTS: Final[dict[str, Callable[[Plan], Coroutine[None, None, Part | None]]]] = {
+    "intake": _intake,
+    "bets": _bets,
+}
 
 
 def main() -> None:
     """Measure, write down, and say what came out."""
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
+    parser.add_argument("parts", nargs="*", help=f"of {', '.join(_PARTS)}; all where none is named")
     parser.add_argument(
         "--big", action="store_true", help="10 million postings and 1 million deliveries"
     )
     parser.add_argument("--rounds", type=int, default=3, help="of each contender, interleaved")
     parser.add_argument("--seconds", type=float, default=3.0, help="of one round, about")
     parser.add_argument("--pgledger", type=Path, help="a checkout of pgledger, or its SQL file")
-    parser.add_argument("--only", nargs="*", default=[], help="these parts alone; nothing written")
+    parser.add_argument(
+        "--only", nargs="*", default=[], help="of the intake, these contenders; it is not written"
+    )
     parser.add_argument("--out", type=Path, default=_ROOT / "benchmarks", help="where to write")
     given = parser.parse_args()
+    if unknown := set(given.parts) - set(_PARTS):
+        parser.error(f"there is no part {', '.join(sorted(unknown))}")
     plan = Plan(
         rounds=given.rounds,
         seconds=given.seconds,
@@ -32,10 +59,11 @@ def main() -> None:
         pgledger=given.pgledger,
         only=frozenset(given.only),
     )
-    results = asyncio.run(run(plan))
-    if not plan.only:
-        given.out.mkdir(exist_ok=True)
-        write_report(results, given.out)
+    for name in given.parts or _PARTS:
+        where = machine()
+        part = asyncio.run(_PARTS[name](plan))
+        if part is not None:
+            write_part(part, where, given.out)
 
 
 if __name__ == "__main__":

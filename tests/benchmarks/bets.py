@@ -34,6 +34,8 @@ from tests.benchmarks.processes import (
     service,
     tree_cpu_seconds,
 )
+from tests.benchmarks.say import say
+from tests.benchmarks.server import bench_server, make_databases
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -41,12 +43,13 @@ if TYPE_CHECKING:
     from recon.db import Pool
     from recon.db.embedded import EmbeddedPostgres
 
-__all__ = ["BetTurn", "Bets", "measure_bets"]
+__all__ = ["CONNECTIONS", "PLAYERS", "BetTurn", "Bets", "measure_bets"]
 
-_PLAYERS: Final = 1000
-_CONNECTIONS: Final = 64
+PLAYERS: Final = 1000
+CONNECTIONS: Final = 64
 _FUNDS: Final = Money.parse("10000.00", "GBP")
 _WARM_UP: Final = 500
+_DATABASE: Final = "bets"
 _LOOPS: Final = ("client", "raw")
 
 
@@ -115,8 +118,8 @@ class _Table:
             lambda: self.sender.send(
                 self.service,
                 count=count,
-                users=_PLAYERS,
-                connections=_CONNECTIONS,
+                users=PLAYERS,
+                connections=CONNECTIONS,
                 batch=batch,
                 round_id=self.round_id,
                 api_key=self.api_key,
@@ -130,8 +133,8 @@ class _Table:
             lambda: self.loop.ask(
                 kind=kind,
                 count=count,
-                users=_PLAYERS,
-                connections=_CONNECTIONS,
+                users=PLAYERS,
+                connections=CONNECTIONS,
                 round_id=self.round_id,
             ),
         )
@@ -197,32 +200,28 @@ def _child(*command: str, environment: Mapping[str, str] | None = None) -> Itera
             process.send_signal(signal.SIGTERM)
 
 
-async def measure_bets(
-    server: EmbeddedPostgres,
-    database: str,
-    *,
-    rounds: int,
-    seconds: float,
-    say: Callable[[str], None],
-) -> Bets:
-    """Measure bets on a migrated, empty database of a running server.
+async def measure_bets(*, rounds: int, seconds: float) -> Bets:
+    """Measure bets on an empty database of a server of their own.
 
     Args:
-        server: the Postgres.
-        database: its name there.
         rounds: turns of each contender, interleaved.
         seconds: of one turn, about.
-        say: told of the progress.
 
     Raises:
         RuntimeError: a bet was not placed, or the books do not verify or lack one.
     """
+    async with bench_server() as (server, _):
+        await make_databases(server, [_DATABASE])
+        return await _measure(server, rounds, seconds)
+
+
+async def _measure(server: EmbeddedPostgres, rounds: int, seconds: float) -> Bets:
     every = ("--betting", "86400", "--hold-ttl", "86400", "--rate-limit", "1000000000")
     results = Bets()
     with _child("recon", "sandbox", "--json", "--port", "0", *every) as game, sender() as sending:
         told = game.read()
         settings = {k: v for k, v in told["settings"].items() if k.startswith("RECON_GAME_")}
-        url = server.service_dsn_for(database)
+        url = server.service_dsn_for(_DATABASE)
         async with open_pool(url) as pool:
             key = await create_key(
                 pool, name="bench", scopes=[Scope.WRITE_BET, Scope.READ_BET], lifetime=None
@@ -234,7 +233,7 @@ async def measure_bets(
                 _child("tests.benchmarks.bets_looping", environment=settings) as loop,
             ):
                 table = _Table(server, game, served, sending, loop, round_id, key.key)
-                placed = await _turns(table, results, rounds, seconds, say)
+                placed = await _turns(table, results, rounds, seconds)
             await _prove(pool, placed)
     say(
         f"bets ÷ loop: {results.ratio('client'):.2f}, without our client {results.ratio('raw'):.2f}"
@@ -242,9 +241,7 @@ async def measure_bets(
     return results
 
 
-async def _turns(
-    table: _Table, results: Bets, rounds: int, seconds: float, say: Callable[[str], None]
-) -> int:
+async def _turns(table: _Table, results: Bets, rounds: int, seconds: float) -> int:
     """How many bets were placed through the API."""
     await table.bets(_WARM_UP, "warm")
     bets = _count(seconds, (await table.bets(_WARM_UP, "warmer")).rate)
@@ -264,7 +261,7 @@ async def _turns(
 
 
 def _count(seconds: float, rate: float) -> int:
-    return max(_CONNECTIONS, int(seconds * rate))
+    return max(CONNECTIONS, int(seconds * rate))
 
 
 def _shown(turn: BetTurn) -> str:
@@ -285,12 +282,12 @@ async def _fund(pool: Pool, game_url: str) -> None:
             key=f"{number}:deposit",
             event_at=now(),
         )
-        for number in range(_PLAYERS)
+        for number in range(PLAYERS)
     ]
     async with pool.acquire() as connection, connection.transaction():
         await post(connection, entries)
     async with aiohttp.ClientSession(game_url) as session:
-        for number in range(_PLAYERS):
+        for number in range(PLAYERS):
             opened = {
                 "user_id": player_name(number),
                 "currency": "GBP",

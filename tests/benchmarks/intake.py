@@ -1,25 +1,18 @@
-"""One run of everything: contenders take turns, so that what disturbs one disturbs them all."""
+"""The intake, in one run: contenders take turns, so that what disturbs one disturbs them all."""
 
 from __future__ import annotations
 
 import asyncio
-import os
-import sys
-import tempfile
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
-from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
 import asyncpg
 
 from recon.db import open_pool
-from recon.db.embedded import SERVICE_USER, embedded_postgres, remove_embedded
-from recon.db.migrations import migrate
 from recon.seals import Sealer, SealKeys, verify_all
 from tests.benchmarks import peers
-from tests.benchmarks.bets import Bets, measure_bets
 from tests.benchmarks.filling import fill_history, register_payments
 from tests.benchmarks.processes import (
     Sender,
@@ -28,13 +21,16 @@ from tests.benchmarks.processes import (
     service,
     tree_cpu_seconds,
 )
+from tests.benchmarks.say import say
+from tests.benchmarks.server import SETTINGS, bench_server, make_databases
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterable
+    from collections.abc import AsyncIterator, Sequence
+    from pathlib import Path
 
     from recon.db.embedded import EmbeddedPostgres
 
-__all__ = ["CONNECTIONS", "PLAYERS", "SETTINGS", "Plan", "Results", "Turn", "run", "say"]
+__all__ = ["CONNECTIONS", "PLAYERS", "Plan", "Results", "Turn", "measure_intake"]
 
 CONNECTIONS = 64
 PLAYERS = 100_000
@@ -45,21 +41,6 @@ _MEMORY_FROM = 10_000
 _A_SHARE = 20_000
 _SETTLED = 0.03
 """Deliveries for each posting of history, until what they touch is in memory and in the log."""
-
-_MEMORY_GB = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 2**30
-
-SETTINGS = {
-    # As they come: written so that nobody need look them up.
-    "fsync": "on",
-    "synchronous_commit": "on",
-    "full_page_writes": "on",
-    # For a machine that does this for a living: a quarter of its memory, few checkpoints.
-    "shared_buffers": f"{max(1, round(_MEMORY_GB / 4))}GB",
-    "checkpoint_timeout": "30min",
-    "min_wal_size": "2GB",
-    "max_wal_size": "16GB",
-    "max_connections": "200",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,8 +87,6 @@ class Results:
     memory_mb: tuple[float, float] = (0.0, 0.0)
     booked: int = 0
     sent: int = 0
-    bets: Bets | None = None
-    load_before: float = field(default_factory=lambda: os.getloadavg()[0])
 
     def rate(self, name: str) -> float:
         """The median rate of a contender."""
@@ -198,22 +177,16 @@ class _Bench:
         )
 
 
-async def run(plan: Plan) -> Results:
-    """Measure everything of a plan."""
-    with tempfile.TemporaryDirectory(prefix="recon-bench-") as folder:
-        home = Path(folder)
-        home.chmod(0o755)  # noqa: ASYNC240 - nothing else runs yet
-        try:
-            async with embedded_postgres(home / "data", settings=SETTINGS) as server:
-                with sender() as sending:
-                    bench = _Bench(plan, server, sending, Results(plan, await _settings(server)))
-                    await _measure(bench, home)
-                if not plan.only or "bets" in plan.only:
-                    bench.results.bets = await measure_bets(
-                        server, "bets", rounds=plan.rounds, seconds=plan.seconds, say=say
-                    )
-        finally:
-            await remove_embedded(home / "data")
+async def measure_intake(plan: Plan) -> Results:
+    """Measure everything of a plan.
+
+    Raises:
+        RuntimeError: an acknowledged delivery is not in the books, or they do not verify.
+    """
+    async with bench_server() as (server, home):
+        with sender() as sending:
+            bench = _Bench(plan, server, sending, Results(plan, await _settings(server)))
+            await _measure(bench, home)
     return bench.results
 
 
@@ -230,7 +203,7 @@ async def _measure(bench: _Bench, home: Path) -> None:
     }
     chosen = [name for name in variants if not plan.only or name in plan.only]
     others = await _peers(bench, home)
-    await _databases(bench, [*chosen, "bets"])
+    await _databases(bench, chosen)
     async with AsyncExitStack() as running:
         services = {
             name: running.enter_context(
@@ -285,13 +258,8 @@ async def _settle(bench: _Bench, target: Service, count: int) -> None:
         say(f"history: {bench.sent['history']:,} deliveries, {_A_SHARE / took:,.0f}/s")
 
 
-async def _databases(bench: _Bench, names: Iterable[str]) -> None:
-    async with _connected(bench.server, "postgres") as connection:
-        await connection.execute("CREATE DATABASE bench_template")
-    await migrate(bench.server.dsn_for("bench_template"), service_role=SERVICE_USER)
-    async with _connected(bench.server, "postgres") as connection:
-        for name in names:
-            await connection.execute(f'CREATE DATABASE "{name}" TEMPLATE bench_template')
+async def _databases(bench: _Bench, names: Sequence[str]) -> None:
+    await make_databases(bench.server, names)
     if "history" in names:
         async with _connected(bench.server, "history") as connection:
             await fill_history(connection, bench.plan.history, PLAYERS, progress=say)
@@ -348,8 +316,3 @@ async def _settings(server: EmbeddedPostgres) -> dict[str, str]:
             [*SETTINGS, "server_version", "wal_sync_method", "wal_level"],
         )
     return {row["name"]: row["value"] for row in rows}
-
-
-def say(text: str) -> None:
-    """Tell whoever ran it."""
-    print(text, file=sys.stderr, flush=True)  # noqa: T201 - progress

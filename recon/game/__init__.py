@@ -47,6 +47,7 @@ from recon.game.model import (
     RoundStatus,
 )
 from recon.game.notices import Notice, RateLimits
+from recon.game.pace import Priority
 from recon.game.retrying import RetryPolicy
 from recon.game.signing import SigningMiddleware, canonical_string, signature
 from recon.game.transport import Outgoing, Transport
@@ -84,6 +85,7 @@ __all__ = [
     "Outgoing",
     "Payout",
     "PayoutStatus",
+    "Priority",
     "RateLimits",
     "Refusal",
     "RequestNotSentError",

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from recon.game.calling import Caller
+    from recon.game.pace import Priority
 
 __all__ = ["Asking", "header", "must_match", "quoted", "segment"]
 
@@ -32,10 +33,17 @@ class Asking:
         target: str,
         read: Callable[[bytes], _T],
         user_id: str | None = None,
+        wanted_as: Priority | None = None,
     ) -> _T:
         user = None if user_id is None else header(user_id, "user id")
         return await self._caller.make(
-            Call(f"GET {path}", target, lambda answer: read(answer.body), user)
+            Call(
+                f"GET {path}",
+                target,
+                lambda answer: read(answer.body),
+                user,
+                wanted_as=wanted_as,
+            )
         )
 
     async def _post(

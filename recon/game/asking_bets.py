@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from recon.game import wire
 from recon.game.asking import Asking, must_match, quoted, segment
+from recon.game.pace import Priority
 
 if TYPE_CHECKING:
     from recon.game.model import Bet, CashOut, Hold, KeyOutcome, Payout
@@ -77,8 +78,10 @@ class BetCalls(Asking):
         operation = "/api/v1/bets/{ticket_id}/cashout"
         return await self._post(operation, target, read, user_id, idempotency_key, _EMPTY_BODY)
 
-    async def bet(self, user_id: str, ticket_id: str) -> Bet:
-        """A bet by its ticket."""
+    async def bet(
+        self, user_id: str, ticket_id: str, *, wanted_as: Priority = Priority.SETTLEMENT
+    ) -> Bet:
+        """A bet by its ticket; ``wanted_as`` says which calls the question goes before."""
 
         def read(body: bytes) -> Bet:
             bet = wire.read_bet(body)
@@ -87,7 +90,7 @@ class BetCalls(Asking):
             return bet
 
         target = f"/api/v1/bets/{segment(ticket_id, 'ticket id')}"
-        return await self._get("/api/v1/bets/{ticket_id}", target, read, user_id)
+        return await self._get("/api/v1/bets/{ticket_id}", target, read, user_id, wanted_as)
 
     async def bet_by_key(self, user_id: str, idempotency_key: str) -> KeyOutcome:
         """What a hold's idempotency key led to: how an unknown outcome is settled."""
@@ -106,8 +109,10 @@ class BetCalls(Asking):
         target = f"{path}?idempotency_key={quoted(idempotency_key, 'idempotency key')}"
         return await self._get(path, target, read, user_id)
 
-    async def payout(self, user_id: str, transaction_id: str) -> Payout:
-        """A payout; only ``completed`` is definitive."""
+    async def payout(
+        self, user_id: str, transaction_id: str, *, wanted_as: Priority = Priority.SETTLEMENT
+    ) -> Payout:
+        """A payout; only ``completed`` is definitive. ``wanted_as`` as of `bet`."""
 
         def read(body: bytes) -> Payout:
             payout = wire.read_payout(body)
@@ -115,4 +120,5 @@ class BetCalls(Asking):
             return payout
 
         target = f"/api/v1/payouts/{segment(transaction_id, 'transaction id')}"
-        return await self._get("/api/v1/payouts/{transaction_id}", target, read, user_id)
+        path = "/api/v1/payouts/{transaction_id}"
+        return await self._get(path, target, read, user_id, wanted_as)

@@ -10,6 +10,7 @@ from recon.game.asking import Asking, header, must_match, quoted, segment
 from recon.game.calling import Call
 from recon.game.errors import GameProtocolError
 from recon.game.model import RoundAnswer
+from recon.game.pace import Priority
 from recon.game.round_cache import RoundCache
 from recon.money import exponent_of
 
@@ -91,8 +92,16 @@ class GameCalls(Asking):
             Call("GET /api/v1/game/rounds/{round_id}", target, read, validators=validators)
         )
 
-    async def balance(self, user_id: str, currency: str) -> GameBalance:
-        """A player's balance in one currency; never cached."""
+    async def balance(
+        self, user_id: str, currency: str, *, wanted_as: Priority = Priority.SWEEP
+    ) -> GameBalance:
+        """A player's balance in one currency; never cached.
+
+        Args:
+            user_id: whose.
+            currency: which.
+            wanted_as: which calls it goes before.
+        """
         exponent_of(currency)
 
         def read(body: bytes) -> GameBalance:
@@ -102,4 +111,4 @@ class GameCalls(Asking):
             return found
 
         path = "/api/v1/user/balance"
-        return await self._get(path, f"{path}?currency={currency}", read, user_id)
+        return await self._get(path, f"{path}?currency={currency}", read, user_id, wanted_as)

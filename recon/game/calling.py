@@ -46,11 +46,8 @@ __all__ = ["Attempt", "Call", "Caller"]
 _log = structlog.get_logger(__name__)
 _T = TypeVar("_T")
 
-_PRIORITY: Final = {
-    "POST /api/v1/bets/{ticket_id}/cashout": Priority.CASH_OUT,
-    "GET /api/v1/user/balance": Priority.SWEEP,
-}
-"""Other POSTs place bets, other GETs settle them."""
+_PRIORITY: Final = {"POST /api/v1/bets/{ticket_id}/cashout": Priority.CASH_OUT}
+"""Other POSTs place bets; GETs settle them, unless they say what they are for."""
 _OTHERWISE_SIGNED: Final = "invalid_signature"
 
 
@@ -99,6 +96,7 @@ class Call(Generic[_T]):
         idempotency_key: of a signed POST.
         body: the bytes of a signed POST; None makes it a GET.
         validators: ``If-None-Match`` and the like; with any, 304 is a success.
+        wanted_as: which calls it goes before, where that is not as of all calls like it.
     """
 
     operation: str
@@ -108,10 +106,13 @@ class Call(Generic[_T]):
     idempotency_key: str | None = None
     body: bytes | None = None
     validators: Mapping[str, str] = field(default_factory=dict)
+    wanted_as: Priority | None = None
 
     @property
     def priority(self) -> Priority:
         """Which calls this one goes before."""
+        if self.wanted_as is not None:
+            return self.wanted_as
         usual = Priority.SETTLEMENT if self.body is None else Priority.BET
         return _PRIORITY.get(self.operation, usual)
 

@@ -23,10 +23,11 @@ __all__ = ["Pace", "Priority"]
 
 _UNHEARD: Final = 8
 """So many calls may be under way before the first answer has told what is allowed."""
-_LEFT_TO_OTHERS: Final = (0.0, 0.02, 0.1, 0.2)
+_LEFT_TO_OTHERS: Final = (0.0, 0.02, 0.1, 0.12, 0.15, 0.2)
 """The share of a window, by priority, that is left to calls of a higher one."""
-_BURST: Final = (1.0, 0.5, 0.1, 0.0)
-"""The share of a window, by priority, that may go at once; the sweep is evenly spaced."""
+_BURST: Final = (1.0, 0.5, 0.1, 0.05, 0.0, 0.0)
+"""The share of a window, by priority, that may go at once; what compares all the time is evenly
+spaced."""
 _GRAIN_S: Final = 0.01
 """Even spacing is kept to this: a loop that wakes for each of 5000 calls a second does no more."""
 _SLOWEST: Final = 1 / 64
@@ -41,12 +42,18 @@ _ROUNDING_S: Final = 1.0
 
 
 class Priority(IntEnum):
-    """Who goes first; a player's money in flight before anything that can wait."""
+    """Who goes first; a player's money in flight before anything that can wait.
+
+    Of what compares balances, first the wallets that differed or that somebody wants to know of,
+    then those that have changed, then all of them.
+    """
 
     CASH_OUT = 0
     BET = 1
     SETTLEMENT = 2
-    SWEEP = 3
+    SUSPECT = 3
+    CHANGED = 4
+    SWEEP = 5
 
 
 class Pace:

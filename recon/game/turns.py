@@ -1,9 +1,9 @@
 """Taking turns at one API key: who may send now, who waits, and who is sent away.
 
-`Pace` says when the next call may leave; this queues the callers for it, cash-outs before bets
-before settlement before the sweep. So that nobody waits for ever, one turn in eight goes to whoever
-has waited longest. A lane is bounded and so is the wait: past either, a caller is told when to come
-back, and nothing of theirs was sent. A caller that is cancelled leaves no trace.
+`Pace` says when the next call may leave; this queues the callers for it, by `Priority`. So that
+nobody waits for ever, one turn in eight goes to whoever has waited longest. A lane is bounded and
+so is the wait: past either, a caller is told when to come back, and nothing of theirs was sent. A
+caller that is cancelled leaves no trace.
 """
 
 from __future__ import annotations
@@ -28,8 +28,9 @@ __all__ = ["Turnstile"]
 
 _OLDEST_EVERY: Final = 8
 _MOST_WAITING: Final = 1000
-_PATIENCE_S: Final = (5.0, 5.0, 15.0, 120.0)
-"""How long a call waits for its turn, by priority; a player's own no longer than they would."""
+_PATIENCE_S: Final = (5.0, 5.0, 15.0, 30.0, 120.0, 120.0)
+"""How long a call waits for its turn, by priority; a player's own no longer than they would, and a
+suspect's within the time for which it is claimed."""
 _SHORTEST_NAP_S: Final = 0.0005
 _PRIORITIES: Final = tuple(Priority)
 

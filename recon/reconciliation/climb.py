@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from recon.db import load, with_retries
+from recon.game import Priority
 from recon.reconciliation.explain import explain_look
 from recon.reconciliation.facts import gather
 from recon.reconciliation.ladder import gave_up, has_stood, next_look
@@ -64,6 +65,7 @@ async def climb(reconciler: Reconciler, run_id: UUID, *, dry_run: bool = False) 
     Returns:
         Seconds until the next suspect is due; ``None`` when the run has none.
     """
+    reconciler = replace(reconciler, wanted_as=Priority.SUSPECT)
     while True:
         async with reconciler.pool.acquire() as connection:
             rows = await connection.fetch(

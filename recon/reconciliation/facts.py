@@ -218,7 +218,7 @@ async def _of_bet(reconciler: Reconciler, user_id: str, bet: UnsettledBet) -> li
             for sign, cause in ((1, Cause.UNRESOLVED_BET), (-1, Cause.UNRESOLVED_BET))
         ]
     try:
-        asked = await reconciler.game.bet(user_id, bet.ticket_id)
+        asked = await reconciler.game.bet(user_id, bet.ticket_id, wanted_as=reconciler.wanted_as)
         if asked.status is BetStatus.VOID:
             told = f"bet {bet.bet_id} is void at the game, its stake not yet returned here"
             return [
@@ -226,7 +226,9 @@ async def _of_bet(reconciler: Reconciler, user_id: str, bet: UnsettledBet) -> li
             ]
         if asked.payout_transaction_id is None:
             return []
-        payout = await reconciler.game.payout(user_id, asked.payout_transaction_id)
+        payout = await reconciler.game.payout(
+            user_id, asked.payout_transaction_id, wanted_as=reconciler.wanted_as
+        )
     except ReconError:
         return []
     told = (

@@ -125,7 +125,7 @@ async def _ask(reconciler: Reconciler, snapshot: Snapshot) -> Look:
 
 async def _what_the_game_says(reconciler: Reconciler, user_id: str, currency: str) -> GameSays:
     try:
-        balance = await reconciler.game.balance(user_id, currency)
+        balance = await reconciler.game.balance(user_id, currency, wanted_as=reconciler.wanted_as)
     except GameRefused as error:
         if error.code not in _UNKNOWN_THERE:
             raise

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from recon.game import Priority
+
 if TYPE_CHECKING:
     from datetime import datetime, timedelta
     from uuid import UUID
@@ -170,6 +172,7 @@ class Reconciler:
         grace: how long the same difference must stand before it is a discrepancy.
         tolerances: currency to the difference in minor units that counts as none.
         concurrency: balance requests under way at once.
+        wanted_as: which calls at the game its own go before.
     """
 
     pool: Pool
@@ -177,3 +180,4 @@ class Reconciler:
     grace: timedelta
     tolerances: dict[str, int]
     concurrency: int
+    wanted_as: Priority = Priority.SWEEP

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from recon.db import load
+from recon.game import Priority
 from recon.reconciliation.look import Look, LookState, look_at_page
 from recon.reconciliation.model import RunScope
 from recon.reconciliation.record import record_agreements
@@ -31,6 +32,12 @@ _PAGE = 500
 STALE_AFTER = timedelta(seconds=30)
 """A range that nobody has touched for so long has lost its worker."""
 _TOUCH_EVERY_S = 8.0
+# Players who are named are those of whom somebody wants to know: a re-check, a run on demand.
+_WANTED_AS = {
+    RunScope.USERS: Priority.SUSPECT,
+    RunScope.CHANGED: Priority.CHANGED,
+    RunScope.ALL: Priority.SWEEP,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +71,7 @@ async def sweep_range(reconciler: Reconciler, run_id: UUID, first_user: str) -> 
         scope=RunScope(row["scope"]),
         dry_run=row["dry_run"],
     )
+    reconciler = replace(reconciler, wanted_as=_WANTED_AS[claimed.scope])
     at = (row["at_user"], row["at_currency"])
     while True:
         page = await _page(reconciler, claimed, at)

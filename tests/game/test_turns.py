@@ -62,14 +62,14 @@ async def asked(*tasks: asyncio.Task[None]) -> None:
     assert not any(task.done() for task in tasks)
 
 
-async def test_cash_outs_go_before_bets_before_settlement_before_the_sweep() -> None:
+async def test_money_in_flight_goes_before_suspects_before_what_changed_before_the_sweep() -> None:
     key = Key()
     tasks = [key.ask(priority) for priority in reversed(Priority)]
     await asked(*tasks)
 
-    await key.let_in(4)
+    await key.let_in(6)
 
-    assert key.order == ["CASH_OUT", "BET", "SETTLEMENT", "SWEEP"]
+    assert key.order == ["CASH_OUT", "BET", "SETTLEMENT", "SUSPECT", "CHANGED", "SWEEP"]
 
 
 async def test_one_turn_in_eight_goes_to_whoever_has_waited_longest() -> None:

@@ -11,7 +11,7 @@ from recon.reconciliation import RunState
 from recon.reconciliation.look import LookState, look_at_page
 
 if TYPE_CHECKING:
-    from recon.game import GameBalance, GameClient
+    from recon.game import GameBalance, GameClient, Priority
     from tests.reconciliation.conftest import World
 
 
@@ -78,7 +78,7 @@ class _OddGame:
     def __init__(self, client: GameClient) -> None:
         self._client = client
 
-    async def balance(self, user_id: str, currency: str) -> GameBalance:
+    async def balance(self, user_id: str, currency: str, *, wanted_as: Priority) -> GameBalance:
         if user_id == "u_2":
             raise ZeroDivisionError("of all things")
-        return await self._client.balance(user_id, currency)
+        return await self._client.balance(user_id, currency, wanted_as=wanted_as)

@@ -22,7 +22,7 @@ from recon.bets.model import BetState
 from recon.bets.outcomes import commit
 from recon.bets.rounds import Rounds
 from recon.bets.settle import settle
-from recon.game import GameRefused, RoundStatus
+from recon.game import GameProtocolError, GameRefused, RoundStatus
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -143,6 +143,9 @@ async def _conclude(line: Line, bet: Bet, rounds: Rounds) -> Step:
         if bet.state is BetState.PLACING:
             return await finish_placing(line, bet, rounds)
         return await settle(line, bet)
+    except GameProtocolError as error:
+        # It answers, and not as it should: that need not pass by itself, as an outage does.
+        return rules.unsettled(bet, str(error), at=line.now())
     except (GameRefused, *UNANSWERED) as error:
         _log.info("bet_waits_for_the_game", bet_id=str(bet.bet_id), error=str(error))
         return rules.waiting(bet, at=line.now())

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
-import re
 import sys
-from typing import Any, Final
+from typing import Any
 
 import msgspec
 import structlog
 from rich.console import Console
+
+from recon.masking import masked
 
 __all__ = ["configure_logging", "console", "progress_console"]
 
@@ -20,16 +21,13 @@ progress_console = Console(stderr=True)
 """For progress and words to people: stderr."""
 
 
-_KEY: Final = re.compile(r"\b([csr]k_(?:sandbox|live|test)_)[\w-]+", re.ASCII)
-
-
 def _mask_keys(
     _logger: object, _method: str, event: structlog.typing.EventDict
 ) -> structlog.typing.EventDict:
     """The last line of defence: whoever logs a key of the game or of a PSP shows its kind alone."""
     for name, value in event.items():
-        if isinstance(value, str) and "k_" in value:
-            event[name] = _KEY.sub(r"\1***", value)
+        if isinstance(value, str):
+            event[name] = masked(value)
     return event
 
 

@@ -162,7 +162,7 @@ def _refusal(
     asked: Asked, status: int, error: ErrorBody
 ) -> GameRefused | GameMisconfigured | GameOutcomeUnknown | GameProtocolError:
     code = error.code
-    said = f"{asked.operation}: {code[:64]}: {error.message[:200]}"
+    said = f"{asked.operation}: {code[:64]}: {error.message}"
     doubt = _doubt(status, code)
     if asked.moves_money and doubt is not None:
         return _unknown(asked, said, doubt, status)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import msgspec
 import pytest
 
 from recon.bets import BetNotActiveError, BetRefusedError, BetState, CashOutRefusedError
@@ -224,6 +225,29 @@ async def test_a_key_that_the_game_may_have_forgotten_proves_nothing(
         assert world.at_game() == ("90.00", "0.00")
         assert await world.ledger() == (("90.00", "0.00") if hours < 24 else ("90.00", "10.00"))
         assert await cases(pool) == ([] if hours < 24 else ["unresolved_bet"])
+
+
+def with_nuls(answer: object) -> object:
+    """The same answer, but for its tickets, which no database takes."""
+    text = msgspec.json.encode(answer).replace(b'"ticket_id":"', b'"ticket_id":"\\u0000')
+    return msgspec.json.decode(text)
+
+
+async def test_a_ticket_that_cannot_be_written_down_is_shown_to_people(pool: Pool) -> None:
+    async with open_world(pool) as world:
+        await world.deposit("100.00")
+        world.network.retell("bets", with_nuls)
+
+        bet = await world.place()
+        await world.resolve()
+        waits = (await world.bet(bet)).state, await cases(pool)
+        await world.resolve(after_s=HOUR_S)
+
+        assert waits == ("placing", [])
+        assert ((await world.bet(bet)).state, await cases(pool)) == ("placing", ["unresolved_bet"])
+        assert await world.ledger() == ("90.00", "10.00")
+        await world.come_to_rest()  # it is mended
+        assert (await world.bet(bet)).state == "lost"
 
 
 async def test_a_hold_of_another_stake_is_for_people(pool: Pool) -> None:

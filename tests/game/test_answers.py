@@ -174,6 +174,10 @@ async def test_a_hold_comes_back_as_asked(rig: Rig) -> None:
         {"auto_cashout": 2.51},
         {"auto_cashout": None},
         {"hold_id": ""},
+        {"hold_id": "h\x001"},  # no database takes it
+        {"hold_id": "h_1\n"},  # no header does
+        {"hold_id": " h_1"},
+        {"hold_id": ".."},  # no path
     ],
 )
 async def test_a_hold_of_something_else_is_an_unknown_outcome(

@@ -68,6 +68,20 @@ async def test_a_refusal_is_definitive_and_of_its_family(
     assert len(rig.game.seen) == 1
 
 
+async def test_what_the_game_says_back_to_us_is_one_line_without_our_key(rig: Rig) -> None:
+    said = f"key ck_sandbox_topsecretkey\x00\nof {'x' * 500} is unknown"
+    rig.game.will(
+        rig.game.says(401, {"code": "invalid_api_key", "message": said, "request_id": "q"})
+    )
+
+    with pytest.raises(GameMisconfigured) as caught:
+        await rig.client.state()
+
+    assert "key ck_sandbox_***  of xxx" in caught.value.message
+    assert caught.value.message.isprintable()
+    assert len(caught.value.message) < 400
+
+
 async def test_callers_branch_on_the_code(rig: Rig) -> None:
     rig.game.will(rig.game.refuses(409, "round_closed"))
 

@@ -7,6 +7,7 @@ from typing import Final
 import msgspec
 
 from recon.game.wire.scalars import Decoder, Id, read_id
+from recon.masking import masked
 
 __all__ = ["ErrorBody", "read_error"]
 
@@ -20,14 +21,16 @@ class ErrorBody(msgspec.Struct, frozen=True):
 
 
 _error: Final = Decoder(ErrorBody, what="error")
+_MAX_MESSAGE_CHARS: Final = 200
 
 
 def read_error(body: bytes) -> ErrorBody:
-    """An error's code and message; the message is the game's and is for people."""
+    """An error's code and message; the message is the game's and is for people.
+
+    It is shown, logged and kept: shortened, on one line, without the NUL that Postgres refuses, and
+    without our keys, should the game say them back to us.
+    """
     error = _error(body)
-    read_id(error.code, "code")
-    if error.message.isprintable():
-        return error
-    # It may be kept, and Postgres has no text with a NUL in it.
-    legible = "".join(sign if sign.isprintable() else " " for sign in error.message)
-    return msgspec.structs.replace(error, message=legible)
+    words = masked(error.message)[:_MAX_MESSAGE_CHARS]
+    plain = "".join(sign if sign.isprintable() else " " for sign in words)
+    return ErrorBody(read_id(error.code, "code"), plain, error.request_id)

@@ -12,6 +12,7 @@ from recon.game.wire.scalars import (
     Decoder,
     Id,
     Instant,
+    read_id,
     read_instant,
     read_multiplier_or_none,
 )
@@ -53,7 +54,7 @@ def read_state(body: bytes) -> GameState:
     """The game's state."""
     wire = _state(body)
     return GameState(
-        round_id=wire.round_id,
+        round_id=read_id(wire.round_id, "round_id"),
         current_multiplier=read_multiplier_or_none(wire.current_multiplier, "current_multiplier"),
         status=wire.status,
         elapsed_ms=wire.elapsed_ms,
@@ -77,7 +78,7 @@ def read_rounds(body: bytes) -> tuple[GameRound, ...]:
 def _round_model(wire: _Round) -> GameRound:
     started_at, crashed_at = wire.started_at, wire.crashed_at
     return GameRound(
-        round_id=wire.round_id,
+        round_id=read_id(wire.round_id, "round_id"),
         status=wire.status,
         crash_multiplier=read_multiplier_or_none(wire.crash_multiplier, "crash_multiplier"),
         started_at=None if started_at is None else read_instant(started_at, "started_at"),

@@ -51,6 +51,11 @@ class Conclusion(NamedTuple):
     receipt: Receipt | None
     come_to: Callable[[Bet], Bet]
 
+    @property
+    def concerns_people(self) -> bool:
+        """A case is opened with it, or may be closed."""
+        return self.step.case is not None or self.step.is_late
+
     def answer(self, bet: Bet) -> Answer | None:
         """The row of what the caller is answered by a bet; none where nobody waits."""
         if self.receipt is None:
@@ -64,9 +69,9 @@ async def conclude_each(pool: Pool, conclusions: Sequence[Conclusion]) -> list[B
     Returns:
         Each bet as it is now: by the step, or by whoever has claimed it since.
     """
-    together = [one for one in conclusions if one.step.case is None]
+    together = [one for one in conclusions if not one.concerns_people]
     written = iter(await take_each(pool, together, _conclude, name=_name))
-    results = [next(written) if one.step.case is None else None for one in conclusions]
+    results = [None if one.concerns_people else next(written) for one in conclusions]
     # What people are shown, and what somebody else has concluded, is looked at one by one.
     odd = [one for one, result in zip(conclusions, results, strict=True) if result is None]
     looked_at = iter(await asyncio.gather(*(_look_at(pool, one) for one in odd)))
@@ -137,6 +142,7 @@ async def _conclude_alone(
 async def _write(
     connection: asyncpg.Connection[Any], conclusion: Conclusion
 ) -> tuple[Bet, Case | None]:
+    """The bet as it is now, and the case that was opened with it."""
     step = conclusion.step
     bet, case = step.bet, step.case
     stands = await queries.advance(connection, bet)
@@ -146,9 +152,13 @@ async def _write(
         case = _contradiction(step, bet)
     elif step.entry is not None:
         await post_one(connection, step.entry)
+    at = conclusion.means.now()
+    if stands and step.is_late:
+        await queries.close_case(connection, bet, at=at)
     if case is not None:
-        case_id, at = conclusion.means.new_id(), conclusion.means.now()
-        await queries.open_case(connection, bet, case, case_id=case_id, at=at)
+        case_id = conclusion.means.new_id()
+        if not await queries.open_case(connection, bet, case, case_id=case_id, at=at):
+            case = None
     answer = conclusion.answer(bet)
     if answer is not None:
         await connection.execute(load("recon.http", "finish_requests"), [answer])

@@ -27,6 +27,7 @@ __all__ = [
     "bet_by_id",
     "claim",
     "claim_cash_out",
+    "close_case",
     "due_bets",
     "open_case",
     "record_attempts",
@@ -136,12 +137,20 @@ def attempt_row(attempt: BetAttempt) -> tuple[object, ...]:
 
 async def open_case(
     connection: asyncpg.Connection[Any], bet: Bet, case: Case, *, case_id: UUID, at: datetime
-) -> None:
-    """Show a bet to people, once for each kind of case."""
-    await connection.execute(
+) -> bool:
+    """Show a bet to people, once for each kind of case; False where they have seen it."""
+    opened = await connection.fetchval(
         load(_ROOM, "open_case"),
         *(case_id, case.kind, str(bet.bet_id), bet.user_id, bet.stake.currency),
         *(Decimal(bet.stake.minor), case.reason, at),
+    )
+    return opened is not None
+
+
+async def close_case(connection: asyncpg.Connection[Any], bet: Bet, *, at: datetime) -> None:
+    """Close the case of a bet that had no outcome for long, and has one now."""
+    await connection.execute(
+        load(_ROOM, "close_case"), str(bet.bet_id), at, f"it has come to rest: {bet.state}"
     )
 
 

@@ -57,6 +57,9 @@ _GROWTH: Final = 1.6
 _LONGEST_S: Final = 60.0
 _LONGEST_UNSETTLED_S: Final = 300.0
 _MOST_LOOKS: Final = 32
+_IN_VAIN: Final = 10
+"""So many looks without progress are a minute and a half at least: longer than it takes to catch up
+after the game was out of reach."""
 
 
 class Step(msgspec.Struct, frozen=True):
@@ -70,6 +73,12 @@ class Step(msgspec.Struct, frozen=True):
     entry: Entry | None = None
     case: Case | None = None
     refusal: str | None = None
+
+    @property
+    def is_late(self) -> bool:
+        """The bet has come to rest so late that people may have been shown it."""
+        settled_at = self.bet.settled_at
+        return settled_at is not None and settled_at - self.bet.created_at > OLD
 
 
 def placed(bet: Bet, ticket: game.Bet, *, at: datetime) -> Step:
@@ -97,8 +106,13 @@ def rejected(bet: Bet, reason: str, *, at: datetime) -> Step:
     return Step(replace(after, reason=reason), entry)
 
 
-def waiting(bet: Bet, *, at: datetime) -> Step:
-    """Nothing could be concluded: the game did not answer, or has not decided yet."""
+def waiting(bet: Bet, *, at: datetime, why: str = "the game does not answer") -> Step:
+    """Nothing could be concluded: the game did not answer, or has not decided yet.
+
+    It is a matter of time, but not for ever: as `unsettled` after many looks in vain.
+    """
+    if bet.looks >= _IN_VAIN and at - bet.created_at > OLD:
+        return unsettled(bet, why, at=at)
     return Step(_looked(bet, at, _LONGEST_S))
 
 
@@ -142,15 +156,16 @@ def payout_awaited(
 ) -> Step:
     """The game has cashed the bet out; its payout is not completed, so nothing is booked."""
     known = bet.payout_transaction_id == transaction_id
+    looked = waiting(bet, at=at, why=f"payout {transaction_id} is not completed")
     after = replace(
-        _looked(bet, at, _LONGEST_S),
+        looked.bet,
         state=BetState.CASHING_OUT,
         payout_transaction_id=transaction_id,
         cashout_multiplier=bet.cashout_multiplier if multiplier is None else multiplier,
         payout=bet.payout if amount is None else amount,
     )
     if known:
-        return Step(after)
+        return Step(after, case=looked.case)
     return Step(replace(after, looks=0, due_at=at + _after(0, _LONGEST_S), updated_at=at))
 
 

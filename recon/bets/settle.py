@@ -135,7 +135,7 @@ async def _by_ticket(  # noqa: PLR0911 - one answer for each status
         case BetStatus.ACTIVE if bet.state is BetState.CASHING_OUT:
             return await cash_out_again(line, bet)
         case BetStatus.ACTIVE:
-            return rules.waiting(bet, at=at)
+            return rules.waiting(bet, at=at, why="the game still has it in play")
 
 
 async def _failed(line: Line, bet: Bet, payout: game.Payout) -> Step:

@@ -1,0 +1,76 @@
+"""What no answer of the game settles is shown to people, and comes to rest when it is put right."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from recon.bets.settle import ticket_of
+
+if TYPE_CHECKING:
+    from recon.bets import Bet
+    from tests.bets.conftest import World
+
+HOUR_S = 3600.0
+
+
+async def cases(world: World) -> list[tuple[str, str, str]]:
+    """Kind, state and bet of every case."""
+    rows = await world.pool.fetch("SELECT kind, state, reference FROM cases ORDER BY case_id")
+    return [tuple(row) for row in rows]
+
+
+async def look_for_long(world: World) -> None:
+    """Ten minutes of looks, more than an hour after whatever there is."""
+    world.clock.passed_s += 2 * HOUR_S
+    for _ in range(20):
+        await world.resolve(after_s=30)
+
+
+async def in_play(world: World, **wish: Any) -> Bet:  # noqa: ANN401 - as `World.wish`
+    await world.deposit("100.00")
+    bet: Bet = await world.place(world.wish(**wish))
+    return bet
+
+
+async def test_a_question_that_is_never_answered_is_a_case_until_it_is(world: World) -> None:
+    bet = await in_play(world)
+    world.end_round()
+    world.network.always.append((f"GET /api/v1/bets/{bet.ticket_id}", "after"))
+
+    await world.resolve()
+    assert await cases(world) == []
+    await look_for_long(world)
+    assert await cases(world) == [("unresolved_bet", "open", str(bet.bet_id))]
+    world.network.always.clear()
+    await world.resolve(after_s=300)
+
+    assert (await world.bet(bet)).state == "lost"
+    assert await cases(world) == [("unresolved_bet", "closed", str(bet.bet_id))]
+
+
+async def test_a_payout_that_stays_pending_is_a_case(world: World) -> None:
+    bet = await in_play(world, auto="2.00")
+    world.end_round()
+    payout = world.sandbox.book.bets[ticket_of(bet)].payout
+    assert payout is not None
+    payout.status = "pending"
+
+    await look_for_long(world)
+
+    assert await cases(world) == [("unresolved_bet", "open", str(bet.bet_id))]
+    assert (await world.bet(bet)).state == "cashing_out"
+    payout.status = "completed"
+    await world.resolve(after_s=300)
+    assert await cases(world) == [("unresolved_bet", "closed", str(bet.bet_id))]
+
+
+async def test_a_bet_that_stays_active_after_its_round_is_a_case(world: World) -> None:
+    bet = await in_play(world)
+    world.end_round()
+    found = world.sandbox.book.bets[ticket_of(bet)]
+    found.status = "active"
+
+    await look_for_long(world)
+
+    assert await cases(world) == [("unresolved_bet", "open", str(bet.bet_id))]
+    found.status = "lost"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager, nullcontext, suppress
 from secrets import token_urlsafe
 from typing import TYPE_CHECKING
 
@@ -23,7 +23,7 @@ from recon.db.pool import DatabaseUnavailableError
 from recon.game import Attempt, GameClient
 from recon.game.handlers import GAME, GAME_WATCH, GameWatch
 from recon.game.handlers import routes as game_routes
-from recon.game.stream import Bulletin, StreamAddress, StreamWatch, heed, hold, listen
+from recon.game.stream import EVERYTHING, Bulletin, StreamAddress, StreamWatch, heed, hold, listen
 from recon.game.transport import checked_base_url
 from recon.game.watching import watching
 from recon.http import health
@@ -257,31 +257,33 @@ async def run_worker(settings: Settings, pool: Pool, game: GameClient | None) ->
     sealer = Sealer(pool, keys, anchor=settings.seal_anchor)
     lanes, lookout = _lanes(settings), lookout_of(settings)
     retention = Retention(settings.payload_retention, settings.payload_retention_unsettled)
-    async with asyncio.TaskGroup() as group:
-        if game is not None and settings.game_stream:
-            for part in _stream_parts(settings, pool, game):
-                group.create_task(part)
-        await run_until_cancelled(
-            lambda: build_worker(
-                pool, reconciler, sealer, lanes=lanes, lookout=lookout, retention=retention
+    bulletin = Bulletin()
+    # What rests because the game was gone need not wait for its time once the game is back.
+    returns = nullcontext() if game is None else game.on_return(lambda: bulletin.put(EVERYTHING))
+    with returns:
+        async with asyncio.TaskGroup() as group:
+            if game is not None:
+                group.create_task(heed(bulletin, settle_by_news(pool, game)))
+                for part in _stream_parts(settings, pool, bulletin):
+                    group.create_task(part)
+            await run_until_cancelled(
+                lambda: build_worker(
+                    pool, reconciler, sealer, lanes=lanes, lookout=lookout, retention=retention
+                )
             )
-        )
 
 
 def _stream_parts(
-    settings: Settings, pool: Pool, game: GameClient
+    settings: Settings, pool: Pool, bulletin: Bulletin
 ) -> Sequence[Coroutine[None, None, NoReturn]]:
-    """Listening to the game, where no other process does, and looking into what it tells."""
-    if settings.game_url is None or settings.game_api_key is None:
+    """Listening to the game, where no other process does."""
+    if settings.game_url is None or settings.game_api_key is None or not settings.game_stream:
         return ()
-    bulletin, watch = Bulletin(), StreamWatch()
+    watch = StreamWatch()
     address = StreamAddress(
         checked_base_url(settings.game_url), settings.game_api_key.get_secret_value()
     )
-    return (
-        hold(pool, lambda: listen(address, bulletin, watch), watch),
-        heed(bulletin, settle_by_news(pool, game)),
-    )
+    return (hold(pool, lambda: listen(address, bulletin, watch), watch),)
 
 
 def api_accounts_of(settings: Settings) -> list[ApiAccount]:

@@ -33,6 +33,8 @@ CREATE TABLE bets (
     -- When the resolver looks again; while somebody works on the bet, when their claim ends. Null
     -- once the outcome is definitive, or people must decide.
     due_at timestamptz,
+    -- Nobody works on it: until it is due no call is made for it, so that it may be made due sooner.
+    resting boolean NOT NULL DEFAULT false,
     -- Raised by each claim; only whoever has the newest number may write the outcome.
     fence integer NOT NULL DEFAULT 1,
     -- How often the game was asked in vain since the last progress.
@@ -285,6 +287,7 @@ BEGIN
             settled_at = n.settled_at,
             updated_at = n.updated_at,
             due_at = n.due_at,
+            resting = true,
             looks = n.looks
         FROM unnest(p_bets) AS n
         WHERE b.user_id = n.user_id AND b.bet_id = n.bet_id AND b.fence = n.fence

@@ -28,14 +28,14 @@ async def wake_bets(
 ) -> int:
     """Make bets due that wait for their next look. Nothing is believed: due means asked for.
 
-    Only bets of which nothing but questions can be under way: those in play, and those whose payout
-    is awaited. A bet whose call may still be on its way keeps its claim, which is what makes sure
-    that no two send for it; it is asked for within a minute by itself.
+    Those that nobody works on, however long they were to rest, and those of which nothing but
+    questions can be under way: in play, or with a payout that is awaited. Another bet that somebody
+    works on keeps its claim, which is what makes sure that no two send for it.
 
     Args:
         pool: the database.
         tickets: of bets that were decided or paid.
-        ended: rounds whose bets in play are decided.
+        ended: rounds whose bets in play are decided, and that take no others.
         paid: rounds whose payouts are due.
         everything: all of them.
         now: the clock.

@@ -50,6 +50,9 @@ class Admission:
     Args:
         monotonic: seconds from any origin, never backwards.
         breaker: when the circuit breaker opens, and for how long.
+
+    Attributes:
+        on_return: told, each of them, when the breaker closes.
     """
 
     def __init__(self, monotonic: Callable[[], float], breaker: BreakerPolicy | None) -> None:
@@ -57,6 +60,7 @@ class Admission:
         self._breaker = Breaker(breaker)
         self._pace = Pace()
         self._turns = Turnstile(self._pace, monotonic=monotonic)
+        self.on_return: list[Callable[[], None]] = []
         show_breaker(BreakerState.CLOSED)
 
     @property
@@ -156,6 +160,8 @@ class Admission:
         if passed.is_probe:
             show_breaker(self._breaker.state)
             _log.warning("game_circuit_closed")
+            for tell in self.on_return:
+                tell()
 
     def _failed(self, passed: Pass, now_s: float, wait_s: float | None) -> None:
         breaker = self._breaker

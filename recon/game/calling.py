@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from contextvars import Context
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Generic, TypeVar
@@ -32,7 +32,7 @@ from recon.game.verdicts import Answer, Asked, judge, unreadable
 
 if TYPE_CHECKING:
     import random
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Awaitable, Callable, Iterator, Mapping
     from datetime import datetime
 
     from recon.game.admission import Pass
@@ -192,6 +192,16 @@ class Caller:
             wait_s = max(error.wait_s or 0.0, self._admission.wait_s())
             error.retry_after_s = max(1, math.ceil(wait_s))
             raise
+
+    @contextmanager
+    def on_return(self, tell: Callable[[], None]) -> Iterator[None]:
+        """Tell that the game answers again, whenever it has not for a while; must be quick."""
+        told = self._admission.on_return
+        told.append(tell)
+        try:
+            yield
+        finally:
+            told.remove(tell)
 
     @property
     def queue_s(self) -> float:

@@ -18,6 +18,7 @@ from recon.game.transport import AiohttpTransport, checked_base_url
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
+    from contextlib import AbstractContextManager
     from datetime import datetime
 
     from recon.game.breaker import BreakerPolicy
@@ -128,6 +129,14 @@ class GameClient(GameCalls, BetCalls):
     def limits(self) -> RateLimits | None:
         """The key's rate limits as last seen; None before the first answer."""
         return self._caller.limits
+
+    def on_return(self, tell: Callable[[], None]) -> AbstractContextManager[None]:
+        """While this lasts, tell whenever the game answers again after it was given up for a while.
+
+        Args:
+            tell: must be quick, and raise nothing.
+        """
+        return self._caller.on_return(tell)
 
     @property
     def queue_s(self) -> float:

@@ -8,9 +8,13 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import pytest
+from pydantic import SecretStr
 
+from recon.app import run_worker
 from recon.bets import BetState, wake_bets
 from recon.clock import new_id
+from recon.settings import Settings
+from tests.bets.test_degraded import open_breaker
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -105,17 +109,111 @@ async def test_a_bet_whose_call_may_be_on_its_way_keeps_its_claim(world: World) 
     """Nobody else may send for it meanwhile, however loud the news is."""
     await world.deposit("100.00")
     placed = await world.place()
-    world.network.always.append(("/api/v1/bets", "after"))
-    placing = await world.place()
+    real, held, go = world.network.send, asyncio.Queue[str](), asyncio.Event()
+
+    async def slow(outgoing: Outgoing) -> Answer:
+        if outgoing.method == "POST":
+            held.put_nowait(outgoing.target)
+            await go.wait()
+        return await real(outgoing)
+
+    world.network.send = slow  # type: ignore[method-assign]
+    placing = asyncio.create_task(world.place())
+    await held.get()
     world.fly()
-    cashing = await world.cash_out(placed)
-    assert (placing.state, placing.ticket_id) == (BetState.PLACING, None)
-    assert (cashing.state, cashing.payout_transaction_id) == (BetState.CASHING_OUT, None)
+    cashing = asyncio.create_task(world.cash_out(placed))
+    await held.get()
+    before = await world.bets()
+    assert {bet.state for bet in before} == {BetState.PLACING, BetState.CASHING_OUT}
 
     told = {"tickets": [placed.ticket_id], "ended": [placed.round_id], "paid": [placed.round_id]}
     assert await wake(world, **told, everything=True) == 0
 
-    assert [await world.bet(placing), await world.bet(cashing)] == [placing, cashing]
+    assert await world.bets() == before
+    go.set()
+    await asyncio.gather(placing, cashing, return_exceptions=True)
+
+
+async def left_unknown(world: World) -> list[Bet]:
+    """A bet and a cash-out whose answers were lost, and whose next look is an hour away."""
+    await world.deposit("100.00")
+    placed = await world.place()
+    world.network.lose("/confirm", "after")
+    placing = await world.place()
+    world.fly()
+    world.network.lose("/cashout", "after")
+    cashing = await world.cash_out(placed)
+    assert (placing.state, placing.ticket_id) == (BetState.PLACING, None)
+    assert (cashing.state, cashing.payout_transaction_id) == (BetState.CASHING_OUT, None)
+    await world.pool.execute("UPDATE bets SET due_at = $1", world.clock.now() + timedelta(hours=1))
+    return [placing, cashing]
+
+
+async def test_a_bet_left_unknown_that_nobody_works_on_is_asked_for_now(world: World) -> None:
+    placing, cashing = await left_unknown(world)
+    assert (await world.resolve(after_s=0.0)).due == 0
+
+    assert await wake(world, ended=[placing.round_id]) == 1  # the cash-out is not decided by it
+    assert await wake(world, everything=True) == 1
+    assert (await world.resolve(after_s=0.0)).moved >= 1
+
+    assert (await world.bet(placing)).state is BetState.PLACED
+    assert (await world.bet(cashing)).payout_transaction_id is not None
+
+
+async def test_who_claims_a_bet_takes_it_out_of_its_rest(world: World) -> None:
+    """The resolver, and whoever cashes out: what they are about is theirs until they conclude."""
+    placing, _ = await left_unknown(world)
+    await wake(world, everything=True)
+    real, held, go = world.network.send, asyncio.Event(), asyncio.Event()
+
+    async def slow(outgoing: Outgoing) -> Answer:
+        if "idempotency_key=" in outgoing.target:
+            held.set()
+            await go.wait()
+        return await real(outgoing)
+
+    world.network.send = slow  # type: ignore[method-assign]
+    resolving = asyncio.create_task(world.resolve(after_s=0.0))
+    await held.wait()
+
+    await wake(world, everything=True)
+
+    claimed = await world.bet(placing)
+    go.set()
+    await resolving
+    assert claimed.due_at is not None
+    assert claimed.due_at > world.clock.now()
+    assert (await world.bet(placing)).state is BetState.PLACED
+
+
+async def test_once_the_game_is_back_bets_left_unknown_do_not_wait_for_their_time(
+    world: World, database_url: str
+) -> None:
+    """By the service's own jobs: the breaker's closing is news."""
+    world.clock.ticking = True  # the jobs live by the machine's clock
+    placing, cashing = await left_unknown(world)
+    settings = Settings(
+        database_url=SecretStr(database_url), game_stream=False, reconcile_every=None
+    )
+    jobs = asyncio.create_task(run_worker(settings, world.pool, world.game))
+    try:
+        await open_breaker(world)
+        await asyncio.sleep(1.5)  # some ticks of the jobs
+        asleep = [(await world.bet(bet)).state for bet in (placing, cashing)]
+
+        world.network.always.clear()
+        world.clock.passed_s += 60.0
+        await world.game.state()  # whoever calls first finds it there
+        async with asyncio.timeout(3):
+            while (await world.bet(placing)).state is BetState.PLACING:  # noqa: ASYNC110 - another task settles it
+                await asyncio.sleep(0.02)
+    finally:
+        jobs.cancel()
+        await asyncio.gather(jobs, return_exceptions=True)
+
+    assert asleep == [BetState.PLACING, BetState.CASHING_OUT]
+    assert (await world.bet(cashing)).payout_transaction_id is not None
 
 
 async def test_a_conclusion_from_before_the_news_does_not_count(world: World) -> None:

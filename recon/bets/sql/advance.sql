@@ -14,6 +14,7 @@ SET
     settled_at = $13,
     updated_at = $14,
     due_at = $15,
+    resting = true,
     looks = $16
 WHERE user_id = $1 AND bet_id = $2 AND fence = $3
 RETURNING bet_id

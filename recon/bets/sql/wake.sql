@@ -1,7 +1,7 @@
 -- $1 now, $2 tickets, $3 rounds that have ended, $4 rounds that pay out, $5 whether all.
--- In the order of the key, as whoever else takes several. A claim that is cut short here is of one
--- who does nothing but ask; the fence rises, because what they were answered may be older than what
--- is told now, and must not be what the bet is left with.
+-- In the order of the key, as whoever else takes several. Bets that rest, and those whose claim is of
+-- one who does nothing but ask; the fence rises, because what they were answered may be older than
+-- what is told now, and must not be what the bet is left with.
 WITH told AS (
     SELECT
         user_id,
@@ -9,11 +9,15 @@ WITH told AS (
     FROM bets
     WHERE
         due_at > $1
-        AND (state = 'placed' OR (state = 'cashing_out' AND payout_transaction_id IS NOT NULL))
+        AND (
+            resting
+            OR state = 'placed'
+            OR (state = 'cashing_out' AND payout_transaction_id IS NOT NULL)
+        )
         AND (
             $5
             OR ticket_id = ANY($2::text[])
-            OR (state = 'placed' AND round_id = ANY($3::text[]))
+            OR (state IN ('placing', 'placed') AND round_id = ANY($3::text[]))
             OR round_id = ANY($4::text[])
         )
     ORDER BY user_id, bet_id

@@ -16,10 +16,7 @@ from recon.bets.desk import DESK, Desk
 from recon.bets.handlers import finish_calls
 from recon.bets.handlers import routes as bet_routes
 from recon.db import POOL, Pool, open_pool
-from recon.db.embedded import SERVICE_USER, embedded_postgres
-from recon.db.grants import role_of
-from recon.db.migrations import migrate, schema_head, schema_status
-from recon.db.pool import DatabaseUnavailableError
+from recon.db.schema import schema_head
 from recon.game import Attempt, GameClient
 from recon.game.handlers import GAME, GAME_WATCH, GameWatch
 from recon.game.handlers import routes as game_routes
@@ -37,6 +34,7 @@ from recon.http.request_ids import request_id_middleware
 from recon.http.stored_requests import REQUESTS, Requests
 from recon.jobs import run_until_cancelled
 from recon.ledger.handlers import routes as ledger_routes
+from recon.opening import seal_keys_of
 from recon.payments import REGISTER, Overdue
 from recon.payments.handlers import ENDPOINTS
 from recon.payments.handlers import routes as payment_routes
@@ -45,7 +43,7 @@ from recon.reconciliation.handlers import routes as reconciliation_routes
 from recon.reconciliation.review_handlers import routes as review_routes
 from recon.reconciliation.send_export import PUBLIC_URL
 from recon.schedule import Lookout, build_worker, settle_by_news
-from recon.seals import Sealer, SealKeys, keys_of_data_dir
+from recon.seals import Sealer
 from recon.webhooks import DRAIN, INTAKE, Drain, build_endpoints, build_intake, register_payment
 from recon.webhooks.backfill import build_api_accounts, refresh_gauges
 from recon.webhooks.handlers import routes as webhook_routes
@@ -63,11 +61,9 @@ if TYPE_CHECKING:
 __all__ = [
     "api_accounts_of",
     "build_app",
-    "open_database_url",
     "open_game",
     "reconciler_of",
     "run_worker",
-    "seal_keys_of",
 ]
 
 log = structlog.get_logger(__name__)
@@ -164,37 +160,6 @@ def build_app(settings: Settings, database_url: str, *, jobs: bool) -> web.Appli
 
 
 @asynccontextmanager
-async def open_database_url(settings: Settings) -> AsyncIterator[str]:
-    """The service's URL of a database with our schema; an embedded server lives as long as this.
-
-    An embedded database is brought up to date, and so is a configured one that is still empty. One
-    that is behind is left to `recon migrate`, because that is a decision.
-
-    Raises:
-        DatabaseUnavailableError: no server, or its schema is behind (``schema_behind``).
-    """
-    if settings.database_url is None:
-        async with embedded_postgres(settings.data_dir) as server:
-            await migrate(server.dsn, service_role=SERVICE_USER)
-            yield server.service_dsn
-        return
-    url = settings.database_url.get_secret_value()
-    status = await schema_status(url)
-    if status.current is None:
-        owner = settings.migration_database_url
-        status = await migrate(
-            url if owner is None else owner.get_secret_value(), service_role=await role_of(url)
-        )
-    if not status.up_to_date:
-        raise DatabaseUnavailableError(
-            f"the schema is at {status.current}, this version needs {status.head}: "
-            "run `recon migrate`",
-            code="schema_behind",
-        )
-    yield url
-
-
-@asynccontextmanager
 async def open_game(
     settings: Settings, watch: GameWatch | None = None
 ) -> AsyncIterator[GameClient | None]:
@@ -226,14 +191,6 @@ async def open_game(
         on_attempt=observe,
     ) as game:
         yield game
-
-
-def seal_keys_of(settings: Settings) -> SealKeys:
-    """The keys that sign: those of the settings, or the file beside the embedded Postgres."""
-    if settings.seal_keys or settings.database_url is not None:
-        return SealKeys(key.get_secret_value() for key in settings.seal_keys)
-    settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    return keys_of_data_dir(settings.data_dir)
 
 
 def reconciler_of(settings: Settings, pool: Pool, game: GameClient) -> Reconciler:

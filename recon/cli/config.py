@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING
 import click
 from rich.table import Table
 
-from recon.app import api_accounts_of, open_database_url, open_game, seal_keys_of
+from recon.app import api_accounts_of, open_game
 from recon.cli.context import console, flags_of, print_json, run_async, settings_of
 from recon.clock import format_time, now
 from recon.db import open_pool
 from recon.errors import ReconError
 from recon.game.stream import read_holding
 from recon.game.watching import Announced, read_announced
+from recon.opening import open_database_url, seal_keys_of
 from recon.seals import excess_rights, last_seal, why_not_after
 from recon.settings import explain, ignored_variables
 from recon.webhooks import build_endpoints, read_proofs

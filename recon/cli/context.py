@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 import msgspec
 
-from recon.app import open_database_url
 from recon.cli.console import configure_logging, console, progress_console
 from recon.db import Pool, open_pool
+from recon.opening import open_database_url
 from recon.settings import Settings, ignored_variables, load_settings
 
 if TYPE_CHECKING:

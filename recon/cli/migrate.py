@@ -9,8 +9,8 @@ import click
 from recon.cli.context import print_json, progress_console, run_async, settings_of
 from recon.db.embedded import SERVICE_USER, embedded_postgres
 from recon.db.grants import role_of
-from recon.db.migrations import SchemaStatus, schema_status
 from recon.db.migrations import migrate as bring_up
+from recon.db.schema import SchemaStatus, schema_status
 
 if TYPE_CHECKING:
     from recon.settings import Settings

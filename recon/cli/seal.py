@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from recon.app import seal_keys_of
 from recon.cli.context import open_database, print_json, progress_console, run_async, settings_of
+from recon.opening import seal_keys_of
 from recon.seals import Anchor, Sealer
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ import structlog
 import uvloop
 from aiohttp import web
 
-from recon.app import build_app, open_database_url, open_game, run_worker, seal_keys_of
+from recon.app import build_app, open_game, run_worker
 from recon.cli.context import progress_console, settings_of
 from recon.db import open_pool
 from recon.db.embedded.child import die_with_parent
@@ -24,6 +24,7 @@ from recon.game.watch import GameWatch
 from recon.game.watching import watching
 from recon.http.health import READINESS
 from recon.http.server import collect_seldom, make_runner
+from recon.opening import open_database_url, seal_keys_of
 from recon.seals.keys import key_file_of
 
 if TYPE_CHECKING:

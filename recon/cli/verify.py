@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import click
 import msgspec
 
-from recon.app import seal_keys_of
 from recon.cli.context import console, open_database, print_json, run_async, settings_of
 from recon.cli.tables import print_table
 from recon.clock import format_time
+from recon.opening import seal_keys_of
 from recon.seals import Anchor, read_anchor, verify_all
 
 if TYPE_CHECKING:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -11,7 +9,6 @@ import asyncpg
 from alembic import command, op
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy import text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
@@ -21,6 +18,7 @@ from sqlalchemy.util import await_only
 
 from recon.db.grants import grants_for
 from recon.db.pool import DatabaseUnavailableError
+from recon.db.schema import SchemaStatus, schema_head, script_location
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,22 +27,9 @@ if TYPE_CHECKING:
 
     _Step: TypeAlias = Callable[[Config, Connection], None]
 
-__all__ = ["SchemaStatus", "downgrade", "migrate", "run_script", "schema_head", "schema_status"]
+__all__ = ["downgrade", "migrate", "run_script"]
 
 _ADVISORY_LOCK = 0x7265636F6E  # "recon"
-
-
-@dataclass(frozen=True, slots=True)
-class SchemaStatus:
-    """The database's revision beside the newest one known; ``None`` before the first."""
-
-    current: str | None
-    head: str
-
-    @property
-    def up_to_date(self) -> bool:
-        """Whether the database has every migration."""
-        return self.current == self.head
 
 
 def run_script(version_file: str, direction: str) -> None:
@@ -87,21 +72,6 @@ async def downgrade(dsn: str, *, revision: str) -> SchemaStatus:
     return await _run(dsn, lambda config, _: command.downgrade(config, revision))
 
 
-async def schema_status(dsn: str) -> SchemaStatus:
-    """The database's revision and the newest one known, changing nothing."""
-    return await _run(dsn, None)
-
-
-def schema_head() -> str:
-    """The newest revision that this installation carries."""
-    config = Config()
-    config.set_main_option("script_location", str(_script_location()))
-    head = ScriptDirectory.from_config(config).get_current_head()
-    if head is None:
-        raise RuntimeError("there are no migrations in this installation")
-    return head
-
-
 async def _run(dsn: str, step: _Step | None) -> SchemaStatus:
     engine = create_async_engine(
         make_url(dsn).set(drivername="postgresql+asyncpg"), poolclass=NullPool
@@ -123,7 +93,7 @@ async def _run(dsn: str, step: _Step | None) -> SchemaStatus:
 
 def _in_lock(connection: Connection, step: _Step | None) -> SchemaStatus:
     config = Config()
-    config.set_main_option("script_location", str(_script_location()))
+    config.set_main_option("script_location", str(script_location()))
     config.attributes["connection"] = connection
     if step is not None:
         connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": _ADVISORY_LOCK})
@@ -148,7 +118,7 @@ def _grant(connection: Connection, role: str, *, regrant: bool) -> None:
     owner = connection.execute(text("SELECT current_user")).scalar_one()
     if current != schema_head() or owner == role:
         return
-    statements, mark = grants_for(_script_location() / "grants.sql", role)
+    statements, mark = grants_for(script_location() / "grants.sql", role)
     found = "SELECT obj_description('alembic_version'::regclass, 'pg_class')"
     if not regrant and connection.execute(text(found)).scalar() == mark:
         return
@@ -172,9 +142,3 @@ def _execute(connection: Connection, script: str) -> None:
     if driver is None:
         raise RuntimeError("migrations need a live connection")
     await_only(driver.execute(script))
-
-
-def _script_location() -> Path:
-    """The migrations: inside the wheel as ``recon/migrations``, in a checkout as ``alembic``."""
-    packaged = Path(str(resources.files("recon"))) / "migrations"
-    return packaged if packaged.is_dir() else packaged.parent.parent / "alembic"

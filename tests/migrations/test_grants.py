@@ -14,15 +14,16 @@ import pytest
 from click.testing import CliRunner
 from pydantic import SecretStr
 
-from recon.app import open_database_url
 from recon.cli import recon as commands
 from recon.clock import now
 from recon.db import open_pool
 from recon.db.grants import role_of
-from recon.db.migrations import downgrade, migrate, schema_status
+from recon.db.migrations import downgrade, migrate
 from recon.db.pool import DatabaseUnavailableError
+from recon.db.schema import bring_up, schema_status
 from recon.ledger import post_one, rules
 from recon.money import Money
+from recon.opening import open_database_url
 from recon.seals import excess_rights
 from recon.settings import Settings
 
@@ -121,6 +122,23 @@ async def test_a_role_that_had_more_has_exactly_its_rights_after_the_next_migrat
 
     assert await may(roles.service, "INSERT")
     assert not await may(roles.service, "DELETE")
+
+
+async def test_a_start_gives_its_role_what_it_lacks_and_else_waits_for_no_migration(
+    roles: Roles,
+) -> None:
+    await migrate(roles.owner)  # the schema, and nobody's rights
+    brought = await bring_up(roles.owner, service_role=roles.service_role)
+    assert (brought.up_to_date, await may(roles.service, "INSERT")) == (True, True)
+
+    migrating = await asyncpg.connect(roles.owner)
+    try:
+        await migrating.execute("SELECT pg_advisory_lock($1)", 0x7265636F6E)
+        again = await asyncio.wait_for(bring_up(roles.owner, service_role=roles.service_role), 5)
+    finally:
+        await migrating.close()
+
+    assert again == brought
 
 
 async def test_a_role_that_may_still_create_in_public_is_refused_and_told(

@@ -5,8 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import asyncpg
+from alembic.config import Config
+from alembic.script import ScriptDirectory
 
-from recon.db.migrations import downgrade, migrate, schema_status
+from recon.db.migrations import downgrade, migrate
+from recon.db.schema import schema_head, schema_status
 
 VERSIONS = Path(__file__).parents[2] / "alembic" / "versions"
 REVISIONS = [path.stem.partition("_")[0] for path in sorted(VERSIONS.glob("[0-9]*.py"))]
@@ -63,6 +66,14 @@ def test_revisions_are_numbered_without_a_gap_and_each_can_be_undone() -> None:
     for path in VERSIONS.glob("[0-9]*.py"):
         assert path.with_suffix(".up.sql").read_text(encoding="utf-8").strip()
         assert path.with_suffix(".down.sql").read_text(encoding="utf-8").strip()
+
+
+def test_the_newest_revision_is_told_without_alembic_and_is_alembics_own() -> None:
+    config = Config()
+    config.set_main_option("script_location", str(VERSIONS.parent))
+
+    assert schema_head() == REVISIONS[-1]
+    assert ScriptDirectory.from_config(config).get_heads() == [schema_head()]
 
 
 async def test_every_revision_goes_up_down_and_up(empty_url: str) -> None:

@@ -8,8 +8,9 @@ import time
 import asyncpg
 import pytest
 
-from recon.db.migrations import migrate, schema_status
+from recon.db.migrations import migrate
 from recon.db.pool import DatabaseUnavailableError
+from recon.db.schema import schema_status
 
 
 async def run(dsn: str, statement: str) -> None:

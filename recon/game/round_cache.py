@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 from recon.game.metrics import count_cached_round
 from recon.game.model import RoundStatus
+from recon.game.wire.scalars import is_sendable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,6 +39,7 @@ class KeptRound:
     round: GameRound
     etag: str | None
     last_modified: str | None
+    cache_control: str | None
     fresh_until: datetime
 
 
@@ -74,15 +76,18 @@ class RoundCache:
     def renewed(self, kept: KeptRound, answer: RoundAnswer) -> GameRound:
         """The game said 304: the copy holds for as long as it now says."""
         count_cached_round("revalidated")
-        for_s = _fresh_for(answer.cache_control)
+        # What a 304 leaves out stands as it was (RFC 9111, 4.3.4).
+        control = kept.cache_control if answer.cache_control is None else answer.cache_control
+        for_s = _fresh_for(control)
         if for_s is None:
             self._kept.pop(kept.round.round_id, None)
         else:
             self._keep(
                 replace(
                     kept,
-                    etag=answer.etag,
-                    last_modified=answer.last_modified,
+                    etag=_sendable(answer.etag),
+                    last_modified=_sendable(answer.last_modified),
+                    cache_control=control,
                     fresh_until=self._clock() + for_s,
                 )
             )
@@ -101,13 +106,26 @@ class RoundCache:
             or now - crashed_at < _OLD
         ):
             return
-        self._keep(KeptRound(found, answer.etag, answer.last_modified, now + fresh_for))
+        self._keep(
+            KeptRound(
+                found,
+                etag=_sendable(answer.etag),
+                last_modified=_sendable(answer.last_modified),
+                cache_control=answer.cache_control,
+                fresh_until=now + fresh_for,
+            )
+        )
 
     def _keep(self, kept: KeptRound) -> None:
         self._kept[kept.round.round_id] = kept
         self._kept.move_to_end(kept.round.round_id)
         while len(self._kept) > self._most:
             self._kept.popitem(last=False)
+
+
+def _sendable(validator: str | None) -> str | None:
+    """A validator that the game can be asked by; without one it is asked anew."""
+    return validator if validator is not None and is_sendable(validator) else None
 
 
 def _fresh_for(cache_control: str | None) -> timedelta | None:

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from typing import TYPE_CHECKING
 
 import pytest
 
 from recon.game import GameRound, RoundAnswer, RoundStatus
 from recon.game.round_cache import RoundCache
+
+if TYPE_CHECKING:
+    from tests.game.conftest import Rig
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
@@ -90,3 +94,36 @@ def test_a_304_that_forbids_keeping_ends_the_copy() -> None:
     kept.cache.renewed(copy, RoundAnswer(None, '"e"', None, "no-store"))
 
     assert kept.cache.kept("r_1") is None
+
+
+def test_a_304_that_says_nothing_of_keeping_leaves_what_was_said_before() -> None:
+    kept = Kept()
+    kept.after(finished(), "max-age=60")
+    copy = kept.cache.kept("r_1")
+    assert copy is not None
+
+    kept.now += timedelta(minutes=5)
+    kept.cache.renewed(copy, RoundAnswer(None, '"e"', None))
+
+    renewed = kept.cache.kept("r_1")
+    assert renewed is not None
+    assert renewed.fresh_until == kept.now + timedelta(minutes=1)
+
+
+@pytest.mark.parametrize("etag", ["", '"' + "x" * 300 + '"'])
+async def test_a_validator_that_cannot_be_sent_back_is_none(rig: Rig, etag: str) -> None:
+    at = "2026-01-01T11:50:00Z"
+    round_ = {
+        "round_id": "r_76",
+        "status": "payout",
+        "crash_multiplier": 4.2,
+        "started_at": at,
+        "crashed_at": at,
+        "participants": 9,
+    }
+    rig.game.will(rig.game.says(200, round_, ETag=etag, Cache_Control="no-cache"))
+
+    told = [await rig.client.round("r_76") for _ in range(2)]
+
+    assert told[0] == told[1]
+    assert "If-None-Match" not in rig.game.seen[1].headers

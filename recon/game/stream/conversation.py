@@ -32,6 +32,8 @@ __all__ = ["Conversation", "Hearing", "StreamRefusedError"]
 
 _NOT_US: Final = frozenset({"invalid_api_key", "insufficient_scope"})
 _CODES: Final = _NOT_US | {"bad_request", "internal_error", "rate_limited", "unavailable"}
+_MOST_DROPPED: Final = 16
+"""So many messages in a row that were told before are no repeats."""
 _UNDECIDED: Final = frozenset({BetStatus.ACTIVE, PayoutStatus.PENDING})
 
 
@@ -81,6 +83,7 @@ class Conversation:
         self._authenticated = False
         self._wanted = [ROUND_UPDATES, BET_UPDATES]
         self._orders: dict[str, Ordering[bytes]] = {}
+        self._dropped: dict[str, int] = {}
         self.refused: dict[str, str] = {}
         """Channels that we may not hear, with the game's code."""
 
@@ -147,7 +150,20 @@ class Conversation:
         order = self._orders.get(message.channel)
         if order is None:
             return Hearing(fault="an event of a channel that was not subscribed to")
-        return self._told(message.channel, order.take(number, bytes(message.data), at=at))
+        taken = order.take(number, bytes(message.data), at=at)
+        in_a_row = self._dropped.get(message.channel, 0) + 1 if taken.dropped else 0
+        self._dropped[message.channel] = in_a_row
+        if in_a_row < _MOST_DROPPED:
+            return self._told(message.channel, taken)
+        # Not one of them is new: a number that came before them was wrong, or the game counts anew.
+        self._dropped[message.channel] = 0
+        self._orders[message.channel] = Ordering(number)
+        return Hearing(
+            news=EVERYTHING,
+            channel=message.channel,
+            dropped=taken.dropped,
+            fault="the numbers of a channel have gone back",
+        )
 
     def _on_subscribed(self, channel: str, number: int) -> Hearing:
         if not self._wanted or channel != self._wanted[0]:

@@ -97,6 +97,25 @@ async def test_a_lost_message_makes_everything_news_half_a_second_after_the_next
     assert metric("gaps_total", channel="bet_updates") == gaps + 1
 
 
+@pytest.mark.parametrize("number", [10**12, 2**62 - 1])
+async def test_after_a_number_from_nowhere_the_stream_is_heard_again(number: int) -> None:
+    async with open_game(heartbeat_s=0.2) as game, listening(game) as listener:
+        await listener.next()
+        (server,) = game.sandbox.hub.listeners
+        server.seq["bet_updates"] = number
+        game.tell_bet("t_0")
+        assert await listener.next() == EVERYTHING  # what is missing is given up
+
+        # The numbers behind it are those that the game really counts by.
+        server.seq["bet_updates"] = 0
+        for place in range(1, 17):
+            game.tell_bet(f"t_{place}")
+        assert await listener.next() == EVERYTHING
+        game.tell_bet("t_17")
+        assert await listener.next() == tickets("t_17")
+        assert game.streams == 1
+
+
 async def test_heartbeats_are_acknowledged_however_long_somebody_looks_into_news() -> None:
     async with open_game(heartbeat_s=0.03) as game, listening(game) as listener:
         await listener.next()

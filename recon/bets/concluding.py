@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import asyncpg
 import structlog
 
-from recon.bets import queries
-from recon.bets.errors import BetNotFoundError
+from recon.bets import queries, rules
+from recon.bets.errors import BetNotFoundError, TicketTakenError
 from recon.bets.model import BetState, Case
 from recon.db import load
 from recon.db.sharing import take_each
@@ -32,6 +32,7 @@ _log = structlog.get_logger(__name__)
 
 _REFUSED = "RC002"
 """As ``bets_conclude`` raises it."""
+_BY_TICKET: Final = "bets_ticket_idx"
 
 
 class Conclusion(NamedTuple):
@@ -70,7 +71,8 @@ async def conclude_each(pool: Pool, conclusions: Sequence[Conclusion]) -> list[B
         Each bet as it is now: by the step, or by whoever has claimed it since.
     """
     together = [one for one in conclusions if not one.concerns_people]
-    written = iter(await take_each(pool, together, _conclude, name=_name))
+    told = await take_each(pool, together, _conclude, name=_name)
+    written = iter(None if isinstance(one, TicketTakenError) else one for one in told)
     results = [None if one.concerns_people else next(written) for one in conclusions]
     # What people are shown, and what somebody else has concluded, is looked at one by one.
     odd = [one for one, result in zip(conclusions, results, strict=True) if result is None]
@@ -80,6 +82,9 @@ async def conclude_each(pool: Pool, conclusions: Sequence[Conclusion]) -> list[B
 
 async def _look_at(pool: Pool, conclusion: Conclusion) -> Bet | Exception:
     (result,) = await take_each(pool, [conclusion], _conclude_alone)
+    if isinstance(result, TicketTakenError):
+        step = rules.ticket_taken(conclusion.step.bet)
+        (result,) = await take_each(pool, [conclusion._replace(step=step)], _conclude_alone)
     return result
 
 
@@ -106,6 +111,9 @@ async def _conclude(
             ],
             [one.answer(one.step.bet) for one in conclusions],
         )
+    except asyncpg.UniqueViolationError as error:
+        _raise_if_taken(error)
+        raise
     except asyncpg.PostgresError as error:
         if error.sqlstate == _REFUSED and len(conclusions) == 1:
             raise _refused(conclusions[0], str(error.detail)) from error
@@ -116,6 +124,11 @@ async def _conclude(
     return [
         one.step.bet if stands else None for one, stands in zip(conclusions, stood, strict=True)
     ]
+
+
+def _raise_if_taken(error: asyncpg.UniqueViolationError) -> None:
+    if error.constraint_name == _BY_TICKET:
+        raise TicketTakenError("the ticket stands for another bet of this player") from error
 
 
 def _refused(conclusion: Conclusion, outcome: str) -> Exception:
@@ -130,8 +143,12 @@ async def _conclude_alone(
     connection: asyncpg.Connection[Any], conclusions: Sequence[Conclusion]
 ) -> list[Bet]:
     (one,) = conclusions
-    async with connection.transaction():
-        bet, case = await _write(connection, one)
+    try:
+        async with connection.transaction():
+            bet, case = await _write(connection, one)
+    except asyncpg.UniqueViolationError as error:
+        _raise_if_taken(error)
+        raise
     if one.receipt is not None:
         one.receipt.stored()
     if case is not None:

@@ -81,6 +81,12 @@ class CallerKeyReusedError(Unprocessable):
     code = "idempotency_key_reused"
 
 
+class TicketTakenError(Conflict):
+    """The ticket that the game names stands for another bet."""
+
+    code = "ticket_taken"
+
+
 class GameUnreachableError(Unavailable):
     """The game could not be reached and did nothing; the same request may be sent again."""
 

@@ -38,6 +38,7 @@ __all__ = [
     "payout_booked",
     "placed",
     "rejected",
+    "ticket_taken",
     "unsettled",
     "void",
     "waiting",
@@ -97,6 +98,13 @@ def placed(bet: Bet, ticket: game.Bet, *, at: datetime) -> Step:
         bet.user_id, bet.stake, bet_id=bet.bet_id, event_at=ticket.placed_at
     )
     return Step(after, entry)
+
+
+def ticket_taken(placed: Bet) -> Step:
+    """The ticket that the game gave for a bet stands for another one: no stake is booked by it."""
+    bet = replace(placed, state=BetState.PLACING, game_hold_id=None, ticket_id=None, placed_at=None)
+    said = f"the game gives ticket {placed.ticket_id}, which is another bet's"
+    return for_people(bet, "bet_mismatch", said, at=placed.updated_at)
 
 
 def rejected(bet: Bet, reason: str, *, at: datetime) -> Step:

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from recon.bets.settle import ticket_of
+from recon.ledger import verify_books
+from tests.bets.conftest import open_world
 
 if TYPE_CHECKING:
     from recon.bets import Bet
+    from recon.db import Pool
     from tests.bets.conftest import World
 
 HOUR_S = 3600.0
@@ -74,3 +79,33 @@ async def test_a_bet_that_stays_active_after_its_round_is_a_case(world: World) -
 
     assert await cases(world) == [("unresolved_bet", "open", str(bet.bet_id))]
     found.status = "lost"
+
+
+@pytest.mark.parametrize("asked", [False, True])
+async def test_a_ticket_that_is_another_bets_is_for_people(
+    pool: Pool,
+    asked: bool,  # noqa: FBT001 - a parameter of the test
+) -> None:
+    async with open_world(pool) as world:
+        first = await in_play(world)
+        if asked:
+            world.network.lose("/confirm", "after")
+            world.network.retell(
+                "idempotency_key=",
+                lambda said: {**said, "bet": {**said["bet"], "ticket_id": first.ticket_id}},
+            )
+        else:
+            world.network.retell(
+                "/confirm", lambda ticket: {**ticket, "ticket_id": first.ticket_id}
+            )
+        second = await world.place()
+        other = await world.place(world.wish("5.00")) if asked else None
+        await world.resolve()
+
+        after = await world.bet(second)
+        assert (after.state, after.reason, after.due_at) == ("placing", "bet_mismatch", None)
+        assert await cases(world) == [("bet_mismatch", "open", str(second.bet_id))]
+        assert (await world.bet(first)).state == "placed"
+        assert other is None or other.state == "placed"
+        assert await world.ledger() == (("75.00", "10.00") if asked else ("80.00", "10.00"))
+        assert (await verify_books(pool)).faults == []

@@ -33,7 +33,7 @@ CREATE TABLE bets (
     -- When the resolver looks again; while somebody works on the bet, when their claim ends. Null
     -- once the outcome is definitive, or people must decide.
     due_at timestamptz,
-    -- Nobody works on it: until it is due no call is made for it, so that it may be made due sooner.
+    -- Nobody works on it: until it is due no call is made for it, and it may be made due sooner.
     resting boolean NOT NULL DEFAULT false,
     -- Raised by each claim; only whoever has the newest number may write the outcome.
     fence integer NOT NULL DEFAULT 1,

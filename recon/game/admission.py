@@ -109,6 +109,12 @@ class Admission:
         self._turns.pump()
         raise self._refusal(request_id)
 
+    def doubt(self) -> None:
+        """Somebody else gets no answer: the next call is the probe, and the others wait for it."""
+        if self._breaker.doubt(self._monotonic()):
+            show_breaker(self._breaker.state)
+            _log.warning("game_doubted")
+
     def answered(
         self, passed: Pass, status: int, limits: RateLimits | None, wait_s: float | None
     ) -> None:

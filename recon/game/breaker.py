@@ -116,6 +116,18 @@ class Breaker:
         self._open(policy.open_s, wait_s, now_s)
         return True
 
+    def doubt(self, now_s: float) -> bool:
+        """Somebody else gets no answer: one call is to find out, before all the others go.
+
+        Returns:
+            Whether this has opened a breaker that was closed; its probe is due at once.
+        """
+        if self._open_s is not None:
+            return False
+        self._open(self._policy.open_s, None, now_s)
+        self._probe_at_s = now_s
+        return True
+
     def probe_lost(self) -> None:
         """The probe ended without a verdict, its caller has gone: the next call is the probe."""
         self._is_probing = False

@@ -203,6 +203,10 @@ class Caller:
         finally:
             told.remove(tell)
 
+    def doubt(self) -> None:
+        """Others get no answer: one question is to find out before anything else is sent."""
+        self._admission.doubt()
+
     @property
     def queue_s(self) -> float:
         """How long a question would wait for its turn at least; zero where nobody waits."""

@@ -138,6 +138,10 @@ class GameClient(GameCalls, BetCalls):
         """
         return self._caller.on_return(tell)
 
+    def doubt(self) -> None:
+        """Others get no answer: one question is to find out before anything else is sent."""
+        self._caller.doubt()
+
     @property
     def queue_s(self) -> float:
         """How long a question would wait for its turn at least; zero where nobody waits."""

@@ -43,6 +43,7 @@ class GameWatch:
     def __init__(self, now: Callable[[], datetime] = clock.now) -> None:
         self._now = now
         self._own_since: datetime | None = None
+        self._answered: datetime | None = None  # when the newest call was sent that was answered
         self.others_since: datetime | None = None
         self.changed = asyncio.Event()
         seen = ref(self)
@@ -61,6 +62,14 @@ class GameWatch:
         return min(self._own_since, self.others_since)
 
     @property
+    def has_only_heard_of_it(self) -> bool:
+        """Others do not reach the game, and this process has not called since then."""
+        since, answered = self.others_since, self._answered
+        if since is None or self._own_since is not None:
+            return False
+        return answered is None or answered < since
+
+    @property
     def down_for_s(self) -> float:
         """How long the game has been out of reach, 0 while it answers."""
         since = self.down_since
@@ -69,6 +78,7 @@ class GameWatch:
     def observe(self, attempt: Attempt) -> None:
         """Note how an attempt ended; a refusal is an answer too."""
         if attempt.status is not None and attempt.status < _FIRST_SERVER_ERROR:
+            self._answered = attempt.started_at
             if attempt.status != _RATE_LIMITED:
                 self.up()
         elif attempt.error is not None and attempt.error != "CancelledError":

@@ -2,9 +2,10 @@
 
 A process that loses the game writes since when, renews it while it lasts, and asks the game by
 itself so that it learns of its return even when nobody calls. Every process reads what the others
-have written, so that API and pages of each say the same within seconds. A process that was killed
-is not believed for longer than it would have kept quiet. What the game announces is kept beside it,
-so that `recon doctor` knows of what it did not call itself.
+have written, so that API and pages of each say the same within seconds; one that has not called
+since then asks a question before it sends anything else. A process that was killed is not believed
+for longer than it would have kept quiet. What the game announces is kept beside it, so that
+`recon doctor` knows of what it did not call itself.
 """
 
 from __future__ import annotations
@@ -105,14 +106,21 @@ class _Keeper:
                     await self._tell()
             except Exception as error:  # noqa: BLE001 - the database may be gone as well; next time
                 _log.debug("game_watch_not_told", error=repr(error))
+            if self.watch.has_only_heard_of_it:
+                # A process that begins now, or has been idle, does not find out by its bets.
+                self.game.doubt()
+                await self._ask()
             with suppress(TimeoutError):
                 async with asyncio.timeout(self.every_s):
                     await self.watch.changed.wait()
             if self.watch.own_since is not None:
                 # Harmless, and the only way to hear of its return where nobody calls.
-                with suppress(ReconError, TimeoutError):
-                    async with asyncio.timeout(_ASK_WITHIN_S):
-                        await self.game.state()
+                await self._ask()
+
+    async def _ask(self) -> None:
+        with suppress(ReconError, TimeoutError):
+            async with asyncio.timeout(_ASK_WITHIN_S):
+                await self.game.state()
 
     async def leave(self) -> None:
         """This process says nothing any more."""

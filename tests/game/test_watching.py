@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from contextlib import AsyncExitStack, asynccontextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -14,15 +14,16 @@ from aiohttp.test_utils import TestClient, TestServer
 from click.testing import CliRunner
 
 from recon.cli import recon
-from recon.clock import format_time
+from recon.clock import format_time, now
 from recon.db import POOL
-from recon.game import GameClient, GameUnavailable, RetryPolicy
+from recon.game import GameCircuitOpen, GameClient, GameUnavailable, Hold, RetryPolicy, hold_body
 from recon.game.handlers import GAME, GAME_WATCH, GameWatch, routes
 from recon.game.watching import Announced, read_announced, watching
 from recon.http import Scope
 from recon.http.keys import create_key
 from recon.http.problems import problem_middleware
 from recon.http.rate_limits import FAILURES, LIMITER, RateLimiter
+from recon.money import Money
 from recon.sandbox.app import build_app
 from recon.sandbox.keys import first_api_key
 from recon.sandbox.options import SandboxOptions
@@ -107,6 +108,54 @@ async def test_a_process_that_leaves_while_the_game_is_gone_takes_its_word_along
         await until_told(pool, lambda known: known.down_since)
 
     assert (await read_announced(pool)).down_since is None
+
+
+async def bets(process: Process, many: int) -> list[object]:
+    body = hold_body("r_77", Money(1000, "GBP"), None)
+    holds = [process.client.hold("u_1001", idempotency_key=f"k{n}", body=body) for n in range(many)]
+    return [type(outcome) for outcome in await asyncio.gather(*holds, return_exceptions=True)]
+
+
+async def others_do_not_reach_it(pool: Pool, since: datetime) -> None:
+    await pool.execute(
+        "INSERT INTO game_outages (process, down_since) VALUES (gen_random_uuid(), $1)", since
+    )
+
+
+async def test_a_new_process_heeds_that_others_do_not_reach_the_game_and_sends_no_bet(
+    pool: Pool, game: StubGame
+) -> None:
+    game.will(game.refuses(500, "internal_error"))
+    await others_do_not_reach_it(pool, datetime(2026, 1, 1, 9, 30, tzinfo=UTC))
+    async with started(pool, game.url) as fresh:
+        await until(lambda: fresh.watch.down_since and game.seen)
+
+        outcomes = await bets(fresh, 50)
+
+        assert outcomes == [GameCircuitOpen] * 50
+        assert {seen.method for seen in game.seen} == {"GET"}
+        assert len(game.seen) <= 3
+        # The first question that is answered lets it in.
+        game.will(game.says(200, game.state()))
+        await until(lambda: fresh.watch.own_since is None)
+        game.will(game.says(201, game.hold(auto_cashout=None)))
+        assert await bets(fresh, 1) == [Hold]
+
+
+async def test_a_process_that_reaches_the_game_by_itself_believes_itself(
+    pool: Pool, game: StubGame
+) -> None:
+    """Another process has lost its way to the game, nobody else has."""
+    async with started(pool, game.url) as process:
+        await process.client.state()
+        await others_do_not_reach_it(pool, now() - timedelta(minutes=1))
+        await until(lambda: process.watch.others_since)
+        await asyncio.sleep(0.2)  # some looks later
+        game.will(game.says(201, game.hold(auto_cashout=None)))
+
+        assert await bets(process, 20) == [Hold] * 20
+
+    assert [seen.method for seen in game.seen] == ["GET"] + ["POST"] * 20
 
 
 async def test_the_api_says_503_degraded_and_since_when_by_any_process(

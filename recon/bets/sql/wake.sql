@@ -1,7 +1,7 @@
 -- $1 now, $2 tickets, $3 rounds that have ended, $4 rounds that pay out, $5 whether all.
--- In the order of the key, as whoever else takes several. Bets that rest, and those whose claim is of
--- one who does nothing but ask; the fence rises, because what they were answered may be older than
--- what is told now, and must not be what the bet is left with.
+-- In the order of the key, as whoever else takes several. Bets that rest, and those whose claim is
+-- of one who does nothing but ask; the fence rises, because what they were answered may be older
+-- than what is told now, and must not be what the bet is left with.
 WITH told AS (
     SELECT
         user_id,

@@ -9,6 +9,7 @@ from weakref import ref
 from prometheus_client import Gauge
 
 from recon import clock
+from recon.game.errors import GameProtocolError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,6 +21,9 @@ __all__ = ["GameWatch"]
 
 _FIRST_SERVER_ERROR: Final = 500
 _RATE_LIMITED: Final = 429
+_KEY_REFUSED: Final = "invalid_api_key"
+_UNREADABLE: Final = frozenset({GameProtocolError.code, "protocol_error"})
+"""As the error of a GET and as the reason of a POST's."""
 
 _out_of_reach = Gauge(
     "recon_game_out_of_reach_seconds",
@@ -76,10 +80,16 @@ class GameWatch:
         return 0.0 if since is None else max(0.0, (self._now() - since).total_seconds())
 
     def observe(self, attempt: Attempt) -> None:
-        """Note how an attempt ended; a refusal is an answer too."""
-        if attempt.status is not None and attempt.status < _FIRST_SERVER_ERROR:
+        """Note how an attempt ended; a refusal is an answer too.
+
+        A revoked key is not: the game serves nobody of us. What says nothing either way, such as a
+        429 or somebody's page in place of the game's answer, changes nothing.
+        """
+        if attempt.error == _KEY_REFUSED:
+            self.down()
+        elif attempt.status is not None and attempt.status < _FIRST_SERVER_ERROR:
             self._answered = attempt.started_at
-            if attempt.status != _RATE_LIMITED:
+            if attempt.status != _RATE_LIMITED and attempt.error not in _UNREADABLE:
                 self.up()
         elif attempt.error is not None and attempt.error != "CancelledError":
             self.down()

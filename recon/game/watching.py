@@ -20,7 +20,6 @@ import structlog
 
 from recon.clock import new_id
 from recon.db import load
-from recon.errors import ReconError
 from recon.game.notices import Notice
 
 if TYPE_CHECKING:
@@ -37,6 +36,8 @@ __all__ = ["Announced", "read_announced", "watching"]
 _log = structlog.get_logger(__name__)
 
 _EVERY_S: Final = 2.0
+_APART_S: Final = 0.2
+"""A game that fails every other call is not worth a statement for each of them."""
 _BELIEVED: Final = timedelta(seconds=15)
 _AGAIN: Final = timedelta(hours=1)
 _ANNOUNCED: Final = timedelta(days=1)
@@ -110,15 +111,16 @@ class _Keeper:
                 # A process that begins now, or has been idle, does not find out by its bets.
                 self.game.doubt()
                 await self._ask()
+            await asyncio.sleep(min(_APART_S, self.every_s))
             with suppress(TimeoutError):
                 async with asyncio.timeout(self.every_s):
                     await self.watch.changed.wait()
-            if self.watch.own_since is not None:
+            if self.watch.own_since is not None and not self.watch.changed.is_set():
                 # Harmless, and the only way to hear of its return where nobody calls.
                 await self._ask()
 
     async def _ask(self) -> None:
-        with suppress(ReconError, TimeoutError):
+        with suppress(Exception):  # whatever it is, it must not end the watch
             async with asyncio.timeout(_ASK_WITHIN_S):
                 await self.game.state()
 

@@ -16,7 +16,16 @@ from click.testing import CliRunner
 from recon.cli import recon
 from recon.clock import format_time, now
 from recon.db import POOL
-from recon.game import GameCircuitOpen, GameClient, GameUnavailable, Hold, RetryPolicy, hold_body
+from recon.game import (
+    GameCircuitOpen,
+    GameClient,
+    GameMisconfigured,
+    GameProtocolError,
+    GameUnavailable,
+    Hold,
+    RetryPolicy,
+    hold_body,
+)
 from recon.game.handlers import GAME, GAME_WATCH, GameWatch, routes
 from recon.game.watching import Announced, read_announced, watching
 from recon.http import Scope
@@ -49,6 +58,19 @@ async def started(pool: Pool, url: str) -> AsyncIterator[Process]:
     client = GameClient(url, "k", "s", retry=RetryPolicy(attempts=1), on_attempt=watch.observe)
     async with client, watching(pool, client, watch, every_s=0.05):
         yield Process(client, watch)
+
+
+@asynccontextmanager
+async def served(pool: Pool, process: Process) -> AsyncIterator[TestClient[Any, Any]]:
+    """A process's own API, as one who may read the game's state."""
+    app = web.Application(middlewares=[problem_middleware])
+    app[POOL], app[GAME], app[GAME_WATCH] = pool, process.client, process.watch
+    app[LIMITER] = app[FAILURES] = RateLimiter(1000, 60)
+    app.add_routes(routes)
+    key = await create_key(pool, name="t", scopes=[Scope.READ_GAME_STATE], lifetime=None)
+    headers = {"Authorization": f"Bearer {key.key}"}
+    async with TestClient(TestServer(app), headers=headers) as api:
+        yield api
 
 
 async def until(true: Callable[[], Any]) -> None:
@@ -168,13 +190,7 @@ async def test_the_api_says_503_degraded_and_since_when_by_any_process(
     )
     async with AsyncExitStack() as stack:
         process = await stack.enter_async_context(started(pool, game.url))
-        app = web.Application(middlewares=[problem_middleware])
-        app[POOL], app[GAME], app[GAME_WATCH] = pool, process.client, process.watch
-        app[LIMITER] = app[FAILURES] = RateLimiter(1000, 60)
-        app.add_routes(routes)
-        key = await create_key(pool, name="t", scopes=[Scope.READ_GAME_STATE], lifetime=None)
-        headers = {"Authorization": f"Bearer {key.key}"}
-        api = await stack.enter_async_context(TestClient(TestServer(app), headers=headers))
+        api = await stack.enter_async_context(served(pool, process))
         await until(lambda: process.watch.others_since)
 
         async with api.get("/api/v1/game/state") as answer:
@@ -185,6 +201,48 @@ async def test_the_api_says_503_degraded_and_since_when_by_any_process(
     assert problem["code"] == "game_unavailable"
     assert problem["degraded"] is True
     assert problem["since"] == format_time(since)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [(401, "invalid_api_key"), (200, "a page of somebody between us and the game")],
+)
+async def test_a_game_that_answers_and_does_not_serve_us_is_out_of_reach_since_one_instant(
+    pool: Pool, game: StubGame, answer: tuple[int, str]
+) -> None:
+    status, said = answer
+    game.will(game.says(status, {"code": said, "message": "", "request_id": ""}))
+    async with AsyncExitStack() as stack:
+        process = await stack.enter_async_context(started(pool, game.url))
+        api = await stack.enter_async_context(served(pool, process))
+
+        told = []
+        for _ in range(3):
+            async with api.get("/api/v1/game/state") as refused:
+                told.append((await refused.json())["since"])
+            with pytest.raises((GameMisconfigured, GameProtocolError)):
+                await process.client.balance("u_1001", "GBP")
+            await asyncio.sleep(0.01)
+
+    assert len(set(told)) == 1
+
+
+async def test_a_game_that_comes_and_goes_is_not_asked_the_more_for_it(
+    pool: Pool, game: StubGame
+) -> None:
+    down, up = game.refuses(500, "internal_error"), game.says(200, game.balance())
+    async with started(pool, game.url) as process:
+        for _ in range(50):
+            game.will(down)
+            with pytest.raises(GameUnavailable):
+                await process.client.balance("u_1001", "GBP")
+            await asyncio.sleep(0.005)
+            game.will(up)
+            await process.client.balance("u_1001", "GBP")
+            await asyncio.sleep(0.005)
+
+    asked = [seen for seen in game.seen if seen.path == "/api/v1/game/state"]
+    assert len(asked) <= 5
 
 
 async def test_doctor_names_what_other_processes_were_told_and_what_they_miss(

@@ -97,6 +97,7 @@ class _Keeper:
     every_s: float
     process: UUID = field(default_factory=new_id)
     has_row: bool = False
+    said: datetime | None = None
     told: dict[tuple[str, str], Notice] = field(default_factory=dict)
 
     async def run(self) -> None:
@@ -135,7 +136,10 @@ class _Keeper:
         async with self.pool.acquire() as connection:
             if since is not None:
                 self.has_row = True
-                await connection.execute(load("recon.game", "tell_outage"), self.process, since)
+                await connection.execute(
+                    load("recon.game", "tell_outage"), self.process, since, since == self.said
+                )
+                self.said = since
             elif self.has_row:
                 await connection.execute(load("recon.game", "end_outage"), self.process)
                 self.has_row = False

@@ -53,8 +53,10 @@ class Process:
 
 
 @asynccontextmanager
-async def started(pool: Pool, url: str) -> AsyncIterator[Process]:
-    watch = GameWatch()
+async def started(
+    pool: Pool, url: str, *, ahead: timedelta = timedelta(0)
+) -> AsyncIterator[Process]:
+    watch = GameWatch(lambda: now() + ahead)
     client = GameClient(url, "k", "s", retry=RetryPolicy(attempts=1), on_attempt=watch.observe)
     async with client, watching(pool, client, watch, every_s=0.05):
         yield Process(client, watch)
@@ -103,6 +105,32 @@ async def test_when_one_process_loses_the_game_all_say_since_the_same_instant(
     assert since is not None
     assert seen == since
     assert await pool.fetchval("SELECT count(*) FROM game_outages") == 0
+
+
+async def test_a_process_whose_clock_is_ahead_says_nothing_of_the_future(
+    pool: Pool, game: StubGame
+) -> None:
+    hour = timedelta(hours=1)
+    async with (
+        started(pool, "http://127.0.0.1:9", ahead=hour) as first,  # it alone reaches nobody
+        started(pool, game.url) as second,
+    ):
+        with pytest.raises(GameUnavailable):
+            await first.client.state()
+        await until(lambda: second.watch.others_since)
+        since = second.watch.down_since
+        # The second one knows better: it neither asks again and again nor refuses anybody.
+        await second.client.state()
+        asked = len(game.seen)
+        await asyncio.sleep(0.5)
+        again = second.watch.down_since, len(game.seen) - asked
+        first_since = first.watch.down_since
+
+    assert since is not None
+    assert since <= now()
+    assert again[0] == since
+    assert again[1] <= 1
+    assert first_since == since
 
 
 async def test_a_killed_process_is_not_believed_for_long(pool: Pool, game: StubGame) -> None:

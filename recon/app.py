@@ -13,7 +13,6 @@ from aiohttp import web
 from recon import web as pages
 from recon.bets import observe_attempt
 from recon.bets.desk import DESK, Desk
-from recon.bets.handlers import finish_calls
 from recon.bets.handlers import routes as bet_routes
 from recon.db import POOL, Pool, open_pool
 from recon.db.schema import schema_head
@@ -31,6 +30,7 @@ from recon.http.plain_text import plain_text_middleware
 from recon.http.problems import problem_middleware
 from recon.http.rate_limits import FAILURES, LIMITER, RateLimiter
 from recon.http.request_ids import request_id_middleware
+from recon.http.seen_through import finish_calls
 from recon.http.stored_requests import REQUESTS, Requests
 from recon.jobs import run_until_cancelled
 from recon.ledger.handlers import routes as ledger_routes
@@ -131,6 +131,7 @@ def build_app(settings: Settings, database_url: str, *, jobs: bool) -> web.Appli
                 await drain.finish()
                 await finish_calls(_LAST_CALLS_S)
                 await desk.finish()
+                await app[REQUESTS].close()
                 if working is not None:
                     working.cancel()
                     with suppress(asyncio.CancelledError, Exception):

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 from uuid import UUID
 
 import msgspec
-import structlog
 from aiohttp import web
 
 from recon.bets.cash_out import cash_out
@@ -28,16 +26,13 @@ from recon.game.handlers import (
 from recon.http import Problem, Scope, decode, json_response, operation, receipt_of
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
+    from collections.abc import Awaitable
 
-__all__ = ["BetView", "finish_calls", "routes"]
+__all__ = ["BetView", "routes"]
 
-_log = structlog.get_logger(__name__)
 _T = TypeVar("_T")
 
 routes = web.RouteTableDef()
-
-_under_way: Final[set[asyncio.Task[Any]]] = set()
 
 
 class BetView(msgspec.Struct, frozen=True):
@@ -107,22 +102,10 @@ async def cash_out_bet(request: web.Request) -> web.Response:
     return _cashed_out(await _answered(request, work))
 
 
-async def finish_calls(timeout_s: float = 20.0) -> None:
-    """Wait for the calls whose callers have gone away; for a shutdown, before the pool closes.
-
-    What is cut off at the end is due like any bet whose process died.
-    """
-    if _under_way:
-        _, pending = await asyncio.wait(_under_way, timeout=timeout_s)
-        for task in pending:
-            task.cancel()
-        await asyncio.gather(*pending, return_exceptions=True)
-
-
-async def _answered(request: web.Request, work: Coroutine[Any, Any, _T]) -> _T:
-    """As `_see_through`; that the game was not reached is told with since when."""
+async def _answered(request: web.Request, work: Awaitable[_T]) -> _T:
+    """What the work comes to; that the game was not reached is told with since when."""
     try:
-        return await _see_through(work)
+        return await work
     except GameUnreachableError as error:
         watch = request.config_dict.get(GAME_WATCH)
         since = None if watch is None else watch.down_since
@@ -131,23 +114,6 @@ async def _answered(request: web.Request, work: Coroutine[Any, Any, _T]) -> _T:
         raise GameDegradedError(
             error.message, since=since, retry_after_s=error.retry_after_s
         ) from error
-
-
-async def _see_through(work: Coroutine[Any, Any, _T]) -> _T:
-    """Let the work end even when its caller goes away in the middle."""
-    task = asyncio.create_task(work)
-    _under_way.add(task)
-    task.add_done_callback(_under_way.discard)
-    try:
-        return await asyncio.shield(task)
-    except asyncio.CancelledError:
-        task.add_done_callback(_log_failure)
-        raise
-
-
-def _log_failure(task: asyncio.Task[Any]) -> None:
-    if not task.cancelled() and (error := task.exception()) is not None:
-        _log.warning("bet_ended_without_its_caller", error=str(error))
 
 
 def _placed(bet: Bet) -> web.Response:

@@ -3,36 +3,33 @@
 Kept are 2xx and definitive 4xx; 401, 403, 429 and 5xx leave the key free for another attempt. The
 handler's own effect must be idempotent by `caller_key`, because a process may die between the
 effect and the storing of its answer; unless its verb carries the request's `Receipt`, and writes
-the answer in the commit of the effect.
+the answer in the commit of the effect. A caller that goes away changes nothing: its request is seen
+through, and what a repeat is answered stored.
 """
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
-from contextlib import contextmanager
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final, TypeVar
 
-import structlog
 from aiohttp import web
 
 from recon.clock import new_id
 from recon.db import POOL
 from recon.errors import Conflict, Invalid, ReconError, Unprocessable
 from recon.http.problems import error_response
+from recon.http.seen_through import see_through
 from recon.http.stored_requests import REQUESTS, Answer, Claim, Requests
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterator
+    from collections.abc import Awaitable, Callable
 
     import asyncpg
 
     from recon.http.keys import Principal
 
 __all__ = ["AnsweredBeforeError", "Receipt", "answer_once", "caller_key", "receipt_of"]
-
-log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
 
@@ -129,26 +126,32 @@ async def answer_once(
     fingerprint = hashlib.sha256(
         f"{request.method} {request.path_qs}\n".encode() + await request.read()
     ).digest()
-    requests = _requests_of(request)
     claim = Claim(principal.principal_id, key, fingerprint, new_id())
     receipt = request[_RECEIPT] = Receipt(request, claim, begun=False)
+    return await see_through(_answer_once(request, receipt, handler, begins=begins))
+
+
+async def _answer_once(
+    request: web.Request,
+    receipt: Receipt,
+    handler: Callable[[web.Request], Awaitable[web.StreamResponse]],
+    *,
+    begins: bool,
+) -> web.StreamResponse:
+    requests, claim = _requests_of(request), receipt.claim
     if not begins:
         receipt.begun = await requests.begin(claim)
         if not receipt.begun:
-            return _stored(await requests.stored(claim), fingerprint)
+            return _stored(await requests.stored(claim), claim.request_hash)
     try:
         response: web.StreamResponse = await handler(request)
     except AnsweredBeforeError:
-        return _stored(await requests.stored(claim), fingerprint)
+        return _stored(await requests.stored(claim), claim.request_hash)
     except ReconError as error:
         response = error_response(request, error)
-    except BaseException as error:
-        # A verb that began the request goes on without its caller, and answers it.
-        if receipt.begun and not (begins and isinstance(error, asyncio.CancelledError)):
-            # What broke the handler is what the caller must hear of, even if this breaks as well:
-            # an attempt that stays behind counts as dead after a while.
-            with _logged("attempt_not_forgotten"):
-                await requests.finish(Answer.of(claim, None, ()))
+    except BaseException:
+        if receipt.begun:
+            await requests.free(claim)
         raise
     if receipt.response is None:
         return await _keep(requests, receipt, response)
@@ -168,13 +171,19 @@ async def _keep(
     answer = _answer(claim, response)
     if answer.status is None:
         if receipt.begun:
-            with _logged("attempt_not_forgotten"):
-                await requests.finish(answer)
+            await requests.free(claim)
+        elif response.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            requests.free_if_begun(claim)
         return response
     # Refused before its intent was written: nothing has looked yet whether the key is known.
     if not receipt.begun and not await requests.begin(claim):
         return _stored(await requests.stored(claim), claim.request_hash)
-    await requests.finish(answer)
+    try:
+        await requests.finish(answer)
+    except Exception:
+        # The effect stands, and the next attempt finds it.
+        await requests.free(claim)
+        raise
     return response
 
 
@@ -203,14 +212,6 @@ def _key_of(request: web.Request) -> str:
             code="idempotency_key_invalid",
         )
     return key
-
-
-@contextmanager
-def _logged(event: str) -> Iterator[None]:
-    try:
-        yield
-    except Exception:
-        log.exception(event)
 
 
 def _stored(row: asyncpg.Record | None, fingerprint: bytes) -> web.Response:

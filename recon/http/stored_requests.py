@@ -5,14 +5,18 @@ Rows are begun and finished many at once: here, or in a commit of a verb that ca
 
 from __future__ import annotations
 
+import asyncio
+from contextlib import suppress
+from contextvars import Context
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import msgspec
+import structlog
 from aiohttp import web
 
 from recon.db import load
-from recon.db.sharing import Shared, take_each
+from recon.db.sharing import WITHIN_S, Shared, take_each
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,8 +28,14 @@ if TYPE_CHECKING:
 
 __all__ = ["DEAD_AFTER", "REQUESTS", "Answer", "Claim", "Requests"]
 
+_log = structlog.get_logger(__name__)
+
 DEAD_AFTER: Final = timedelta(seconds=60)
 """An attempt that has not answered by then has died; nobody waits for it any longer."""
+_FREED_WITHIN_S: Final = 1.0
+_FREED_EVERY_S: Final = 1.0
+_FREED_AT_ONCE: Final = 256
+_MOST_TO_FREE: Final = 10_000
 
 
 class Claim(NamedTuple):
@@ -77,6 +87,8 @@ class Requests:
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
+        self._to_free: dict[Answer, float] = {}
+        self._freeing: asyncio.Task[None] | None = None
         self._beginning: Shared[Claim, bool] = Shared(
             lambda claims: take_each(pool, claims, _begin, name=_name)
         )
@@ -91,6 +103,51 @@ class Requests:
     async def finish(self, answer: Answer) -> None:
         """Store what a request is answered, or free its key."""
         await self._finishing.take_one(answer)
+
+    async def free(self, claim: Claim) -> None:
+        """Let the next attempt with this key run: this one has come to nothing definitive.
+
+        What it has come to is what the caller must hear of, and soon, so that nothing is raised
+        here; where the database is gone too, the key is freed once it is back.
+        """
+        answer = Answer.of(claim, None, ())
+        try:
+            async with asyncio.timeout(_FREED_WITHIN_S):
+                await self.finish(answer)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is tried again
+            _log.warning("attempt_not_forgotten", error=repr(error))
+            self._remember(answer, after_s=0.0)
+
+    def free_if_begun(self, claim: Claim) -> None:
+        """The same of an attempt that may yet begin: its commit was not waited for any longer."""
+        self._remember(Answer.of(claim, None, ()), after_s=WITHIN_S + 1.0)
+
+    async def close(self) -> None:
+        """Leave what is not freed yet to be found dead."""
+        if self._freeing is not None:
+            self._freeing.cancel()
+            await asyncio.gather(self._freeing, return_exceptions=True)
+
+    def _remember(self, answer: Answer, *, after_s: float) -> None:
+        if len(self._to_free) < _MOST_TO_FREE:
+            self._to_free[answer] = asyncio.get_running_loop().time() + after_s
+            if self._freeing is None or self._freeing.done():
+                self._freeing = asyncio.create_task(self._free_all(), context=Context())
+
+    async def _free_all(self) -> None:
+        time = asyncio.get_running_loop().time
+        while self._to_free:
+            await asyncio.sleep(_FREED_EVERY_S)
+            due = [answer for answer, from_s in self._to_free.items() if from_s <= time()]
+            with suppress(Exception):  # the database, which may be back by the next time
+                while due:
+                    some, due = due[:_FREED_AT_ONCE], due[_FREED_AT_ONCE:]
+                    await self._finishing.take(some)
+                    for answer in some:
+                        del self._to_free[answer]
+            dead_s = time() - DEAD_AFTER.total_seconds()
+            for answer in [one for one, from_s in self._to_free.items() if from_s < dead_s]:
+                del self._to_free[answer]
 
     async def stored(self, claim: Claim) -> asyncpg.Record | None:
         """The request as it is known under this key."""

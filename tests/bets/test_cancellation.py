@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from aiohttp import ClientError, web
 
-from recon.bets import handlers as bets
 from recon.bets.desk import Desk
+from recon.http.seen_through import finish_calls
 from tests.bets.calling import body, once, serving
 from tests.bets.conftest import open_world
 from tests.bets.test_deaths import DYING, Death, mortal
@@ -91,7 +91,7 @@ async def test_a_callers_request_cancelled_at_any_await_is_one_bet_or_none(pool:
                     await api.post("/api/v1/bets", json=wish, headers=headers)
                 except ClientError:
                     assert cut.hit
-                await bets.finish_calls()
+                await finish_calls()
                 before = [bet for bet in await world.bets() if bet.user_id == user]
                 cut.at = 0
                 again = await api.post("/api/v1/bets", json=wish, headers=headers)

@@ -10,10 +10,10 @@ import pytest
 from aiohttp import ClientTimeout
 
 from recon.bets import desk, opening, queries
-from recon.bets import handlers as bets
 from recon.clock import now, parse_time
 from recon.game import Attempt
 from recon.game import handlers as game
+from recon.http.seen_through import finish_calls
 from tests.bets.calling import Api, body, once, serving
 
 if TYPE_CHECKING:
@@ -178,7 +178,7 @@ async def test_a_bet_goes_on_when_its_caller_goes_away(world: World, api: Api) -
         await api.post(
             "/api/v1/bets", json=body(world), headers=once(), timeout=ClientTimeout(total=0.1)
         )
-    await bets.finish_calls()
+    await finish_calls()
 
     (bet,) = await world.bets()
     assert bet.state == "placed"
@@ -238,7 +238,7 @@ async def test_calls_that_outlast_the_shutdown_are_cut_off_and_finished_later(
         await api.post(
             "/api/v1/bets", json=body(world), headers=once(), timeout=ClientTimeout(total=0.2)
         )
-    await bets.finish_calls(timeout_s=0.01)
+    await finish_calls(timeout_s=0.01)
     world.network.real.send = real  # type: ignore[method-assign]
 
     (bet,) = await world.bets()

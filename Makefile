@@ -16,7 +16,7 @@ serve: $(VENV)/.run
 	$(BIN)/recon serve $(ARGS)
 
 test: $(VENV)/.dev
-	@tests/install-chromium
+	@tests/install-programs
 	$(BIN)/python -m pytest -n 3 --dist worksteal $(ARGS)
 
 check: $(VENV)/.dev

@@ -1,4 +1,4 @@
-"""Alembic's environment: our connection, under an advisory lock, with short lock waits.
+"""Alembic's environment: our connection, in a transaction of ours with its lock and timeouts.
 
 Run through ``recon migrate``; ``recon.db.migrations`` hands the connection over.
 """
@@ -8,6 +8,6 @@ from __future__ import annotations
 from alembic import context
 
 connection = context.config.attributes["connection"]
-context.configure(connection=connection, transaction_per_migration=True)
+context.configure(connection=connection)
 with context.begin_transaction():
     context.run_migrations()

@@ -13,6 +13,7 @@ from recon.app import api_accounts_of, open_game
 from recon.cli.context import console, flags_of, print_json, run_async, settings_of
 from recon.clock import format_time, now
 from recon.db import open_pool
+from recon.db.pool import SEARCH_PATH, is_lent
 from recon.errors import ReconError
 from recon.game.stream import read_holding
 from recon.game.watching import Announced, read_announced
@@ -23,6 +24,7 @@ from recon.webhooks import build_endpoints, read_proofs
 from recon.webhooks.backfill import open_event_list
 
 if TYPE_CHECKING:
+    from recon.db import Pool
     from recon.seals import Right, Seal, SealKeys
     from recon.settings import Settings
 
@@ -77,7 +79,7 @@ def doctor(ctx: click.Context, *, as_json: bool) -> None:
 
 
 async def _examine(settings: Settings) -> list[_Finding]:
-    findings = [await _database(settings), *await _past(settings), await _game(settings)]
+    findings = [*await _database(settings), *await _past(settings), await _game(settings)]
     findings += await _stream(settings)
     if settings.psp:
         named = ", ".join(f"{name} ({psp.provider})" for name, psp in settings.psp.items())
@@ -124,7 +126,7 @@ async def _event_list(name: str, settings: Settings) -> _Finding:
     return _Finding(check, ok=True, detail=f"its list can be read; {said}")
 
 
-async def _database(settings: Settings) -> _Finding:
+async def _database(settings: Settings) -> list[_Finding]:
     try:
         async with open_database_url(settings) as url, open_pool(url, max_size=2) as pool:
             version = await pool.fetchval("SHOW server_version")
@@ -133,13 +135,28 @@ async def _database(settings: Settings) -> _Finding:
                 for name in ("fsync", "full_page_writes")
                 if await pool.fetchval("SELECT current_setting($1)", name) == "off"
             ]
+            between = [await _pooler(pool)] if is_lent(pool) else []
     except ReconError as error:
-        return _Finding("database", ok=False, detail=error.message)
+        return [_Finding("database", ok=False, detail=error.message)]
     if careless:
         detail = f"{' and '.join(careless)} off: a power cut may lose what a PSP was told is kept"
-        return _Finding("database", ok=False, detail=detail)
+        return [_Finding("database", ok=False, detail=detail), *between]
     kind = "embedded" if settings.database_url is None else "configured"
-    return _Finding("database", ok=True, detail=f"PostgreSQL {version}, {kind}, schema up to date")
+    detail = f"PostgreSQL {version}, {kind}, schema up to date"
+    return [_Finding("database", ok=True, detail=detail), *between]
+
+
+async def _pooler(pool: Pool) -> _Finding:
+    """What a pooler between us and Postgres comes to."""
+    path = await pool.fetchval("SHOW search_path")
+    if path == SEARCH_PATH:
+        detail = "one stands between: no session is relied on, and jobs are looked for every second"
+        return _Finding("database pooler", ok=True, detail=detail)
+    detail = (
+        f"its sessions look names up by search_path {path}: have it set {SEARCH_PATH}, by"
+        " connect_query as in deploy/pgbouncer.ini"
+    )
+    return _Finding("database pooler", ok=False, detail=detail)
 
 
 async def _proofs(settings: Settings) -> list[_Finding]:

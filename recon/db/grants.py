@@ -36,7 +36,7 @@ async def role_of(dsn: str) -> str:
         DatabaseUnavailableError: no server answers, or it does not let us in.
     """
     try:
-        connection = await asyncpg.connect(dsn, timeout=10)
+        connection = await asyncpg.connect(dsn, timeout=10, statement_cache_size=0)
         try:
             role: str = await connection.fetchval("SELECT current_user")
         finally:

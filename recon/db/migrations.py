@@ -1,7 +1,12 @@
-"""Migrations: alembic over our own connection, one at a time, never waiting long for a lock."""
+"""Migrations: alembic over our own connection, one at a time, never waiting long for a lock.
+
+Each revision is one transaction, which takes the lock, looks where the schema is and goes one on:
+nothing is kept in a session, so that a pooler by transaction may stand between.
+"""
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -9,6 +14,7 @@ import asyncpg
 from alembic import command, op
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
@@ -21,7 +27,7 @@ from recon.db.pool import DatabaseUnavailableError
 from recon.db.schema import SchemaStatus, schema_head, script_location
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from sqlalchemy import Connection
 
@@ -59,26 +65,44 @@ async def migrate(
     """
 
     def step(config: Config, connection: Connection) -> None:
-        command.upgrade(config, revision)
-        connection.commit()
-        if service_role is not None:
-            _grant(connection, service_role, regrant=regrant)
+        while _move(config, connection, revision, up=True):
+            pass
+        if service_role is None:
+            return
+        try:
+            with _locked(connection):
+                _grant(connection, service_role, regrant=regrant)
+        except DatabaseUnavailableError:
+            # Nor is it taken for done the next time.
+            with _locked(connection):
+                _execute(connection, "COMMENT ON TABLE alembic_version IS NULL")
+            raise
 
     return await _run(dsn, step)
 
 
 async def downgrade(dsn: str, *, revision: str) -> SchemaStatus:
     """Take the schema down to ``revision`` (``base`` for nothing at all)."""
-    return await _run(dsn, lambda config, _: command.downgrade(config, revision))
+
+    def step(config: Config, connection: Connection) -> None:
+        while _move(config, connection, revision, up=False):
+            pass
+
+    return await _run(dsn, step)
 
 
-async def _run(dsn: str, step: _Step | None) -> SchemaStatus:
+async def _run(dsn: str, step: _Step) -> SchemaStatus:
     engine = create_async_engine(
-        make_url(dsn).set(drivername="postgresql+asyncpg"), poolclass=NullPool
+        make_url(dsn).set(drivername="postgresql+asyncpg"),
+        poolclass=NullPool,
+        # Whoever has waited for the lock sees what was done meanwhile.
+        isolation_level="READ COMMITTED",
+        # No statement is left behind by name in a session that is somebody else's next.
+        connect_args={"statement_cache_size": 0, "prepared_statement_cache_size": 0},
     )
     try:
         async with engine.connect() as connection:
-            return await connection.run_sync(_in_lock, step)
+            return await connection.run_sync(_walk, step)
     except (OSError, asyncpg.PostgresError, DBAPIError) as error:
         reason = error.orig.__cause__ if isinstance(error, DBAPIError) and error.orig else error
         hint = (
@@ -91,29 +115,50 @@ async def _run(dsn: str, step: _Step | None) -> SchemaStatus:
         await engine.dispose()
 
 
-def _in_lock(connection: Connection, step: _Step | None) -> SchemaStatus:
+def _walk(connection: Connection, step: _Step) -> SchemaStatus:
     config = Config()
     config.set_main_option("script_location", str(script_location()))
     config.attributes["connection"] = connection
-    if step is not None:
-        connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": _ADVISORY_LOCK})
-        connection.execute(text("SET lock_timeout = '5s'"))
-        connection.execute(text("SET statement_timeout = '10min'"))
-        connection.commit()
-        try:
-            step(config, connection)
-            connection.commit()
-        finally:
-            connection.rollback()
-            connection.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": _ADVISORY_LOCK})
-            connection.commit()
+    step(config, connection)
     return SchemaStatus(
         MigrationContext.configure(connection).get_current_revision(), schema_head()
     )
 
 
+def _move(config: Config, connection: Connection, revision: str, *, up: bool) -> bool:
+    """Go one revision towards another; False where there is none to go."""
+    with _locked(connection):
+        script = ScriptDirectory.from_config(config)
+        line = [one.revision for one in script.walk_revisions()][::-1]
+        current = MigrationContext.configure(connection).get_current_revision()
+        if current is not None and current not in line:
+            raise DatabaseUnavailableError(
+                f"the schema is at {current}, which this version does not know", code="schema_ahead"
+            )
+        here = line.index(current) if current is not None else -1
+        target = script.as_revision_number(revision)
+        there = line.index(target) if isinstance(target, str) else -1
+        if here >= there if up else here <= there:
+            return False
+        if up:
+            command.upgrade(config, line[here + 1])
+        else:
+            command.downgrade(config, line[here - 1] if here else "base")
+    return True
+
+
+@contextmanager
+def _locked(connection: Connection) -> Iterator[None]:
+    """One transaction, alone among those who migrate."""
+    with connection.begin():
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _ADVISORY_LOCK})
+        connection.execute(text("SET LOCAL lock_timeout = '5s'"))
+        connection.execute(text("SET LOCAL statement_timeout = '10min'"))
+        yield
+
+
 def _grant(connection: Connection, role: str, *, regrant: bool) -> None:
-    """Give a role its rights in one transaction, unless the mark says that it has them."""
+    """Give a role its rights, unless the mark says that it has them."""
     current = MigrationContext.configure(connection).get_current_revision()
     owner = connection.execute(text("SELECT current_user")).scalar_one()
     if current != schema_head() or owner == role:
@@ -127,8 +172,6 @@ def _grant(connection: Connection, role: str, *, regrant: bool) -> None:
     # What PUBLIC has there only the schema's owner takes back; from others it is a mere warning.
     left = "SELECT has_schema_privilege(:role, 'public', 'CREATE')"
     if connection.execute(text(left), {"role": role}).scalar():
-        connection.rollback()
-        _execute(connection, "COMMENT ON TABLE alembic_version IS NULL")
         raise DatabaseUnavailableError(
             f"role {role} may create in schema public, where its functions and tables could stand"
             " for ours: have the schema's owner run REVOKE CREATE ON SCHEMA public FROM PUBLIC, or"

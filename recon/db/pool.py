@@ -1,7 +1,7 @@
 """The connection pool.
 
 No session state is relied on, so that a transaction-level pooler may stand between: it must let
-one start-up parameter through, or set it for the database: ``search_path``, as below.
+one start-up parameter through and set it itself, ``search_path``, as in deploy/pgbouncer.ini.
 """
 
 from __future__ import annotations
@@ -16,10 +16,11 @@ import msgspec
 import structlog
 from aiohttp import web
 
+from recon.db.connection import Connection, stands_between
 from recon.errors import Unavailable
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator
     from types import TracebackType
 
 Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
@@ -31,6 +32,7 @@ __all__ = [
     "DatabaseUnavailableError",
     "Pool",
     "database_fault",
+    "is_lent",
     "open_pool",
 ]
 
@@ -39,7 +41,8 @@ log = structlog.get_logger(__name__)
 MIN_SERVER_VERSION = 15
 SEARCH_PATH: Final = "public, pg_temp"
 """Asked for by name, so that a default of the database's or the role's leads to no other tables."""
-_CONFIRMS_WITHIN_S: Final = 1.0
+_CONNECTS_WITHIN_S: Final = 10.0
+_KEPT_STATEMENTS: Final = 100
 
 POOL: web.AppKey[Pool] = web.AppKey("pool", asyncpg.Pool)
 
@@ -86,61 +89,6 @@ def _passed_asyncpg(traceback: TracebackType | None) -> bool:
     return False
 
 
-class _Connection(asyncpg.Connection):  # type: ignore[misc]  # asyncpg is untyped
-    """A connection that is given back as it is, unless it listens, and given up when it is dead.
-
-    Nothing else here changes a session: locks and settings end with their transaction, and no
-    cursor outlives its user. Resetting it all the same would be a round trip after each use.
-
-    A statement that is cancelled, or takes too long, ends when Postgres says so, for which asyncpg
-    waits another `command_timeout`; and it may be Postgres, or the way to it, that is gone.
-    """
-
-    _listens = False
-    on_silence: Callable[[], None] | None = None
-
-    async def add_listener(self, channel: str, callback: Any) -> None:  # noqa: ANN401 - asyncpg's own
-        """Listen, and be reset when given back."""
-        self._listens = True
-        await super().add_listener(channel, callback)
-
-    def transaction(
-        self, *, isolation: str | None = None, readonly: bool = False, deferrable: bool = False
-    ) -> Any:  # noqa: ANN401 - asyncpg's own
-        """As asyncpg's; READ COMMITTED where nothing else is asked for, whatever the default is.
-
-        Who waits for a lock has to see what was committed meanwhile, and a snapshot of the whole
-        transaction, as a database or a role may have it for its default, is older than that.
-        """
-        if isolation is None and not self.is_in_transaction():
-            isolation = "read_committed"
-        return super().transaction(isolation=isolation, readonly=readonly, deferrable=deferrable)
-
-    def get_reset_query(self) -> str:
-        """What undoes a use."""
-        if not self._listens:
-            return ""
-        self._listens = False
-        return str(super().get_reset_query())
-
-    def _cancel_current_command(
-        self, waiter: asyncio.Future[None], cancel_waiter: asyncio.Future[None]
-    ) -> None:
-        super()._cancel_current_command(waiter, cancel_waiter)
-        self._loop.call_later(_CONFIRMS_WITHIN_S, self._unless, cancel_waiter)
-
-    def _unless(self, confirmed: asyncio.Future[None]) -> None:
-        if not confirmed.done():
-            self.give_up()
-
-    def give_up(self) -> None:
-        """Drop the connection without a word to Postgres, which does not answer any more."""
-        if not self.is_closed():
-            self.terminate()
-            if self.on_silence is not None:
-                self.on_silence()
-
-
 class _BoundedPool(asyncpg.Pool):  # type: ignore[misc]  # asyncpg is untyped
     """A pool in which nobody waits for a connection for ever: `asyncpg.Pool` has no such option."""
 
@@ -151,7 +99,8 @@ class _BoundedPool(asyncpg.Pool):  # type: ignore[misc]  # asyncpg is untyped
             max_queries=50_000,
             max_inactive_connection_lifetime=300.0,
             loop=None,
-            connection_class=_Connection,
+            connection_class=Connection,
+            connect=self._open_connection,
             record_class=asyncpg.Record,
             init=self._prepare,
             **options,
@@ -159,6 +108,7 @@ class _BoundedPool(asyncpg.Pool):  # type: ignore[misc]  # asyncpg is untyped
         self._acquire_timeout_s = acquire_timeout_s
         self._expiring: set[asyncio.Future[None]] = set()
         self._leads_to = dsn
+        self.is_lent = False
         _open.add(self)
 
     def acquire(self, *, timeout: float | None = None) -> Any:  # noqa: ANN401 - asyncpg's own
@@ -169,7 +119,25 @@ class _BoundedPool(asyncpg.Pool):  # type: ignore[misc]  # asyncpg is untyped
         """
         return super().acquire(timeout=self._acquire_timeout_s if timeout is None else timeout)
 
-    async def _prepare(self, connection: _Connection) -> None:
+    async def _open_connection(self, *address: Any, **options: Any) -> Connection:  # noqa: ANN401 - asyncpg's own
+        kept = 0 if self.is_lent else _KEPT_STATEMENTS
+        connection: Connection = await asyncpg.connect(
+            *address, statement_cache_size=kept, **options
+        )
+        connection.is_lent = self.is_lent
+        if not self.is_lent:
+            try:
+                self.is_lent = await stands_between(connection, timeout_s=_CONNECTS_WITHIN_S)
+            except BaseException:
+                connection.terminate()
+                raise
+            if self.is_lent:
+                # Whether statements are kept is said as a connection is made.
+                await connection.close(timeout=_CONNECTS_WITHIN_S)
+                return await self._open_connection(*address, **options)
+        return connection
+
+    async def _prepare(self, connection: Connection) -> None:
         connection.on_silence = self._doubt_all
         await connection.set_type_codec(
             "jsonb",
@@ -190,6 +158,11 @@ class _BoundedPool(asyncpg.Pool):  # type: ignore[misc]  # asyncpg is untyped
             expiring = asyncio.ensure_future(pool.expire_connections())
             self._expiring.add(expiring)
             expiring.add_done_callback(self._expiring.discard)
+
+
+def is_lent(pool: Pool) -> bool:
+    """Whether a pooler stands between, so that each transaction may have another session."""
+    return isinstance(pool, _BoundedPool) and pool.is_lent
 
 
 @asynccontextmanager
@@ -219,12 +192,17 @@ async def open_pool(
             acquire_timeout_s=acquire_timeout_s,
             min_size=min_size,
             max_size=max_size,
-            timeout=10,
+            timeout=_CONNECTS_WITHIN_S,
             command_timeout=60,
             server_settings={"application_name": application, "search_path": SEARCH_PATH},
         )
     except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError) as error:
-        raise DatabaseUnavailableError(f"Postgres cannot be reached: {error}") from error
+        hint = (
+            "; the pooler has to let search_path through and set it itself, as deploy/pgbouncer.ini"
+            if isinstance(error, asyncpg.ProtocolViolationError) and "search_path" in str(error)
+            else ""
+        )
+        raise DatabaseUnavailableError(f"Postgres cannot be reached: {error}{hint}") from error
     try:
         await _refuse_old_server(pool)
         yield pool

@@ -79,7 +79,8 @@ def script_location() -> Path:
 async def _look(dsn: str) -> tuple[SchemaStatus, str | None]:
     """Where the schema is, and the mark of the rights that were given in it."""
     try:
-        connection = await asyncpg.connect(dsn, timeout=_CONNECT_TIMEOUT_S)
+        # No statement stays by name in a session that may be a pooler's.
+        connection = await asyncpg.connect(dsn, timeout=_CONNECT_TIMEOUT_S, statement_cache_size=0)
         try:
             # A table is asked for its rows only where it is there: parsing would fail without it.
             mark: str | None = await connection.fetchval(

@@ -11,9 +11,12 @@ from typing import TYPE_CHECKING
 import msgspec
 import structlog
 from pgqueuer import PgQueuer
+from pgqueuer.adapters.drivers.asyncpg import AsyncpgPoolDriver
 from prometheus_client import Counter
 
 from recon.db import load
+from recon.db.pool import is_lent
+from recon.jobs.polling import PollingDriver
 
 if TYPE_CHECKING:
     from pgqueuer.models import Job, Schedule
@@ -32,6 +35,8 @@ Tick = Callable[[], Awaitable[None]]
 # A killed worker's jobs run again after at most the sum of the two; the library's defaults: 60 s.
 _HEARTBEAT_TIMEOUT = timedelta(seconds=8)
 _DEQUEUE_TIMEOUT = timedelta(seconds=5)
+# How often to look for a job where no notification can wake us.
+_POLL = timedelta(seconds=1)
 _PARK_AFTER_STARTS = 5
 
 _DRAIN_S = 5.0
@@ -43,12 +48,14 @@ class Worker:
     """Runs what is registered, on one pool.
 
     Args:
-        pool: where the queue lives; one connection is kept to listen.
+        pool: where the queue lives; one connection is kept to listen, where it can be.
     """
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
-        self._queue = PgQueuer.from_asyncpg_pool(pool)
+        self._polls = is_lent(pool)
+        driver = PollingDriver(pool) if self._polls else AsyncpgPoolDriver(pool)
+        self._queue = PgQueuer(driver)
 
     def handle(self, name: str, handler: Handler, *, concurrency: int, parked: Handler) -> None:
         """Let ``handler`` run the jobs of a name, at least once each.
@@ -80,7 +87,7 @@ class Worker:
     async def run(self) -> None:
         """Work until `stop`; jobs under way are finished first."""
         await self._queue.run(
-            dequeue_timeout=_DEQUEUE_TIMEOUT,
+            dequeue_timeout=_POLL if self._polls else _DEQUEUE_TIMEOUT,
             heartbeat_timeout=_HEARTBEAT_TIMEOUT,
             batch_size=4,
         )

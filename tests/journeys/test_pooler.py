@@ -78,8 +78,8 @@ async def test_the_whole_service_works_behind_a_pooler_and_leaves_nothing_in_its
         found = await _reconcile(api, service.url)
         assert (found["cause"], found["difference"]) == ("missing_game_update", "-7.77")
 
-        await _until_sealed(straight)
-        proof, examined = await asyncio.gather(recon.json("verify"), recon.json("doctor", code=5))
+        examined, _ = await asyncio.gather(recon.json("doctor", code=5), _until_sealed(straight))
+        proof = await recon.json("verify")
         assert (proof["ok"], proof["signatures"], proof["unsealed"]["rows"]) == (True, "checked", 0)
         told = {one["check"]: one for one in examined["findings"]}
         assert told["database pooler"]["ok"]

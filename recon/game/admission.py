@@ -162,7 +162,7 @@ class Admission:
         self._turns.pump()
 
     def _alive(self, passed: Pass) -> None:
-        self._breaker.answered(is_probe=passed.is_probe)
+        self._breaker.answered(is_probe=passed.is_probe, began_s=passed.sent_s)
         if passed.is_probe:
             show_breaker(self._breaker.state)
             _log.warning("game_circuit_closed")

@@ -4,7 +4,8 @@ Closed, every call passes. It opens when so many attempts in a row ended without
 game (connection, timeout, 5xx) and the first of them began a while ago, so that a hiccup that hits
 many calls at once is none. Open, every call is refused, until the time has come for a single probe:
 its answer closes the breaker, its failure opens it for twice as long. What ends while it is open
-and is not the probe changes nothing.
+and is not the probe changes nothing, and neither does what was sent before a call that has been
+answered: calls that hung when the game came back time out together, and it is there.
 
 Our own, because the libraries have no half-open state of one call: purgatory 3.0.1 lets every call
 through in it, pybreaker 1.4.1 has coroutines for Tornado only, aiobreaker has been without a
@@ -13,6 +14,7 @@ release since 2021; none of them takes its time as a parameter.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from enum import IntEnum
 
@@ -51,6 +53,7 @@ class Breaker:
         self._policy = policy or BreakerPolicy()
         self._failures = 0
         self._since_s = 0.0
+        self._answered_s = -math.inf
         self._open_s: float | None = None  # None: closed
         self._probe_at_s = 0.0
         self._is_probing = False
@@ -81,8 +84,14 @@ class Breaker:
         self._is_probing = True
         return True
 
-    def answered(self, *, is_probe: bool) -> None:
-        """A call got an answer below 500, whatever it said."""
+    def answered(self, *, is_probe: bool, began_s: float = -math.inf) -> None:
+        """A call got an answer below 500, whatever it said.
+
+        Args:
+            is_probe: it was the probe.
+            began_s: when it was sent; what was sent before and fails later says nothing new.
+        """
+        self._answered_s = max(self._answered_s, began_s)
         if is_probe:
             self._open_s, self._is_probing = None, False
         if self._open_s is None:
@@ -106,7 +115,7 @@ class Breaker:
         if is_probe and self._open_s is not None:
             self._open(min(policy.longest_s, self._open_s * 2), wait_s, now_s)
             return False
-        if self._open_s is not None:
+        if self._open_s is not None or began_s < self._answered_s:
             return False
         if self._failures == 0 or began_s < self._since_s:
             self._since_s = began_s

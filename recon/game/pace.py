@@ -75,6 +75,7 @@ class Pace:
         self._next_s = -math.inf  # when an evenly spaced call would be due
         self._stopped_until_s = -math.inf
         self._held_until_s = -math.inf
+        self._retry_at_s = -math.inf
         self._was_refused = False
 
     @property
@@ -111,7 +112,10 @@ class Pace:
         self._renew(now_s)
         latest_s = self._ends_s
         if self.under_way == 0:
-            latest_s = min(latest_s, max(self._told_at_s, self._sent_at_s) + _ASKED_AGAIN_S)
+            asked_s = max(self._told_at_s, self._sent_at_s)
+            latest_s = min(latest_s, asked_s + _ASKED_AGAIN_S)
+            if self._retry_at_s > self._sent_at_s:
+                latest_s = min(latest_s, self._retry_at_s)
         left = self._left - self.under_way - int(_LEFT_TO_OTHERS[priority] * self._limit)
         if left < 1:
             return max(at_s, latest_s)
@@ -161,6 +165,9 @@ class Pace:
     def refused(self, wait_s: float | None, now_s: float) -> None:
         """The game said 429: the key waits, and goes on at half the pace."""
         pause_s = _WITHOUT_A_WORD_S if wait_s is None else wait_s
+        if wait_s is not None:
+            # Wins over the end of the window: one call may find out, and its answer says more.
+            self._retry_at_s = now_s + wait_s
         self._stopped_until_s = max(self._stopped_until_s, now_s + pause_s)
         if not self._was_refused:
             self._was_refused = True

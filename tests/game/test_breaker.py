@@ -68,6 +68,20 @@ def test_timeouts_have_stood_since_they_were_sent() -> None:
     assert opened == [False] * 4 + [True]
 
 
+def test_what_was_sent_before_the_game_came_back_opens_nothing_again() -> None:
+    breaker = Breaker()
+    for _ in range(5):
+        breaker.failed(began_s=0.0, now_s=1.0, is_probe=False)
+    assert breaker.take_probe(2.0)
+    breaker.answered(is_probe=True, began_s=2.0)
+
+    # Forty more that were on their way into the same silence time out together.
+    late = [breaker.failed(began_s=0.9, now_s=5.9, is_probe=False) for _ in range(40)]
+    assert not any(late)
+    new = [breaker.failed(began_s=6.0, now_s=7.1, is_probe=False) for _ in range(5)]
+    assert new == [False] * 4 + [True]
+
+
 class Machine(RuleBasedStateMachine):
     """Any order of calls, ends and time: one probe at most, and only its word counts when open."""
 

@@ -183,6 +183,31 @@ def test_retry_after_stops_every_priority_and_halves_the_pace_once_a_window() ->
     assert {pace.ready_at(priority, 1.0) for priority in Priority} == {7.1}
 
 
+def test_retry_after_wins_over_the_end_of_the_window() -> None:
+    pace = Pace()
+    for _ in range(2):
+        pace.sent(Priority.BET, 0.0)
+    pace.answered(told(60, 0, 60), sent_s=0.0, now_s=0.1)
+    pace.answered(told(60, 0, 60), sent_s=0.0, now_s=0.1)
+    pace.refused(2.0, 0.1)
+
+    assert {pace.ready_at(priority, 0.1) for priority in Priority} == {2.1}
+    # One call finds out whether that is so; the others wait for its answer.
+    pace.sent(Priority.BET, 2.1)
+    assert pace.ready_at(Priority.CASH_OUT, 2.1) > 60
+    pace.answered(told(60, 59, 60), sent_s=2.1, now_s=2.2)
+    assert pace.ready_at(Priority.CASH_OUT, 2.2) == 2.2
+
+
+def test_a_429_that_names_no_time_is_followed_by_the_end_of_the_window() -> None:
+    pace = Pace()
+    pace.sent(Priority.BET, 0.0)
+    pace.answered(told(60, 0, 30), sent_s=0.0, now_s=0.0)
+    pace.refused(None, 0.0)
+
+    assert pace.ready_at(Priority.CASH_OUT, 5.0) == 30.0
+
+
 def test_the_pace_comes_back_by_a_tenth_for_each_window_without_a_429() -> None:
     pace = Pace()
     pace.sent(Priority.BET, 0.0)

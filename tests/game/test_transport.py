@@ -29,6 +29,7 @@ from recon.game import (
     GameProtocolError,
     GameSettingsInvalid,
     GameUnavailable,
+    RetryPolicy,
     SigningMiddleware,
     hold_body,
 )
@@ -215,6 +216,36 @@ async def test_a_certificate_that_nobody_vouches_for_is_for_people_and_sees_no_k
     assert caught.value.reason == "untrusted_server"
     assert requests == 0
     assert len(rig.attempts) == 1
+
+
+@pytest.mark.filterwarnings("ignore:ssl.TLSVersion:DeprecationWarning")
+async def test_tls_below_1_2_is_not_spoken(open_rig: OpenRig, tmp_path: Path) -> None:
+    context = self_signed(tmp_path)
+    context.set_ciphers("ALL:@SECLEVEL=0")
+    context.minimum_version = context.maximum_version = ssl.TLSVersion.TLSv1_1
+    careless = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    careless.check_hostname, careless.verify_mode = False, ssl.CERT_NONE
+    careless.set_ciphers("ALL:@SECLEVEL=0")
+    careless.minimum_version = ssl.TLSVersion.TLSv1_1
+    requests = 0
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal requests
+        requests += bool(await reader.read(1))
+        writer.close()
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0, ssl=context) as server:
+        port = server.sockets[0].getsockname()[1]
+        _, writer = await asyncio.open_connection("127.0.0.1", port, ssl=careless)
+        spoken = writer.get_extra_info("ssl_object").version()
+        writer.close()
+        await writer.wait_closed()
+        rig = await open_rig(base_url=f"https://127.0.0.1:{port}", retry=RetryPolicy(attempts=1))
+        with pytest.raises(GameUnavailable):  # not GameMisconfigured: no certificate was looked at
+            await rig.client.hold("u_1001", idempotency_key="k1", body=BODY)
+
+    assert spoken == "TLSv1.1"
+    assert requests == 0
 
 
 def self_signed(folder: Path) -> ssl.SSLContext:

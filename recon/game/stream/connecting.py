@@ -51,7 +51,7 @@ class StreamAddress:
 
     Args:
         base_url: as `recon.game.transport.checked_base_url` returns it.
-        api_key: sent in the first message, never shown.
+        api_key: sent with the handshake and in the first message, never shown.
     """
 
     base_url: str
@@ -87,7 +87,8 @@ async def connected(address: StreamAddress, patience: Patience) -> AsyncIterator
     """
     async with aiohttp.ClientSession(
         cookie_jar=aiohttp.DummyCookieJar(),
-        headers={"User-Agent": f"recon/{version('recon')}"},
+        # The first message authenticates; the header is what every call has.
+        headers={"User-Agent": f"recon/{version('recon')}", "X-API-Key": address.api_key},
         middlewares=(_stay,),
     ) as http:
         socket = await _open(http, address, patience)

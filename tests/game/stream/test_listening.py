@@ -322,6 +322,22 @@ async def test_a_redirect_is_not_followed_and_the_key_told_to_nobody() -> None:
     assert told == []
 
 
+async def test_the_handshake_carries_the_key_as_every_call_does() -> None:
+    keys: list[str | None] = []
+
+    async def refuse(request: web.Request) -> web.StreamResponse:
+        keys.append(request.headers.get("X-API-Key"))
+        return web.Response(status=401)
+
+    app = web.Application()
+    app.router.add_get("/api/v1/stream", refuse)
+    async with TestServer(app) as server:
+        said = await ended(str(server.make_url("")).rstrip("/"), "ck_sandbox_mine")
+
+    assert keys == ["ck_sandbox_mine"]
+    assert said == "auth: the handshake was answered with 401"
+
+
 async def test_a_key_that_the_server_says_back_is_shown_nowhere() -> None:
     async def answer(request: web.Request) -> web.StreamResponse:
         socket = web.WebSocketResponse()

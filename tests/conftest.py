@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from itertools import count
-from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -15,9 +12,11 @@ import pytest
 from recon.db import Pool, open_pool
 from recon.db.embedded import SERVICE_USER, EmbeddedPostgres, embedded_postgres, remove_embedded
 from recon.db.migrations import migrate
+from tests.scratch import passable_folder
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
+    from pathlib import Path
 
 pytest_plugins = ["tests.network", "tests.logs", "tests.violence.summary"]
 
@@ -27,11 +26,8 @@ _numbers = count(1)
 @pytest.fixture(scope="session")
 def home() -> Iterator[Path]:
     """A directory for the session's server."""
-    path = Path(tempfile.mkdtemp(prefix="recon-test-"))
-    # Passable, so that as root the server's user reaches its data there and leaves none elsewhere.
-    path.chmod(0o755)
-    yield path
-    shutil.rmtree(path, ignore_errors=True)
+    with passable_folder("recon-test-") as path:
+        yield path
 
 
 @pytest.fixture(scope="session")

@@ -8,19 +8,24 @@ import os
 import signal
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from recon.db.embedded.child import die_with_parent
+from tests.scratch import passable_folder
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 DEMO = (sys.executable, "-m", "recon", "demo", "--users", "24", "--duration", "8")
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Path:
+def home() -> Iterator[Path]:
     """A directory that the embedded server's user may pass, so that it keeps its data there."""
-    tmp_path.chmod(0o755)
-    return tmp_path
+    with passable_folder("recon-demo-") as path:
+        yield path
 
 
 async def start(home: Path, *more: str) -> asyncio.subprocess.Process:

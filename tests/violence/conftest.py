@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from itertools import count
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from recon.db.embedded import SERVICE_USER, remove_embedded
 from recon.db.migrations import migrate
+from tests.scratch import passable_folder
 from tests.violence.cluster import Cluster
 from tests.violence.playing import playing
 from tests.violence.summary import PROPERTY
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
+    from pathlib import Path
 
     from tests.violence.scene import Scene
 
@@ -27,19 +26,16 @@ _numbers = count(1)
 @pytest.fixture(scope="session")
 async def cluster() -> AsyncIterator[Cluster]:
     """The session's server to be hurt, with a migrated database to clone."""
-    home = Path(tempfile.mkdtemp(prefix="recon-violence-"))
-    # Passable, so that as root the server's user reaches its data there and leaves none elsewhere.
-    home.chmod(0o755)  # noqa: ASYNC240 - the disk is not what is waited for
-    made = Cluster(home / "data")
-    try:
-        await made.start()
-        await made.execute("CREATE DATABASE template_violence")
-        await migrate(made.server.dsn_for("template_violence"), service_role=SERVICE_USER)
-        yield made
-    finally:
-        await made.close()
-        await remove_embedded(made.data_dir)
-        shutil.rmtree(home, ignore_errors=True)
+    with passable_folder("recon-violence-") as home:
+        made = Cluster(home / "data")
+        try:
+            await made.start()
+            await made.execute("CREATE DATABASE template_violence")
+            await migrate(made.server.dsn_for("template_violence"), service_role=SERVICE_USER)
+            yield made
+        finally:
+            await made.close()
+            await remove_embedded(made.data_dir)
 
 
 @pytest.fixture

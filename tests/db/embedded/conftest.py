@@ -1,9 +1,7 @@
 from __future__ import annotations
 
 import shutil
-import tempfile
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,6 +9,7 @@ import pytest
 from recon.db.embedded import start_embedded
 from tests.db.embedded.home import FAST, SECRET_OF_THE_STARTER, Home, Running
 from tests.db.embedded.processes import gone, kill, processes_naming
+from tests.scratch import passable_folder
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -40,14 +39,12 @@ async def running() -> AsyncIterator[Running]:
 
 @asynccontextmanager
 async def _temporary_home() -> AsyncIterator[Home]:
-    # Not tmp_path: its parents are closed to the user that root's server runs as.
-    top = Path(tempfile.mkdtemp(prefix="recon-test-", dir="/tmp"))
-    top.chmod(0o755)  # noqa: ASYNC240 - a moment
-    home = Home(top / "home", top / "root-home")
-    home.path.mkdir()
-    yield home
-    try:
-        await gone(home.seen | processes_naming(top))
-    finally:
-        kill(*home.seen, *processes_naming(top))
-        shutil.rmtree(top)
+    with passable_folder("recon-test-") as top:
+        home = Home(top / "home", top / "root-home")
+        home.path.mkdir()
+        yield home
+        try:
+            await gone(home.seen | processes_naming(top))
+        finally:
+            kill(*home.seen, *processes_naming(top))
+            shutil.rmtree(top)  # fails where anybody still writes

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from recon.bets import resolve_due, wake_bets
+from recon.bets import resolve_all, wake_bets
 from recon.clock import now
 from recon.db import load
 from recon.jobs import Worker
@@ -48,7 +48,6 @@ _KEEP_JOB_LOGS = timedelta(days=3)
 _KEEP_RANGES = timedelta(days=7)
 # Among all workers; each range asks for as many balances at once as `sweep_concurrency` says.
 _RANGES_AT_ONCE = 4
-_BETS_AT_ONCE = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,7 +105,7 @@ def build_worker(
         return worker
 
     async def settle() -> None:
-        await _settle_bets(pool, reconciler.game)
+        await resolve_all(pool, reconciler.game)
 
     async def climb() -> None:
         await climb_all(reconciler)
@@ -174,14 +173,6 @@ def settle_by_news(pool: Pool, game: GameClient) -> Callable[[News], Awaitable[N
             paid=news.paid,
             everything=news.everything,
         )
-        await _settle_bets(pool, game)
+        await resolve_all(pool, game)
 
     return look
-
-
-async def _settle_bets(pool: Pool, game: GameClient) -> None:
-    """Look after every bet that is due, some at a time."""
-    while True:
-        done = await resolve_due(pool, game, limit=_BETS_AT_ONCE)
-        if not done.reachable or not done.claimed or done.due < _BETS_AT_ONCE:
-            return

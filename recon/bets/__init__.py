@@ -28,7 +28,7 @@ from recon.bets.errors import (
 from recon.bets.model import Bet, BetState, BetWish, SettledBet, UnsettledBet
 from recon.bets.place import place_bet
 from recon.bets.read import read_bet, settled_bets_of, unsettled_bets_of
-from recon.bets.resolve import Resolved, resolve_due
+from recon.bets.resolve import Resolved, resolve_all, resolve_due
 from recon.bets.wake import wake_bets
 
 __all__ = [
@@ -50,6 +50,7 @@ __all__ = [
     "observe_attempt",
     "place_bet",
     "read_bet",
+    "resolve_all",
     "resolve_due",
     "settled_bets_of",
     "unsettled_bets_of",

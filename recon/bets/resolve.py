@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from recon.db import Pool
     from recon.game import GameClient, GameState
 
-__all__ = ["Resolved", "resolve_due"]
+__all__ = ["Resolved", "resolve_all", "resolve_due"]
 
 _log = structlog.get_logger(__name__)
 
@@ -59,6 +59,41 @@ class Resolved:
     moved: int = 0
     failed: int = 0
     reachable: bool = True
+
+
+async def resolve_all(
+    pool: Pool,
+    game: GameClient,
+    *,
+    now: Callable[[], datetime] = clock.now,
+    limit: int = 500,
+    patience_s: float = 1.0,
+    at_once: int = 4,
+) -> None:
+    """Look after bets until none is due, ``limit`` at a time.
+
+    Beside a look that takes long, because the game does not answer about one of its bets, the next
+    begins: the others must not wait for it.
+
+    Args:
+        pool: the database.
+        game: as for `resolve_due`.
+        now: the clock.
+        limit: at most so many bets in a look.
+        patience_s: a look may take so long before the next one begins beside it.
+        at_once: at most so many looks.
+    """
+    looks: set[asyncio.Task[Resolved]] = set()
+    async with asyncio.TaskGroup() as group:
+        while True:
+            looks.add(group.create_task(resolve_due(pool, game, now=now, limit=limit)))
+            done, looks = await asyncio.wait(looks, timeout=patience_s)
+            if len(looks) >= at_once:
+                ended, looks = await asyncio.wait(looks, return_when=asyncio.FIRST_COMPLETED)
+                done |= ended
+            is_more = any(one.result().claimed and one.result().due >= limit for one in done)
+            if not (looks or is_more):
+                return
 
 
 async def resolve_due(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -73,6 +74,7 @@ class Network:
 
     A fault is ``(part of the path, what happens)``: ``before`` loses the request, ``after`` the
     answer, ``refused`` the connection. Each strikes once, unless it is put into ``always``.
+    What is ``hanging`` is not carried before its end.
     """
 
     real: AiohttpTransport
@@ -82,6 +84,7 @@ class Network:
     retold: list[tuple[str, Callable[[Any], Any]]] = field(default_factory=list)
     sent: list[Outgoing] = field(default_factory=list)
     on_answer: Callable[[Outgoing], None] = lambda _: None
+    hanging: dict[str, asyncio.Future[None]] = field(default_factory=dict)
 
     def lose(self, path: str, when: str) -> None:
         self.once.append((path, when))
@@ -98,8 +101,15 @@ class Network:
         """The POSTs so far whose path ends like this."""
         return [o for o in self.sent if o.method == "POST" and o.target.endswith(path)]
 
+    def asked(self, call: str) -> bool:
+        """Whether a call was sent."""
+        return any(self._hits((call, ""), outgoing) for outgoing in self.sent)
+
     async def send(self, outgoing: Outgoing) -> Answer:
         self.sent.append(outgoing)
+        for path, end in self.hanging.items():
+            if self._hits((path, ""), outgoing):
+                await asyncio.shield(end)
         when = self._fault(outgoing)
         if when == "refused":
             raise RequestNotSentError("connection refused")

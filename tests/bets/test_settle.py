@@ -13,6 +13,7 @@ from recon.bets import (
     BetNotFoundError,
     CashOutRefusedError,
     GameUnreachableError,
+    resolve_all,
     settled_bets_of,
     unsettled_bets_of,
 )
@@ -20,6 +21,8 @@ from recon.clock import new_id
 from recon.ledger import read_entries
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from recon.bets import Bet
     from tests.bets.conftest import World
 
@@ -287,3 +290,29 @@ async def test_settled_bets_are_told_newest_first_since_an_instant(world: World)
     ]
     assert [b.bet_id for b in late] == [second.bet_id]
     assert str(both[1].payout) == "20.00"
+
+
+async def test_a_bet_that_the_game_does_not_answer_about_keeps_no_other_waiting(
+    world: World,
+) -> None:
+    stuck = await in_play(world)
+    world.end_round()
+    question = f"GET /api/v1/bets/{stuck.ticket_id}"
+    end = world.network.hanging[question] = asyncio.get_running_loop().create_future()
+    async with asyncio.TaskGroup() as group:
+        group.create_task(resolve_all(world.pool, world.game, now=world.clock.now, patience_s=0.05))
+        await _until(lambda: world.network.asked(question))
+        try:
+            later = await world.place(world.wish("5.00"))
+            world.end_round()
+            await _until(lambda: world.network.asked(f"GET /api/v1/bets/{later.ticket_id}"))
+        finally:
+            end.set_result(None)
+
+    assert (await world.bet(stuck)).state == (await world.bet(later)).state == "lost"
+
+
+async def _until(is_so: Callable[[], bool]) -> None:
+    async with asyncio.timeout(2):
+        while not is_so():  # noqa: ASYNC110 - behind a socket
+            await asyncio.sleep(0.01)

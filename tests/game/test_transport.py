@@ -27,6 +27,7 @@ from recon.game import (
     GameMisconfigured,
     GameOutcomeUnknown,
     GameProtocolError,
+    GameRefused,
     GameSettingsInvalid,
     GameUnavailable,
     RetryPolicy,
@@ -104,6 +105,51 @@ async def test_a_connection_lost_mid_answer_is_tried_again_for_a_get(
 
         assert len(rig.attempts) == 4
         assert server.requests >= 4  # aiohttp repeats a GET once by itself when nothing came back
+
+
+async def test_a_connection_that_the_server_gives_up_under_a_post_leaves_it_unknown(
+    open_rig: OpenRig,
+) -> None:
+    requests: list[bytes] = []
+    state = b'{"code":"not_found","message":"","request_id":""}'
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        requests.append(await reader.readuntil(b"\r\n\r\n"))
+        writer.write(
+            b"HTTP/1.1 404 Not Found\r\nContent-Length: %d\r\n\r\n%b" % (len(state), state)
+        )
+        await writer.drain()
+        requests.append(await reader.readuntil(b"\r\n\r\n"))
+        writer.transport.abort()
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+        rig = await open_rig(base_url=f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}")
+        with pytest.raises(GameRefused):
+            await rig.client.state()
+        with pytest.raises(GameOutcomeUnknown) as caught:
+            await rig.client.hold("u_1001", idempotency_key="k1", body=BODY)
+
+    assert caught.value.reason == "connection_lost"
+    assert [request[:4] for request in requests] == [b"GET ", b"POST"]
+
+
+async def test_an_answer_that_drips_in_is_given_up_in_time(open_rig: OpenRig) -> None:
+    async def drip(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse()
+        await response.prepare(request)
+        for _ in range(100):
+            await response.write(b" ")
+            await asyncio.sleep(0.02)
+        return response
+
+    rig = await open_rig(timeout_s=0.2)
+    rig.game.will(drip)
+    loop = asyncio.get_running_loop()
+    began_s = loop.time()
+    with pytest.raises(GameOutcomeUnknown):
+        await rig.client.hold("u_1001", idempotency_key="k1", body=BODY)
+
+    assert loop.time() - began_s < 1.0
 
 
 @pytest.mark.parametrize("chunked", [False, True])

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import sys
-from typing import Any
+from io import StringIO
+from typing import Any, TextIO
 
 import msgspec
 import structlog
@@ -26,13 +27,39 @@ def _mask_keys(
 ) -> structlog.typing.EventDict:
     """The last line of defence: whoever logs a key of the game or of a PSP shows its kind alone."""
     for name, value in event.items():
-        if isinstance(value, str):
-            event[name] = masked(value)
+        event[name] = _shown(value)
     return event
 
 
+def _shown(value: object) -> object:
+    match value:
+        case str() if value.isascii():
+            return masked(value)
+        case str():  # bytes of a header that are no UTF-8 must not cost us the whole line
+            return masked(value.encode("utf-8", "replace").decode())
+        case dict():
+            return {name: _shown(item) for name, item in value.items()}
+        case list() | tuple() | set() | frozenset():
+            return [_shown(item) for item in value]
+    return value
+
+
 def _to_json(event: structlog.typing.EventDict, **given: Any) -> str:  # noqa: ANN401 - structlog's own
-    return msgspec.json.encode(event, enc_hook=given["default"]).decode()
+    return masked(msgspec.json.encode(event, enc_hook=given["default"]).decode())
+
+
+def _show_traceback(terminal: TextIO, exc_info: structlog.typing.ExcInfo) -> None:
+    """As it is, without what is in the variables: passwords and bodies, which no mask knows."""
+    written = StringIO()
+    structlog.dev.plain_traceback(written, exc_info)
+    terminal.write(masked(written.getvalue()))
+
+
+class _MaskedFormatter(logging.Formatter):
+    """What libraries log is masked as what we log is."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return masked(super().format(record))
 
 
 def configure_logging(level: str) -> None:
@@ -44,7 +71,7 @@ def configure_logging(level: str) -> None:
     ]
     people = sys.stderr.isatty()
     renderer: list[structlog.typing.Processor] = (
-        [_mask_keys, structlog.dev.ConsoleRenderer()]
+        [_mask_keys, structlog.dev.ConsoleRenderer(exception_formatter=_show_traceback)]
         if people
         else [
             structlog.processors.format_exc_info,
@@ -60,4 +87,6 @@ def configure_logging(level: str) -> None:
         logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
         cache_logger_on_first_use=True,
     )
-    logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(name)s: %(message)s")
+    libraries = logging.StreamHandler(sys.stderr)
+    libraries.setFormatter(_MaskedFormatter("%(name)s: %(message)s"))
+    logging.basicConfig(level=logging.WARNING, handlers=[libraries])

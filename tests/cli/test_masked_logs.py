@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import logging
 import sys
 
 import pytest
@@ -32,3 +34,45 @@ def test_a_key_in_a_message_a_value_or_an_exception_shows_its_kind_alone(
     assert first["event"] == f"refused {kind}_***"
     assert first["url"] == f"https://game.example/?k={kind}_***&n=1"
     assert f"X-API-Key: {kind}_***" in second["exception"]
+
+
+class Terminal(io.StringIO):
+    """What a person looks at."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_person_sees_neither_keys_nor_what_was_in_the_variables(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    monkeypatch.setattr(logging.getLogger(), "handlers", [])  # pytest's
+    configure_logging("info")
+
+    def sign_in(password: str) -> None:
+        api_key = "ck_live_topsecret"
+        raise RuntimeError(f"{len(password)} {api_key}")
+
+    try:
+        sign_in("correct horse " * 2)
+    except RuntimeError:
+        structlog.get_logger().exception("failed", given=["sk_live_topsecret"])
+    logging.getLogger("asyncio").error("never retrieved: %s", "ck_live_topsecret")
+
+    said = terminal.getvalue()
+    assert "RuntimeError: 28 ck_live_***" in said
+    assert "never retrieved: ck_live_***" in said
+    assert "topsecret" not in said
+    assert "correct horse correct" not in said
+
+
+def test_what_is_no_text_is_logged_all_the_same(capfd: pytest.CaptureFixture[str]) -> None:
+    configure_logging("info")
+
+    structlog.get_logger().warning("odd", header="\udcff", nested=[{"key": "ck_live_topsecret"}])
+
+    line = json.loads(capfd.readouterr().err)
+    assert line["header"] == "?"
+    assert line["nested"] == [{"key": "ck_live_***"}]

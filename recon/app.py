@@ -222,7 +222,7 @@ async def run_worker(settings: Settings, pool: Pool, game: GameClient | None) ->
         async with asyncio.TaskGroup() as group:
             if game is not None:
                 group.create_task(heed(bulletin, settle_by_news(pool, game)))
-                for part in _stream_parts(settings, pool, bulletin):
+                for part in _stream_parts(settings, pool, bulletin, StreamWatch(game.note)):
                     group.create_task(part)
             await run_until_cancelled(
                 lambda: build_worker(
@@ -232,12 +232,11 @@ async def run_worker(settings: Settings, pool: Pool, game: GameClient | None) ->
 
 
 def _stream_parts(
-    settings: Settings, pool: Pool, bulletin: Bulletin
+    settings: Settings, pool: Pool, bulletin: Bulletin, watch: StreamWatch
 ) -> Sequence[Coroutine[None, None, NoReturn]]:
     """Listening to the game, where no other process does."""
     if settings.game_url is None or settings.game_api_key is None or not settings.game_stream:
         return ()
-    watch = StreamWatch()
     address = StreamAddress(
         checked_base_url(settings.game_url), settings.game_api_key.get_secret_value()
     )

@@ -17,7 +17,7 @@ from recon.game.signing import SigningMiddleware
 from recon.game.transport import AiohttpTransport, checked_base_url
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Mapping
     from contextlib import AbstractContextManager
     from datetime import datetime
 
@@ -146,6 +146,10 @@ class GameClient(GameCalls, BetCalls):
     def queue_s(self) -> float:
         """How long a question would wait for its turn at least; zero where nobody waits."""
         return self._caller.queue_s
+
+    def note(self, operation: str, headers: Mapping[str, str]) -> None:
+        """Take note of what an answer to somebody else's call announces, such as the stream's."""
+        self._caller.board.read(operation, headers, self._caller.now())
 
     @property
     def notices(self) -> tuple[Notice, ...]:

@@ -15,7 +15,7 @@ from recon import clock
 from recon.game.notices import read_wait_s
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable, Mapping
 
 __all__ = ["Patience", "SessionEndedError", "Socket", "StreamAddress", "connected"]
 
@@ -79,8 +79,15 @@ class Patience:
 
 
 @asynccontextmanager
-async def connected(address: StreamAddress, patience: Patience) -> AsyncIterator[Socket]:
+async def connected(
+    address: StreamAddress, patience: Patience, note: Callable[[Mapping[str, str]], None]
+) -> AsyncIterator[Socket]:
     """An open connection, closed at the end.
+
+    Args:
+        address: which stream, and as whom.
+        patience: how long the server may take.
+        note: told of the headers of the handshake's answer.
 
     Raises:
         SessionEndedError: there is none.
@@ -89,7 +96,7 @@ async def connected(address: StreamAddress, patience: Patience) -> AsyncIterator
         cookie_jar=aiohttp.DummyCookieJar(),
         # The first message authenticates; the header is what every call has.
         headers={"User-Agent": f"recon/{version('recon')}", "X-API-Key": address.api_key},
-        middlewares=(_stay,),
+        middlewares=(_staying(note),),
     ) as http:
         socket = await _open(http, address, patience)
         try:
@@ -124,18 +131,23 @@ async def _open(http: aiohttp.ClientSession, address: StreamAddress, patience: P
         raise SessionEndedError("unreachable", type(error).__name__) from None
 
 
-async def _stay(
-    request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
-) -> aiohttp.ClientResponse:
+def _staying(note: Callable[[Mapping[str, str]], None]) -> aiohttp.ClientMiddlewareType:
     """Follow no redirect: `ws_connect` would, and our key would be told to whoever is there."""
-    response = await handler(request)
-    if _REDIRECTED <= response.status < _REFUSED:
-        response.close()
-        raise aiohttp.WSServerHandshakeError(
-            response.request_info,
-            (),
-            status=response.status,
-            message="redirected",
-            headers=response.headers,
-        )
-    return response
+
+    async def stay(
+        request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
+    ) -> aiohttp.ClientResponse:
+        response = await handler(request)
+        note(response.headers)
+        if _REDIRECTED <= response.status < _REFUSED:
+            response.close()
+            raise aiohttp.WSServerHandshakeError(
+                response.request_info,
+                (),
+                status=response.status,
+                message="redirected",
+                headers=response.headers,
+            )
+        return response
+
+    return stay

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from prometheus_client import Counter, Gauge
 
@@ -11,6 +11,7 @@ from recon import clock
 from recon.game.stream.wire import BET_UPDATES, ROUND_UPDATES
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
     from datetime import datetime
 
     from recon.game.stream.conversation import Hearing
@@ -38,6 +39,7 @@ _reconnects = Counter(
     "recon_stream_reconnects", "Times that a connection to the stream ended or failed.", ["reason"]
 )
 
+_OPERATION: Final = "GET /api/v1/stream"
 _CHANNELS = {name: name for name in (ROUND_UPDATES, BET_UPDATES)}
 """Any other message is the conversation's own."""
 
@@ -50,15 +52,24 @@ class StreamWatch:
         listening_since_s: the same in monotonic seconds of the loop.
         heard_at: when the server last said anything, heartbeats included.
         failure: why it does not listen, None while it does or before it has tried.
+
+    Args:
+        note: told of each handshake's headers, in which endings are announced.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, note: Callable[[str, Mapping[str, str]], None] | None = None) -> None:
+        self._note = note
         self.connected_at: datetime | None = None
         self.listening_since_s: float | None = None
         self.heard_at: datetime | None = None
         self.failure: str | None = None
         self._event_at: datetime | None = None
         _age.set_function(self._age_s)
+
+    def handshake(self, headers: Mapping[str, str]) -> None:
+        """The server has answered the handshake, whatever it said."""
+        if self._note is not None:
+            self._note(_OPERATION, headers)
 
     def connected(self) -> None:
         """It listens."""

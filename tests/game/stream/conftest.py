@@ -116,9 +116,10 @@ async def listening(
     api_key: str | None = None,
     patience: Patience = PATIENCE,
     backoff: Backoff | None = None,
+    watch: StreamWatch | None = None,
 ) -> AsyncIterator[Listener]:
     """Listen until the block ends."""
-    listener = Listener()
+    listener = Listener(watch=watch or StreamWatch())
     address = StreamAddress(game.url, api_key or game.api_key)
     quick = backoff or Backoff(first_s=0.02, longest_s=0.1, first_refused_s=300.0)
     task = asyncio.create_task(

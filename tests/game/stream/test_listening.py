@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,7 +12,8 @@ from aiohttp.test_utils import TestServer
 from prometheus_client import REGISTRY
 from structlog.testing import capture_logs
 
-from recon.game.stream import EVERYTHING, Backoff, News, Patience
+from recon.game import GameClient
+from recon.game.stream import EVERYTHING, Backoff, News, Patience, StreamWatch
 from tests.game.stream.conftest import PATIENCE, ended, listening, open_game, until
 
 if TYPE_CHECKING:
@@ -336,6 +338,20 @@ async def test_the_handshake_carries_the_key_as_every_call_does() -> None:
 
     assert keys == ["ck_sandbox_mine"]
     assert said == "auth: the handshake was answered with 401"
+
+
+async def test_what_the_handshake_announces_is_noted_as_any_answers() -> None:
+    async with (
+        open_game(sunset_at=datetime(2027, 6, 1, tzinfo=UTC), api_version="2.0") as game,
+        GameClient(game.url, game.api_key, "sk_sandbox_any") as client,
+        listening(game, watch=StreamWatch(client.note)) as listener,
+    ):
+        await listener.next()
+
+    assert [str(notice) for notice in client.notices] == [
+        "the game API is at version 2.0, this client speaks 1.x",
+        "GET /api/v1/stream ends at 2027-06-01T00:00:00Z",
+    ]
 
 
 async def test_a_key_that_the_server_says_back_is_shown_nowhere() -> None:

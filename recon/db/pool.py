@@ -17,7 +17,8 @@ import structlog
 from aiohttp import web
 
 from recon.db.connection import Connection, stands_between
-from recon.errors import Unavailable
+from recon.db.errors import DatabaseUnavailableError
+from recon.db.holding import Held, is_limited
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -47,12 +48,6 @@ _KEPT_STATEMENTS: Final = 100
 POOL: web.AppKey[Pool] = web.AppKey("pool", asyncpg.Pool)
 
 _open: Final[WeakSet[_BoundedPool]] = WeakSet()
-
-
-class DatabaseUnavailableError(Unavailable):
-    """Postgres cannot be reached, or is older than we can use."""
-
-    code = "database_unavailable"
 
 
 _PASSING = (
@@ -117,7 +112,8 @@ class _BoundedPool(asyncpg.Pool):  # type: ignore[misc]  # asyncpg is untyped
         Raises:
             TimeoutError: none became free in time, or Postgres does not answer.
         """
-        return super().acquire(timeout=self._acquire_timeout_s if timeout is None else timeout)
+        timeout_s = self._acquire_timeout_s if timeout is None else timeout
+        return Held(self, timeout_s) if is_limited() else super().acquire(timeout=timeout_s)
 
     async def _open_connection(self, *address: Any, **options: Any) -> Connection:  # noqa: ANN401 - asyncpg's own
         kept = 0 if self.is_lent else _KEPT_STATEMENTS

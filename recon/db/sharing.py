@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final, Generic, TypeAlias, TypeVar, cast
 
 import asyncpg
 
+from recon.db.holding import held_at_most
 from recon.db.pool import DatabaseUnavailableError, database_fault
 from recon.db.transactions import with_retries
 
@@ -338,9 +339,11 @@ async def each_alone(
 async def _attempt(
     pool: Pool, units: Sequence[UnitT], together: Together[UnitT, ResultT], until_s: float
 ) -> Sequence[ResultT]:
-    async with pool.acquire() as connection:
-        with broken_off_at(until_s, connection):
-            return await together(connection, units)
+    # Of its own, because one call's time is not that of the others with which it is taken.
+    with held_at_most(None):
+        async with pool.acquire() as connection:
+            with broken_off_at(until_s, connection):
+                return await together(connection, units)
 
 
 def _of_all(error: Exception) -> Exception | None:

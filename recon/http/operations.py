@@ -10,6 +10,8 @@ from aiohttp import web
 from structlog.contextvars import bind_contextvars, reset_contextvars
 
 from recon.db import POOL
+from recon.db.holding import held_at_most
+from recon.db.sharing import WITHIN_S
 from recon.errors import Unauthentic
 from recon.http.authenticate import KEYS, Keys
 from recon.http.idempotency import answer_once
@@ -91,10 +93,11 @@ def operation(
             # Not `bound_contextvars`: it goes through every variable of the context.
             tokens = bind_contextvars(caller=principal.principal_id, key_id=principal.key_id)
             try:
-                if request.method == "POST":
-                    response = await answer_once(request, principal, handler, begins=begins)
-                else:
-                    response = await handler(request)
+                with held_at_most(WITHIN_S):
+                    if request.method == "POST":
+                        response = await answer_once(request, principal, handler, begins=begins)
+                    else:
+                        response = await handler(request)
             finally:
                 reset_contextvars(**tokens)
             if not response.prepared:

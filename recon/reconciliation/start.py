@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from recon.clock import new_id
 from recon.db import load, with_retries
+from recon.db.holding import take_your_time
 from recon.errors import Invalid
 from recon.jobs import enqueue
 from recon.reconciliation.model import RunScope
@@ -67,6 +68,7 @@ async def start_run(
         if row is None:
             return run_id
         since = row["since"]
+        take_your_time()
         if scope is RunScope.CHANGED:
             await connection.execute(load("recon.reconciliation", "take_changed"), run_id, since)
         elif scope is RunScope.USERS:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 import structlog
 from aiohttp import web
 
+from recon.db.holding import held_at_most
 from recon.errors import ReconError, TooManyRequests, Unavailable
 from recon.http.problems import known_error, status_of
 from recon.web.rendering import PAGES, render
@@ -39,6 +40,8 @@ _NEXT: Final = {
     503: "Nothing is lost. Try again in a few seconds.",
 }
 _INTERNAL: Final = 500
+_WITHIN_S: Final = 15.0
+"""People wait longer than programs, and search for longer."""
 
 
 @web.middleware
@@ -49,7 +52,8 @@ async def page_problem_middleware(
     if not _is_for_people(request) or PAGES not in request.config_dict:
         return await handler(request)
     try:
-        return await handler(request)
+        with held_at_most(_WITHIN_S):
+            return await handler(request)
     except ReconError as error:
         return _known(request, error)
     except web.HTTPException as error:

@@ -45,8 +45,23 @@ async def give_back(line: Line, bet: Bet, hold: game.Hold, reason: str) -> Step:
             if refusal.code not in _GONE:
                 # It may have been confirmed after all: the next look asks by key again.
                 return rules.unsettled(bet, f"the release is refused: {refusal}", at=line.now())
+            return await _gone(line, bet, reason)
         except UNANSWERED:
             return rules.waiting(bet, at=line.now())
+    return rules.rejected(bet, reason, at=line.now())
+
+
+async def _gone(line: Line, bet: Bet, reason: str) -> Step:
+    """The hold is none any more: it has lapsed, or a confirm that was on its way was faster."""
+    try:
+        found = await line.ask_by_key()
+    except (GameRefused, *UNANSWERED):
+        return rules.waiting(bet, at=line.now())
+    if found.bet is not None:
+        return ticket_found(line, bet, found.bet)
+    if found.hold is not None and found.hold.status not in {"held", *_RETURNED}:
+        said = f"hold {found.hold.hold_id} is {found.hold.status}, and no bet"
+        return rules.unsettled(bet, said, at=line.now())
     return rules.rejected(bet, reason, at=line.now())
 
 

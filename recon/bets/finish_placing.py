@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from recon.bets.model import Bet
     from recon.bets.rounds import Rounds
     from recon.bets.rules import Step
+    from recon.game import Hold
 
 __all__ = ["finish_placing"]
 
@@ -45,12 +46,19 @@ async def finish_placing(line: Line, bet: Bet, rounds: Rounds) -> Step:
         return ticket_found(line, bet, found.bet)
     if found.hold is None:
         return await _without_hold(line, bet, phase)
-    if not rules.is_about(bet, found.hold):
-        said = f"hold {found.hold.hold_id} is {found.hold.amount} on round {found.hold.round_id}"
+    return await _with_hold(line, bet, found.hold, phase)
+
+
+async def _with_hold(line: Line, bet: Bet, hold: Hold, phase: Phase) -> Step:
+    if not rules.is_about(bet, hold):
+        said = f"hold {hold.hold_id} is {hold.amount} on round {hold.round_id}"
         return rules.for_people(bet, "bet_mismatch", said, at=line.now())
+    if hold.auto_cashout != bet.auto_cashout:
+        # Another bet than was wished for, and none yet: it must not become one.
+        return await give_back(line, bet, hold, "auto_cashout_mismatch")
     if phase is Phase.BETTING:
-        return await confirm_hold(line, bet, found.hold.hold_id)
-    return await give_back(line, bet, found.hold, ROUND_CLOSED)
+        return await confirm_hold(line, bet, hold.hold_id)
+    return await give_back(line, bet, hold, ROUND_CLOSED)
 
 
 async def _without_hold(line: Line, bet: Bet, phase: Phase) -> Step:

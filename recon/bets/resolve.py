@@ -22,6 +22,7 @@ from recon.bets.model import BetState
 from recon.bets.outcomes import commit
 from recon.bets.rounds import Rounds
 from recon.bets.settle import settle
+from recon.db.pool import database_fault
 from recon.game import GameProtocolError, GameRefused, RoundStatus
 
 if TYPE_CHECKING:
@@ -168,8 +169,15 @@ async def _resolve(means: Means, due: Due, rounds: Rounds) -> str | None:
     if bet is None:
         return None
     line = Line(means, bet)
-    step = await _conclude(line, bet, rounds)
-    after = await commit(means, step, line.attempts)
+    try:
+        step = await _conclude(line, bet, rounds)
+        after = await commit(means, step, line.attempts)
+    except Exception as error:
+        if database_fault(error) is None and at - bet.created_at > rules.OLD:
+            # Ours, and every look ends in it.
+            said = f"each look ends in a fault of ours: {type(error).__name__}"
+            await commit(means, rules.unsettled(bet, said, at=line.now()), line.attempts)
+        raise
     return "waits" if after.state is bet.state else "moved"
 
 

@@ -97,7 +97,11 @@ def placed(bet: Bet, ticket: game.Bet, *, at: datetime) -> Step:
     entry = ledger.stake_captured(
         bet.user_id, bet.stake, bet_id=bet.bet_id, event_at=ticket.placed_at
     )
-    return Step(after, entry)
+    case = None
+    if ticket.auto_cashout != bet.auto_cashout:
+        said = f"{bet.auto_cashout} was wished for, {ticket.auto_cashout} is the ticket's target"
+        case = Case("bet_mismatch", said)
+    return Step(after, entry, case)
 
 
 def ticket_taken(placed: Bet) -> Step:
@@ -173,12 +177,12 @@ def payout_awaited(
         payout=bet.payout if amount is None else amount,
     )
     if known:
-        return Step(after, case=looked.case)
+        return Step(after, case=looked.case or _not_as_promised(bet, transaction_id, amount))
     return Step(replace(after, looks=0, due_at=at + _after(0, _LONGEST_S), updated_at=at))
 
 
 def payout_booked(bet: Bet, payout: game.Payout, *, at: datetime) -> Step:
-    """The payout is completed: the player has it."""
+    """The payout is completed: the player has it, and people see it where it is not as promised."""
     after = replace(
         _settled(bet, BetState.CASHED_OUT, at),
         payout=payout.amount,
@@ -190,7 +194,7 @@ def payout_booked(bet: Bet, payout: game.Payout, *, at: datetime) -> Step:
         bet_id=bet.bet_id,
         event_at=at if payout.completed_at is None else payout.completed_at,
     )
-    return Step(after, entry)
+    return Step(after, entry, _not_as_promised(bet, payout.transaction_id, payout.amount))
 
 
 def lost(bet: Bet, *, at: datetime) -> Step:
@@ -209,6 +213,17 @@ def void(bet: Bet, *, at: datetime) -> Step:
 def is_about(bet: Bet, answer: game.Bet | game.Hold) -> bool:
     """Whether what the game speaks of is this bet: the round and the stake."""
     return (answer.round_id, answer.amount) == (bet.round_id, bet.stake)
+
+
+def _not_as_promised(bet: Bet, transaction_id: str, amount: Money | None) -> Case | None:
+    promised = bet.payout
+    if amount is None or promised is None or promised == amount:
+        return None
+    said = (
+        f"payout {transaction_id} is {amount} {amount.currency}, "
+        f"{promised} {promised.currency} was promised"
+    )
+    return Case("payout_mismatch", said)
 
 
 def _settled(bet: Bet, state: BetState, at: datetime) -> Bet:

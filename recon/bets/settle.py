@@ -73,7 +73,9 @@ async def settle_payout(
     )
     try:
         payout = await line.ask_payout(transaction_id)
-    except (GameRefused, *UNANSWERED):
+    except GameRefused:
+        return await _unless_void(line, awaited)
+    except UNANSWERED:
         return awaited
     if (payout.ticket_id, payout.amount.currency) != (bet.ticket_id, bet.stake.currency):
         said = (
@@ -85,9 +87,10 @@ async def settle_payout(
         return rules.payout_booked(awaited.bet, payout, at=line.now())
     if payout.status is PayoutStatus.FAILED:
         return await _failed(line, awaited.bet, payout)
-    return rules.payout_awaited(
+    awaited = rules.payout_awaited(
         bet, transaction_id, multiplier=multiplier, amount=payout.amount, at=line.now()
     )
+    return awaited if awaited.case is None else await _unless_void(line, awaited)
 
 
 async def cash_out_again(line: Line, bet: Bet) -> Step:
@@ -136,6 +139,16 @@ async def _by_ticket(  # noqa: PLR0911 - one answer for each status
             return await cash_out_again(line, bet)
         case BetStatus.ACTIVE:
             return rules.waiting(bet, at=at, why="the game still has it in play")
+
+
+async def _unless_void(line: Line, awaited: Step) -> Step:
+    """The payout is not found, or stays pending: of a cancelled round none ever comes."""
+    bet = awaited.bet
+    try:
+        ticket = await line.ask_bet(ticket_of(bet))
+    except (GameRefused, *UNANSWERED):
+        return awaited
+    return rules.void(bet, at=line.now()) if ticket.status is BetStatus.VOID else awaited
 
 
 async def _failed(line: Line, bet: Bet, payout: game.Payout) -> Step:

@@ -8,11 +8,13 @@ import pytest
 
 from recon.bets.settle import ticket_of
 from recon.ledger import verify_books
+from recon.sandbox.betting import confirm
 from tests.bets.conftest import open_world
 
 if TYPE_CHECKING:
     from recon.bets import Bet
     from recon.db import Pool
+    from recon.game import Outgoing
     from tests.bets.conftest import World
 
 HOUR_S = 3600.0
@@ -109,3 +111,122 @@ async def test_a_ticket_that_is_another_bets_is_for_people(
         assert other is None or other.state == "placed"
         assert await world.ledger() == (("75.00", "10.00") if asked else ("80.00", "10.00"))
         assert (await verify_books(pool)).faults == []
+
+
+async def test_a_bet_that_breaks_us_for_long_is_a_case(world: World) -> None:
+    bet = await in_play(world)
+    world.end_round()
+
+    def explode(outgoing: Outgoing) -> None:
+        if ticket_of(bet) in outgoing.target:
+            raise RuntimeError("a fault of ours")
+
+    world.network.on_answer = explode
+    await world.resolve()
+    assert await cases(world) == []
+    world.clock.passed_s += 2 * HOUR_S
+    tick = await world.resolve()
+
+    assert tick.failed == 1
+    assert await cases(world) == [("unresolved_bet", "open", str(bet.bet_id))]
+    world.network.on_answer = lambda _: None
+
+
+@pytest.mark.parametrize("status", ["pending", None])
+async def test_a_payout_of_a_round_that_was_cancelled_is_not_awaited_for_ever(
+    world: World, status: str | None
+) -> None:
+    bet = await in_play(world)
+    world.fly()
+    await world.cash_out(bet)
+    payout = world.sandbox.book.bets[ticket_of(bet)].payout
+    assert payout is not None
+    world.sandbox.engine.cancel_current(world.sandbox.timeline.catch_up())
+    if status is None:
+        del world.sandbox.book.payouts[payout.transaction_id]
+    else:
+        payout.status = status
+
+    await look_for_long(world)
+
+    assert (await world.bet(bet)).state == "void"
+    assert await world.ledger() == world.at_game() == ("100.00", "0.00")
+
+
+async def test_a_payout_of_another_amount_than_was_promised_is_booked_and_shown(
+    world: World,
+) -> None:
+    bet = await in_play(world)
+    world.fly()
+    promised = (await world.cash_out(bet)).payout
+    payout = world.sandbox.book.bets[ticket_of(bet)].payout
+    assert promised is not None
+    assert payout is not None
+    payout.amount_minor = 20_00
+    world.end_round()
+
+    await world.resolve()
+
+    after = await world.bet(bet)
+    assert (after.state, str(after.payout)) == ("cashed_out", "20.00")
+    assert await cases(world) == [("payout_mismatch", "open", str(bet.bet_id))]
+    (reason,) = await world.pool.fetchrow("SELECT reason FROM cases")
+    assert reason == f"payout {payout.transaction_id} is 20.00 GBP, {promised} GBP was promised"
+
+
+async def test_a_hold_with_another_target_is_given_back(world: World) -> None:
+    await world.deposit("100.00")
+    world.network.lose("POST /api/v1/bets/holds", "after")
+    bet = await world.place(world.wish(auto="2.00"))
+    world.sandbox.book.by_key["u_1", str(bet.hold_key)].auto_cashout = 5_00
+
+    await world.resolve()
+
+    after = await world.bet(bet)
+    assert (after.state, after.reason) == ("rejected", "auto_cashout_mismatch")
+    assert world.network.calls("/confirm") == []
+    assert await world.ledger() == world.at_game() == ("100.00", "0.00")
+
+
+async def test_a_bet_with_another_target_is_booked_and_shown(world: World) -> None:
+    await world.deposit("100.00")
+    world.network.lose("/confirm", "after")
+    bet = await world.place(world.wish(auto="2.00"))
+    world.sandbox.book.by_key["u_1", str(bet.hold_key)].auto_cashout = None
+
+    await world.resolve()
+
+    assert (await world.bet(bet)).state == "placed"
+    assert await cases(world) == [("bet_mismatch", "open", str(bet.bet_id))]
+    assert await world.ledger() == world.at_game() == ("90.00", "0.00")
+
+
+@pytest.mark.parametrize("code", ["not_found", "hold_expired"])
+async def test_a_hold_that_cannot_be_released_any_more_may_be_a_bet(
+    world: World, code: str
+) -> None:
+    await world.deposit("100.00")
+    world.network.lose("/confirm", "before")
+    bet = await world.place()
+    world.network.say("/confirm", 403, "user_not_allowed")
+    world.network.say("/release", 404 if code == "not_found" else 409, code)
+    hold = world.sandbox.book.by_key["u_1", str(bet.hold_key)]
+
+    def arrive(outgoing: Outgoing) -> None:
+        """The confirm that was lost arrives at last."""
+        if "idempotency_key=" in outgoing.target and hold.bet is None:
+            confirm(world.sandbox.book, hold, world.sandbox.timeline.catch_up())
+
+    asked = 0
+
+    def count(outgoing: Outgoing) -> None:
+        nonlocal asked
+        asked += "idempotency_key=" in outgoing.target
+        if asked == 2:
+            arrive(outgoing)
+
+    world.network.on_answer = count
+    await world.resolve()
+
+    assert (await world.bet(bet)).state == "placed"
+    assert await world.ledger() == world.at_game() == ("90.00", "0.00")

@@ -28,7 +28,7 @@ from recon.http.health import BEFORE_METRICS, READINESS, Readiness, metrics_midd
 from recon.http.openapi import openapi_route
 from recon.http.plain_text import plain_text_middleware
 from recon.http.problems import problem_middleware
-from recon.http.rate_limits import FAILURES, LIMITER, RateLimiter
+from recon.http.rate_limits import BETS, FAILURES, LIMITER, RateLimiter
 from recon.http.request_ids import request_id_middleware
 from recon.http.seen_through import finish_calls
 from recon.http.stored_requests import REQUESTS, Requests
@@ -68,7 +68,6 @@ __all__ = [
 
 log = structlog.get_logger(__name__)
 
-_API_QUOTA = 6000
 _API_WINDOW_S = 60
 _FAILURE_QUOTA = 60
 _LAST_CALLS_S = 5.0
@@ -101,7 +100,9 @@ def build_app(settings: Settings, database_url: str, *, jobs: bool) -> web.Appli
     app[REGISTER] = register_payment
     app[INTAKE] = build_intake(settings.psp)
     lookout_of(settings)  # what is wrong with it is told before anything starts
-    app[LIMITER] = RateLimiter(_API_QUOTA, _API_WINDOW_S)
+    app[LIMITER] = RateLimiter(
+        settings.api_quota, _API_WINDOW_S, wider={BETS: settings.api_quota_bets}
+    )
     app[FAILURES] = RateLimiter(_FAILURE_QUOTA, _API_WINDOW_S)
     if settings.public_url is not None:
         app[PUBLIC_URL] = settings.public_url.rstrip("/")

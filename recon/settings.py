@@ -206,6 +206,8 @@ class Settings(BaseSettings):
     payload_retention_unsettled: Retention = None
     public_url: Annotated[str, AfterValidator(_web)] | None = None
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+    api_quota: int = Field(default=6_000, ge=1)
+    api_quota_bets: int = Field(default=60_000, ge=1)
     pool_size: int = Field(default=16, ge=2, le=500)
     sweep_concurrency: int = Field(default=32, ge=1, le=1000)
 

@@ -17,7 +17,7 @@ from recon.http.authenticate import KEYS, Keys
 from recon.http.idempotency import answer_once
 from recon.http.keys import Principal, Scope
 from recon.http.problems import tell_always
-from recon.http.rate_limits import FAILURES, LIMITER
+from recon.http.rate_limits import BETS, DEFAULT, FAILURES, LIMITER
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -84,7 +84,8 @@ def operation(
         @wraps(handler)
         async def guarded(request: web.Request) -> web.StreamResponse:
             principal = await _authenticated(request)
-            allowance = request.config_dict[LIMITER].count(principal.principal_id)
+            policy = BETS if Scope.WRITE_BET in principal.scopes else DEFAULT
+            allowance = request.config_dict[LIMITER].count(principal.principal_id, policy)
             # Whatever is answered from here on tells the quota, errors included.
             tell_always(request, allowance.headers)
             allowance.require()

@@ -1,8 +1,9 @@
 """Rate limits per caller, with the fields of the RateLimit draft (11).
 
-Counted in this process: with N processes a caller may have up to N times the quota. Keys that
-open nothing are counted by the address that they come from, after they were looked up: an honest
-caller behind the same proxy is never kept out by a guesser.
+Counted in this process: with N processes a caller may have up to N times the quota. A key that may
+place bets acts for every player of a lobby, so that it has a policy of its own, and a wider one.
+Keys that open nothing are counted by the address that they come from, after they were looked up: an
+honest caller behind the same proxy is never kept out by a guesser.
 """
 
 from __future__ import annotations
@@ -10,16 +11,20 @@ from __future__ import annotations
 import math
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from aiohttp import web
 
 from recon.errors import TooManyRequests
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
-__all__ = ["FAILURES", "LIMITER", "Allowance", "RateLimiter"]
+__all__ = ["BETS", "DEFAULT", "FAILURES", "LIMITER", "Allowance", "RateLimiter"]
+
+DEFAULT: Final = "default"
+BETS: Final = "bets"
+"""Of callers whose key may place bets."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,12 +32,14 @@ class Allowance:
     """What one counted request leaves of a quota.
 
     Args:
+        policy: its name.
         quota: requests allowed in a window.
         window_s: length of a window in seconds.
         left: requests left; below zero: this one was too many.
         resets_s: whole seconds until the window ends.
     """
 
+    policy: str
     quota: int
     window_s: int
     left: int
@@ -42,8 +49,8 @@ class Allowance:
     def headers(self) -> dict[str, str]:
         """The fields that tell the caller."""
         return {
-            "RateLimit-Policy": f'"default";q={self.quota};w={self.window_s}',
-            "RateLimit": f'"default";r={max(self.left, 0)};t={self.resets_s}',
+            "RateLimit-Policy": f'"{self.policy}";q={self.quota};w={self.window_s}',
+            "RateLimit": f'"{self.policy}";r={max(self.left, 0)};t={self.resets_s}',
         }
 
     def require(self) -> None:
@@ -60,36 +67,46 @@ class Allowance:
 
 
 class RateLimiter:
-    """A fixed window per name.
+    """A fixed window per name and policy.
 
     Args:
         quota: requests allowed in a window.
         window_s: length of a window in seconds.
         clock: seconds, monotonic.
+        wider: the quotas of policies that have one of their own, by name.
     """
 
     _MAX_NAMES = 10_000
 
     def __init__(
-        self, quota: int, window_s: int, clock: Callable[[], float] = time.monotonic
+        self,
+        quota: int,
+        window_s: int,
+        clock: Callable[[], float] = time.monotonic,
+        *,
+        wider: Mapping[str, int] | None = None,
     ) -> None:
         self._quota = quota
+        self._wider = wider or {}
         self._window_s = window_s
         self._clock = clock
-        self._windows: dict[str, tuple[float, int]] = {}
+        self._windows: dict[tuple[str, str], tuple[float, int]] = {}
 
-    def count(self, name: str) -> Allowance:
-        """Count one request."""
-        now = self._clock()
-        ends, used = self._windows.get(name, (0.0, 0))
+    def count(self, name: str, policy: str = DEFAULT) -> Allowance:
+        """Count one request, by the usual policy where this one has no quota of its own."""
+        quota = self._wider.get(policy)
+        if quota is None:
+            policy, quota = DEFAULT, self._quota
+        now, key = self._clock(), (policy, name)
+        ends, used = self._windows.get(key, (0.0, 0))
         if now >= ends:
             if len(self._windows) >= self._MAX_NAMES:
                 self._windows = {n: w for n, w in self._windows.items() if w[0] > now}
             ends, used = now + self._window_s, 0
         # One above the quota says all there is to say.
-        used = min(used + 1, self._quota + 1)
-        self._windows[name] = (ends, used)
-        return Allowance(self._quota, self._window_s, self._quota - used, math.ceil(ends - now))
+        used = min(used + 1, quota + 1)
+        self._windows[key] = (ends, used)
+        return Allowance(policy, quota, self._window_s, quota - used, math.ceil(ends - now))
 
 
 LIMITER: web.AppKey[RateLimiter] = web.AppKey("limiter", RateLimiter)

@@ -85,13 +85,12 @@ async def _serve(variant: str, port: int) -> None:
         psp={ENDPOINT: Psp(provider="standard-webhooks", secrets=(SecretStr(SECRET),))},
         reconcile_every=None,
         pool_size=_CONNECTIONS if variant == "one-each" else 16,
+        # One caller places all the bets here.
+        api_quota=_NO_QUOTA,
+        api_quota_bets=_NO_QUOTA,
         **_game(),
     )
-    with (
-        patch("recon.app.Drain", _VARIANTS[variant]),
-        # One caller places all the bets here.
-        patch("recon.app._API_QUOTA", _NO_QUOTA),
-    ):
+    with patch("recon.app.Drain", _VARIANTS[variant]):
         app = build_app(settings, os.environ[URL_VARIABLE], jobs=False)
         runner = make_runner(app)
         await runner.setup()

@@ -107,3 +107,41 @@ async def test_an_address_that_tries_keys_is_slowed_down_and_honest_callers_are_
     assert tried == [401, 401, 429, 429]
     assert served == (404, '"default";r=2;t=60')
     assert again == 401
+
+
+async def test_a_key_that_places_bets_has_the_wider_policy_and_says_so(
+    service: Service, clock: Clock
+) -> None:
+    """A lobby acts for all its players; what another key of its does is counted as anybody's."""
+    service.client.app._state[LIMITER] = RateLimiter(2, 60, clock, wider={"bets": 5})  # noqa: SLF001 - as above
+    lobby = bearer(await service.key("lobby", Scope.WRITE_BET, Scope.READ_BET))
+    reader = bearer(await service.key("lobby", Scope.READ_BET))
+
+    async def left(headers: dict[str, str]) -> tuple[int, str | None, str | None]:
+        async with service.client.get("/api/v1/bets/none", headers=headers) as answer:
+            said = answer.headers
+            return answer.status, said.get("RateLimit-Policy"), said.get("RateLimit")
+
+    of_bets = [await left(lobby) for _ in range(6)]
+    of_others = [await left(reader) for _ in range(3)]
+
+    assert of_bets == [
+        *((404, '"bets";q=5;w=60', f'"bets";r={r};t=60') for r in (4, 3, 2, 1, 0)),
+        (429, '"bets";q=5;w=60', '"bets";r=0;t=60'),
+    ]
+    assert of_others == [
+        *((404, '"default";q=2;w=60', f'"default";r={r};t=60') for r in (1, 0)),
+        (429, '"default";q=2;w=60', '"default";r=0;t=60'),
+    ]
+
+
+async def test_by_default_a_lobby_may_place_a_thousand_bets_a_second_and_others_call_a_hundred(
+    service: Service,
+) -> None:
+    for name, scope, policy in (
+        ("lobby", Scope.WRITE_BET, '"bets";q=60000;w=60'),
+        ("cashier", Scope.WRITE_PAYMENT, '"default";q=6000;w=60'),
+    ):
+        headers = bearer(await service.key(name, scope))
+        async with service.client.get("/api/v1/payments/none", headers=headers) as answer:
+            assert answer.headers["RateLimit-Policy"] == policy

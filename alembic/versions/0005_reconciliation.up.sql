@@ -108,6 +108,9 @@ CREATE TABLE discrepancies (
     explained numeric(38, 0) NOT NULL,
     unexplained numeric(38, 0) NOT NULL,
     evidence jsonb NOT NULL,
+    -- Per cent, that these causes and amounts are what happened; what else would make it.
+    confidence smallint NOT NULL DEFAULT 0 CHECK (confidence BETWEEN 0 AND 99),
+    alternatives jsonb NOT NULL DEFAULT '[]',
     looked_at jsonb NOT NULL,
     assignee text,
     -- When an ignored one comes back; null: not before its difference changes.

@@ -64,8 +64,13 @@ def say_one(shown: ShownDiscrepancy) -> None:
         f"{one.discrepancy_id}  {one.user_id} {one.currency}  {one.status}, {one.severity}",
         f"game {one.game.available} - ledger {one.ledger.available}, as of {as_of}",
         f"difference {one.difference} = {one.explained} explained + {one.unexplained} unexplained",
-        f"cause {one.cause}",
+        f"cause {one.cause}" + (f", {one.confidence} % certain" if one.confidence else ""),
         *(f"  {fact.amount}  {fact.kind} {fact.id}: {fact.summary}" for fact in one.evidence),
+        *(
+            f"or else, {other.confidence} %: {fact.amount}  {fact.kind} {fact.id}: {fact.summary}"
+            for other in one.alternatives
+            for fact in other.evidence
+        ),
         "looked at: " + "; ".join(one.looked_at),
         f"seen {one.occurrences} times, last {format_time(one.last_seen_at)}",
         f"first seen {format_time(one.first_seen_at)}, assigned to {one.assignee or 'nobody'}",

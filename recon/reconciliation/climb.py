@@ -13,7 +13,7 @@ import structlog
 from recon.db import load, with_retries
 from recon.game import Priority
 from recon.reconciliation.explain import explain_look
-from recon.reconciliation.facts import gather
+from recon.reconciliation.facts import gather, gather_more
 from recon.reconciliation.ladder import gave_up, has_stood, next_look
 from recon.reconciliation.lag import is_under_way
 from recon.reconciliation.look import Look, LookState, look
@@ -162,6 +162,9 @@ async def _judge(
         raise ValueError("only a look with a comparison can be confirmed")
     facts = await gather(reconciler, seen.comparison)
     meant, explanation = explain_look(seen.comparison, facts.candidates)
+    if explanation.unexplained:
+        facts = await gather_more(reconciler, seen.comparison, facts)
+        meant, explanation = explain_look(seen.comparison, facts.candidates)
     grace = reconciler.grace
     if not await is_under_way(reconciler.pool, meant, explanation, after=at - grace):
         found = _Found(meant, explanation, facts.looked_at)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from recon.game import GameClient
 
 __all__ = [
+    "Alternative",
     "Cause",
     "Discrepancy",
     "Evidence",
@@ -113,7 +114,8 @@ class Evidence:
     """One fact that accounts for part of a difference.
 
     ``amount`` is that part, signed, in minor units; ``kind`` and ``id`` name the row: ``payment``,
-    ``delivery``, ``posting``, ``bet`` or ``payout``.
+    ``delivery``, ``posting``, ``bet`` or ``payout``. ``root`` is what facts that go wrong together
+    have in common: the PSP's endpoint, the round.
     """
 
     kind: str
@@ -122,6 +124,15 @@ class Evidence:
     at: datetime
     summary: str
     cause: Cause
+    root: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Alternative:
+    """Other facts that make the difference too, and how likely it is, in per cent, that they do."""
+
+    confidence: int
+    evidence: list[Evidence]
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,8 +140,9 @@ class Discrepancy:
     """A difference that stood for the grace period. Amounts are minor units of ``currency``.
 
     ``difference`` is game minus ledger of the available balance (of the held one where the
-    available agree), and always ``explained + unexplained``. ``game_as_of`` is ``None`` when the
-    game knows no such player.
+    available agree), and always ``explained + unexplained``. ``confidence`` is, in per cent, that
+    the evidence is what happened; 0 where there is none. ``game_as_of`` is ``None`` when the game
+    knows no such player.
     """
 
     discrepancy_id: UUID
@@ -151,6 +163,8 @@ class Discrepancy:
     explained: int
     unexplained: int
     evidence: list[Evidence]
+    confidence: int
+    alternatives: list[Alternative]
     looked_at: list[str]
     assignee: str | None
     ignored_until: datetime | None

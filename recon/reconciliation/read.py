@@ -9,6 +9,7 @@ from recon.clock import parse_time
 from recon.db import load
 from recon.errors import NotFound
 from recon.reconciliation.model import (
+    Alternative,
     Cause,
     Discrepancy,
     Evidence,
@@ -148,6 +149,11 @@ def _discrepancy(row: asyncpg.Record) -> Discrepancy:
         explained=int(row["explained"]),
         unexplained=int(row["unexplained"]),
         evidence=[_evidence(fact) for fact in row["evidence"]],
+        confidence=row["confidence"],
+        alternatives=[
+            Alternative(one["confidence"], [_evidence(fact) for fact in one["evidence"]])
+            for one in row["alternatives"]
+        ],
         looked_at=list(row["looked_at"]),
         assignee=row["assignee"],
         ignored_until=row["ignored_until"],
@@ -160,7 +166,7 @@ def _discrepancy(row: asyncpg.Record) -> Discrepancy:
     )
 
 
-def _evidence(fact: dict[str, str]) -> Evidence:
+def _evidence(fact: dict[str, Any]) -> Evidence:
     return Evidence(
         kind=fact["kind"],
         id=fact["id"],
@@ -168,4 +174,5 @@ def _evidence(fact: dict[str, str]) -> Evidence:
         at=parse_time(fact["at"]),
         summary=fact["summary"],
         cause=Cause(fact["cause"]),
+        root=fact.get("root"),
     )

@@ -112,6 +112,11 @@ async def record_discrepancy(
         [*looked_at, *explanation.notes],
         since,
         run_id,
+        explanation.confidence,
+        [
+            {"confidence": one.confidence, "evidence": [_plain(fact) for fact in one.evidence]}
+            for one in explanation.alternatives
+        ],
     )
     await connection.execute(
         load("recon.reconciliation", "saw_discrepancy"), run_id, user_id, discrepancy_id
@@ -161,7 +166,7 @@ def _action(live: asyncpg.Record | None, status: str, look: Comparison) -> str:
     return "seen" if before == (look.difference, look.held_difference) else "changed"
 
 
-def _plain(fact: Evidence) -> dict[str, str]:
+def _plain(fact: Evidence) -> dict[str, str | None]:
     return {
         "kind": fact.kind,
         "id": fact.id,
@@ -169,4 +174,5 @@ def _plain(fact: Evidence) -> dict[str, str]:
         "at": format_time(fact.at),
         "summary": fact.summary,
         "cause": fact.cause,
+        "root": fact.root,
     }

@@ -18,12 +18,16 @@ from recon.reconciliation.model import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from recon.reconciliation.model import (
         Discrepancy,
+        Evidence,
         Run,
     )
 
 __all__ = [
+    "AlternativeView",
     "DiscrepancyView",
     "EvidenceView",
     "GameSide",
@@ -78,7 +82,7 @@ class GameSide(msgspec.Struct, frozen=True):
 
 
 class EvidenceView(msgspec.Struct, frozen=True):
-    """A fact that accounts for part of the difference."""
+    """A fact that accounts for part of the difference; ``root``: the endpoint, the round."""
 
     kind: str
     id: str
@@ -86,10 +90,21 @@ class EvidenceView(msgspec.Struct, frozen=True):
     at: datetime
     summary: str
     cause: Cause
+    root: str | None
+
+
+class AlternativeView(msgspec.Struct, frozen=True):
+    """Other facts that make the difference too, and how likely they are, in per cent."""
+
+    confidence: int
+    evidence: list[EvidenceView]
 
 
 class DiscrepancyView(msgspec.Struct, frozen=True):
-    """A discrepancy; ``difference`` is game minus ledger and always explained + unexplained."""
+    """A discrepancy; ``difference`` is game minus ledger and always explained + unexplained.
+
+    ``confidence`` is, in per cent, that the evidence is what happened; 0 where there is none.
+    """
 
     discrepancy_id: UUID
     user_id: str
@@ -102,6 +117,8 @@ class DiscrepancyView(msgspec.Struct, frozen=True):
     unexplained: str
     cause: Cause
     evidence: list[EvidenceView]
+    confidence: int
+    alternatives: list[AlternativeView]
     looked_at: list[str]
     status: Status
     severity: Severity
@@ -144,6 +161,20 @@ def discrepancy_view(found: Discrepancy) -> DiscrepancyView:
     def money(minor: int) -> str:
         return format_minor(minor, found.currency)
 
+    def evidence(facts: Sequence[Evidence]) -> list[EvidenceView]:
+        return [
+            EvidenceView(
+                kind=fact.kind,
+                id=fact.id,
+                amount=money(fact.amount),
+                at=fact.at,
+                summary=fact.summary,
+                cause=fact.cause,
+                root=fact.root,
+            )
+            for fact in facts
+        ]
+
     return DiscrepancyView(
         discrepancy_id=found.discrepancy_id,
         user_id=found.user_id,
@@ -164,16 +195,10 @@ def discrepancy_view(found: Discrepancy) -> DiscrepancyView:
         explained=money(found.explained),
         unexplained=money(found.unexplained),
         cause=found.cause,
-        evidence=[
-            EvidenceView(
-                kind=fact.kind,
-                id=fact.id,
-                amount=money(fact.amount),
-                at=fact.at,
-                summary=fact.summary,
-                cause=fact.cause,
-            )
-            for fact in found.evidence
+        evidence=evidence(found.evidence),
+        confidence=found.confidence,
+        alternatives=[
+            AlternativeView(one.confidence, evidence(one.evidence)) for one in found.alternatives
         ],
         looked_at=found.looked_at,
         status=found.status,

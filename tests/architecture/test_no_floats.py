@@ -1,7 +1,8 @@
-"""Money never meets a float: where it is handled, only durations may be one.
+"""Money never meets a float: where it is handled, only durations and odds may be one.
 
 A float literal, the name ``float`` and a true division may stand only where what is computed has
-a unit of time in its name: ``timeout_s``, ``_LONGEST_S``, ``wait_ms``.
+a unit of time in its name, or says that it is a probability: ``timeout_s``, ``_LONGEST_S``,
+``wait_ms``, ``odds``, ``tried_weight``.
 """
 
 from __future__ import annotations
@@ -25,9 +26,9 @@ FILES = sorted(
         not room.endswith(".py")
     ]
 )
-# Whole files that count calls, not money; and durations that the field names without a unit.
-COUNT_CALLS = {"recon/webhooks/flood.py"}
-DURATIONS = re.compile(r"(^|_)(s|ms|seconds|grace|growth)$", re.IGNORECASE)
+# Whole files that count calls or weigh odds, not money; and what is no money by its name.
+COUNT_CALLS = {"recon/webhooks/flood.py", "recon/reconciliation/odds.py"}
+NO_MONEY = re.compile(r"(^|_)(s|ms|seconds|grace|growth|odds|weights?)$", re.IGNORECASE)
 
 COMPOUND = (
     ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.For, ast.AsyncFor, ast.While,
@@ -41,7 +42,7 @@ def floats(source: str) -> list[str]:
     return [
         f"{node.lineno}: {what}"
         for place, named_by in _places(ast.parse(source))
-        if not any(DURATIONS.search(name) for name in _names(named_by))
+        if not any(NO_MONEY.search(name) for name in _names(named_by))
         for node, what in _offences(place)
     ]
 

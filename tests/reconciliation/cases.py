@@ -11,9 +11,10 @@ from recon.ledger import post_one, read_wallet_or_none, rules
 from recon.money import Money, parse_minor
 from recon.reconciliation import Cause, Evidence
 from recon.reconciliation.compare import GameSays, Snapshot, compare
-from recon.reconciliation.explain import explain
+from recon.reconciliation.explain import Candidate, explain
 from recon.reconciliation.history import list_events
 from recon.reconciliation.look import Look, LookState
+from recon.reconciliation.odds import Standing
 from recon.reconciliation.read import read_discrepancy
 from recon.reconciliation.record import record_agreements, record_discrepancy
 from recon.reconciliation.review import Step
@@ -85,7 +86,7 @@ class Cases:
                 connection,
                 new_id(),
                 look,
-                explain(look.difference, facts),
+                explain(look.difference, [Candidate(fact, Standing.OPEN) for fact in facts]),
                 looked_at=["1 payment"],
                 since=since,
             )

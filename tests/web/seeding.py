@@ -16,8 +16,9 @@ from recon.ledger import post_one, rules
 from recon.money import Money
 from recon.reconciliation import Cause, Evidence
 from recon.reconciliation.compare import GameSays, Snapshot, compare
-from recon.reconciliation.explain import explain
+from recon.reconciliation.explain import Candidate, explain
 from recon.reconciliation.look import Look, LookState
+from recon.reconciliation.odds import Standing
 from recon.reconciliation.record import record_agreements, record_discrepancy
 
 if TYPE_CHECKING:
@@ -268,7 +269,7 @@ async def _see(
         connection,
         run_id,
         look,
-        explain(difference, facts),
+        explain(difference, [Candidate(fact, Standing.OPEN) for fact in facts]),
         looked_at=[
             "2 registered payments whose outcome no PSP has told",
             "0 deliveries that could not be booked",

@@ -19,6 +19,8 @@ SELECT
     d.explained,
     d.unexplained,
     d.evidence,
+    d.confidence,
+    d.alternatives,
     d.looked_at,
     d.assignee,
     d.ignored_until,

@@ -16,6 +16,8 @@ SET
     explained = $15,
     unexplained = $16,
     evidence = $17,
+    confidence = $21,
+    alternatives = $22,
     looked_at = $18,
     first_seen_at = least(first_seen_at, $19),
     last_seen_at = clock_timestamp(),

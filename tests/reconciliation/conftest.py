@@ -42,6 +42,10 @@ class Game:
     balances: dict[tuple[str, str], list[int]] = field(default_factory=dict)
     broken: set[str] = field(default_factory=set)
     asked: list[str] = field(default_factory=list)
+    # Bets by ticket and payouts by transaction, as they are answered.
+    bets: dict[str, dict[str, Any]] = field(default_factory=dict)
+    payouts: dict[str, dict[str, Any]] = field(default_factory=dict)
+    asked_bets: list[str] = field(default_factory=list)
     # What happens elsewhere once the game is asked for a player, before it answers.
     meanwhile: dict[str, Callable[[], Awaitable[None]]] = field(default_factory=dict)
 
@@ -68,6 +72,16 @@ class Game:
                 "as_of": format_time(now()),
             }
         )
+
+    async def bet(self, request: web.Request) -> web.Response:
+        ticket = request.match_info["ticket"]
+        self.asked_bets.append(ticket)
+        known = self.bets.get(ticket)
+        return _error(404, "not_found") if known is None else web.json_response(known)
+
+    async def payout(self, request: web.Request) -> web.Response:
+        known = self.payouts.get(request.match_info["transaction"])
+        return _error(404, "not_found") if known is None else web.json_response(known)
 
 
 def _error(status: int, code: str) -> web.Response:
@@ -116,6 +130,8 @@ async def world(pool: Pool) -> AsyncIterator[World]:
     game = Game()
     app = web.Application()
     app.router.add_get("/api/v1/user/balance", game.balance)
+    app.router.add_get("/api/v1/bets/{ticket}", game.bet)
+    app.router.add_get("/api/v1/payouts/{transaction}", game.payout)
     async with TestServer(app) as server:
         client = GameClient(
             str(server.make_url("")).rstrip("/"),

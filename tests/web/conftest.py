@@ -12,6 +12,7 @@ import asyncpg
 import pytest
 from aiohttp import CookieJar, web
 from aiohttp.test_utils import TestClient, TestServer
+from argon2 import PasswordHasher
 from playwright.async_api import async_playwright
 
 from recon.db import POOL, open_pool
@@ -116,9 +117,18 @@ async def server_at(pool: Pool) -> AsyncIterator[TestServer]:
         yield server
 
 
-@pytest.fixture(scope="session")
-async def hashed() -> str:
-    """The hash of `PASSWORD`, made once: hashing takes its time, on purpose."""
+@pytest.fixture(autouse=True)
+def light_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hash in a moment: what a hash costs is `test_passwords` to prove, not each sign-in."""
+    light = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+    monkeypatch.setattr("recon.web.auth.passwords._HASHER", light)
+    monkeypatch.setattr("recon.web.auth.passwords._decoy", lambda: light.hash("nobody's"))
+
+
+@pytest.fixture
+async def hashed(light_hashes: None) -> str:
+    """The hash of `PASSWORD`."""
+    del light_hashes
     return await hash_password(PASSWORD)
 
 

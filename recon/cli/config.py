@@ -15,6 +15,7 @@ from recon.clock import format_time, now
 from recon.db import open_pool
 from recon.db.pool import SEARCH_PATH, is_lent
 from recon.errors import ReconError
+from recon.game.examining import examine
 from recon.game.stream import read_holding
 from recon.game.watching import Announced, read_announced
 from recon.opening import open_database_url, seal_keys_of
@@ -214,11 +215,12 @@ async def _game(settings: Settings) -> _Finding:
             if game is None:
                 return _Finding("game", ok=False, detail="RECON_GAME_URL is not set")
             state = await game.state()
+            faults = await examine(game, state, signs=settings.game_signing_secret is not None)
             notices = {(one.kind, one.operation): str(one) for one in known.notices}
             notices |= {(one.kind, one.operation): str(one) for one in game.notices}
     except ReconError as error:
         return _Finding("game", ok=False, detail="; ".join([error.message, *out_of_reach]))
-    noticed = [*out_of_reach, *notices.values()]
+    noticed = [*out_of_reach, *faults, *notices.values()]
     if settings.game_signing_secret is None:
         noticed.append("RECON_GAME_SIGNING_SECRET is not set: no bet can be placed")
     detail = f"round {state.round_id} is {state.status}"

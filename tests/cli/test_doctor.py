@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import json
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
 from click.testing import CliRunner
 
 from recon.cli import recon
+from recon.sandbox.timeline import WallClock
 from tests.game.stream.conftest import open_game
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from recon.db import Pool
 
 
@@ -67,3 +71,55 @@ async def test_it_says_whether_anybody_listens_to_the_game(
     found = [f for f in json.loads(result.stdout)["findings"] if f["check"] == "game stream"]
     assert [f["ok"] for f in found] == [ok]
     assert detail in found[0]["detail"]
+
+
+class AheadBy(WallClock):
+    """The time of a game whose clock is not ours."""
+
+    def __init__(self, seconds: int) -> None:
+        self._ahead = timedelta(seconds=seconds)
+
+    def now(self) -> datetime:
+        return super().now() + self._ahead
+
+
+@pytest.mark.parametrize(
+    ("scopes", "ahead_s", "said"),
+    [
+        (["read:game_state", "read:balance", "read:bet", "write:bet"], 0, []),
+        (
+            ["read:game_state"],
+            0,
+            [
+                "GET /api/v1/user/balance: insufficient_scope",
+                "GET /api/v1/bets: insufficient_scope",
+                "POST /api/v1/bets/holds/{hold_id}/release: insufficient_scope",
+            ],
+        ),
+        (
+            ["read:game_state", "read:balance", "read:bet", "write:bet"],
+            45,
+            ["this machine's clock is -45 s from the game's"],
+        ),
+    ],
+)
+async def test_it_tries_each_scope_and_the_clock_without_moving_anything(
+    database_url: str, scopes: list[str], ahead_s: int, said: list[str]
+) -> None:
+    async with open_game() as game:
+        game.sandbox.timeline.clock = AheadBy(ahead_s)
+        made = await game.control("POST", "/keys", scopes=scopes)
+        env = game.settings | {
+            "RECON_DATABASE_URL": database_url,
+            "RECON_GAME_API_KEY": made["api_key"],
+            "RECON_GAME_SIGNING_SECRET": made["signing_secret"],
+            "NO_COLOR": "1",
+        }
+        result = await asyncio.to_thread(CliRunner(env=env).invoke, recon, ["doctor", "--json"])
+        moved = game.sandbox.book.holds, game.sandbox.book.bets
+
+    (found,) = (f for f in json.loads(result.stdout)["findings"] if f["check"] == "game")
+    assert found["ok"] == (not said)
+    assert [one for one in said if one not in found["detail"]] == []
+    assert found["detail"].count(";") == len(said) + ("past 60 s" in found["detail"])
+    assert moved == ({}, {})

@@ -13,7 +13,7 @@ from recon.db import load
 from recon.jobs import Worker
 from recon.payments import Overdue, find_overdue
 from recon.reconciliation import (
-    SWEEP_JOB,
+    SWEEP_JOBS,
     RunScope,
     climb_all,
     fail_run,
@@ -46,7 +46,8 @@ _HOURLY_LATER = "47 * * * *"
 _KEEP_ANSWERS = timedelta(days=7)
 _KEEP_JOB_LOGS = timedelta(days=3)
 _KEEP_RANGES = timedelta(days=7)
-# Among all workers; each range asks for as many balances at once as `sweep_concurrency` says.
+# Of each scope, among all workers; each asks for as many balances at once as `sweep_concurrency`
+# says.
 _RANGES_AT_ONCE = 4
 
 
@@ -107,6 +108,14 @@ def build_worker(
     async def settle() -> None:
         await resolve_all(pool, reconciler.game)
 
+    worker.tick("settle_bets", _EVERY_SECOND, settle)
+    _compare(worker, reconciler, lanes)
+    return worker
+
+
+def _compare(worker: Worker, reconciler: Reconciler, lanes: Mapping[RunScope, timedelta]) -> None:
+    pool = reconciler.pool
+
     async def climb() -> None:
         await climb_all(reconciler)
 
@@ -125,12 +134,11 @@ def build_worker(
         reason = "a range of it failed again and again; see the log"
         await fail_run(pool, UUID(payload["run_id"]), reason)
 
-    worker.tick("settle_bets", _EVERY_SECOND, settle)
     worker.tick("climb", _EVERY_SECOND, climb)
     worker.tick("start_runs", _EVERY_SECOND, start)
     worker.tick("resume_ranges", _EVERY_TEN_SECONDS, resume)
-    worker.handle(SWEEP_JOB, sweep, concurrency=_RANGES_AT_ONCE, parked=give_up)
-    return worker
+    for job in SWEEP_JOBS.values():
+        worker.handle(job, sweep, concurrency=_RANGES_AT_ONCE, parked=give_up)
 
 
 def _look_out(worker: Worker, pool: Pool, lookout: Lookout) -> None:

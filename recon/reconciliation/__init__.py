@@ -35,11 +35,11 @@ from recon.reconciliation.read import (
     read_discrepancy,
     read_run,
 )
-from recon.reconciliation.start import SWEEP_JOB, start_due_run, start_run
+from recon.reconciliation.start import SWEEP_JOBS, start_due_run, start_run
 from recon.reconciliation.sweep import sweep_range
 
 __all__ = [
-    "SWEEP_JOB",
+    "SWEEP_JOBS",
     "Cause",
     "Comparison",
     "Discrepancy",

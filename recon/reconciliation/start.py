@@ -20,9 +20,10 @@ if TYPE_CHECKING:
 
     from recon.db import Pool
 
-__all__ = ["SWEEP_JOB", "queue_range", "start_due_run", "start_run"]
+__all__ = ["SWEEP_JOBS", "queue_range", "start_due_run", "start_run"]
 
-SWEEP_JOB = "sweep_range"
+SWEEP_JOBS = {scope: f"sweep_{scope}" for scope in RunScope}
+"""A queue for each, so that ranges of the one which take an hour leave the other its turn."""
 _USERS_IN_A_RANGE = 10_000
 _MAX_USERS = 10_000
 _CUT_TIMEOUT_S = 3600
@@ -102,8 +103,8 @@ async def queue_range(
     """
     await enqueue(
         connection,
-        SWEEP_JOB,
+        SWEEP_JOBS[scope],
         {"run_id": str(run_id), "first_user": first_user},
-        dedupe_key=f"{SWEEP_JOB}:{run_id}:{first_user}",
+        dedupe_key=f"{SWEEP_JOBS[scope]}:{run_id}:{first_user}",
         priority=_PRIORITIES[scope],
     )

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 import pytest
+from pydantic import SecretStr
 
+from recon import schedule
+from recon.app import run_worker
+from recon.clock import new_id
 from recon.game import Priority
 from recon.game.admission import Admission
 from recon.reconciliation import RunScope
+from recon.reconciliation.start import queue_range
+from recon.settings import Settings
 
 if TYPE_CHECKING:
     from recon.game.admission import Pass
@@ -52,3 +59,38 @@ async def test_a_run_asks_in_its_own_lane_and_of_its_suspects_before_others(
     assert entered[:2] == [lane, lane]
     assert set(entered[2:]) == {Priority.SUSPECT}
     assert len(entered) >= 4
+
+
+async def test_ranges_of_the_full_sweep_that_take_long_leave_what_changed_its_turn(
+    world: World, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Six ranges of a run over everything, each of which takes an hour; then two of other runs."""
+    begun: asyncio.Queue[str] = asyncio.Queue()
+
+    async def sweep(_: object, __: object, first_user: str) -> bool:
+        begun.put_nowait(first_user)
+        if first_user.startswith("all"):
+            await asyncio.sleep(3600)
+        return True
+
+    monkeypatch.setattr(schedule, "sweep_range", sweep)
+    settings = Settings(
+        database_url=SecretStr(database_url), game_stream=False, reconcile_every=None
+    )
+    async with world.pool.acquire() as connection:
+        for number in range(6):
+            await queue_range(connection, new_id(), f"all {number}", RunScope.ALL)
+        jobs = asyncio.create_task(run_worker(settings, world.pool, world.reconciler.game))
+        try:
+            async with asyncio.timeout(10):
+                first = [await begun.get() for _ in range(4)]
+                await queue_range(connection, new_id(), "changed", RunScope.CHANGED)
+                await queue_range(connection, new_id(), "named", RunScope.USERS)
+                then = [await begun.get() for _ in range(2)]
+        finally:
+            monkeypatch.setattr("recon.jobs.worker._DRAIN_S", 0.1)
+            jobs.cancel()
+            await asyncio.gather(jobs, return_exceptions=True)
+
+    assert {name.partition(" ")[0] for name in first} == {"all"}
+    assert sorted(then) == ["changed", "named"]

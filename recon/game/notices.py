@@ -162,8 +162,11 @@ class Noticeboard:
 
 
 def _text(value: str) -> str:
-    """A header's text, shortened; bytes that are no UTF-8 would fit neither log nor database."""
-    return value[:_MAX_CHARS].encode("utf-8", "replace").decode()
+    """A header's text, shortened; what does not print fits neither log nor database nor terminal.
+
+    That is bytes which are no UTF-8, and control characters, which aiohttp lets through.
+    """
+    return "".join(sign if sign.isprintable() else "?" for sign in value[:_MAX_CHARS])
 
 
 def _http_date(text: str) -> datetime:

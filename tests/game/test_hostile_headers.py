@@ -67,7 +67,7 @@ async def test_a_notice_that_is_no_text_is_noted_all_the_same(
         await reader.readuntil(b"\r\n\r\n")
         body = b'{"code":"not_found","message":"","request_id":""}'
         writer.write(
-            b"HTTP/1.1 503 Gone\r\nDeprecation: \xff\xfe soon\r\nContent-Length: %d\r\n\r\n%b"
+            b"HTTP/1.1 503 Gone\r\nDeprecation: \xff\x1b[2J soon\r\nContent-Length: %d\r\n\r\n%b"
             % (len(body), body)
         )
         await writer.drain()
@@ -82,7 +82,7 @@ async def test_a_notice_that_is_no_text_is_noted_all_the_same(
             await rig.client.state()
 
     (notice,) = rig.client.notices
-    assert notice.value.encode()  # Postgres and the log take it
+    assert notice.value == "??[2J soon"  # the log, Postgres and a terminal take it
     assert "game_api_notice" in capfd.readouterr().err
 
 

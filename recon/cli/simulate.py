@@ -119,8 +119,10 @@ def _databases() -> Iterator[Databases]:
     data = home / "data"
     try:
         progress_console.print("Starting a Postgres of its own …")
-        with embedded_postgres_sync(data, settings=_QUICK) as server:
-            databases = Databases(server)
+        with (
+            embedded_postgres_sync(data, settings=_QUICK) as server,
+            Databases(server) as databases,
+        ):
             databases.prepare()
             yield databases
         run_async(remove_embedded(data))

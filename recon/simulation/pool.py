@@ -17,7 +17,8 @@ import asyncpg
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
 
-    from recon.simulation.postgres import Postgres, Session
+    from recon.simulation.driver import Session
+    from recon.simulation.postgres import Postgres
     from recon.simulation.process import Process
 
 __all__ = ["SimulatedPool"]
@@ -125,19 +126,34 @@ class _Connection:
         self, *, isolation: str | None = None, readonly: bool = False
     ) -> AsyncIterator[None]:
         """As asyncpg's."""
-        real = self._session.real.transaction(isolation=isolation, readonly=readonly)
-        await self._make("begin", lambda _: real.start())
+        session = self._session
+        real = session.real.transaction(isolation=isolation, readonly=readonly)
+        outer = session.transaction
+
+        async def start(_: object) -> None:
+            await real.start()
+            session.transaction = outer or real
+
+        async def end(how: Callable[[], Awaitable[None]]) -> None:
+            session.transaction = outer
+            await how()
+
+        await self._make("begin", start, reads_time=False)
         try:
             yield
         except BaseException:
-            if not self._session.broken:
-                await self._make("rollback", lambda _: real.rollback())
-                self._session.at = None  # what was set in it is taken back with it
+            if not session.broken:
+                await self._make("rollback", lambda _: end(real.rollback), reads_time=False)
+                session.at = None  # what was set in it is taken back with it
             raise
-        await self._make("commit", lambda _: real.commit())
+        await self._make("commit", lambda _: end(real.commit), reads_time=False)
 
     async def _make(
-        self, what: str, call: Callable[[asyncpg.Connection[Any]], Awaitable[_T]]
+        self,
+        what: str,
+        call: Callable[[asyncpg.Connection[Any]], Awaitable[_T]],
+        *,
+        reads_time: bool = True,
     ) -> _T:
         process = self._process
         await process.wait(_LEAST_S, _MOST_S)
@@ -145,7 +161,7 @@ class _Connection:
         self._may_break(what, "before")
         result: _T
         try:
-            result = await self._postgres.perform(self._session, call)
+            result = await self._postgres.perform(self._session, call, reads_time=reads_time)
         except asyncpg.PostgresError as error:
             process.trace.note("db", process.name, f"{what} failed: {type(error).__name__}")
             await process.wait(_LEAST_S, _MOST_S)

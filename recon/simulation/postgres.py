@@ -13,50 +13,30 @@ from __future__ import annotations
 
 import asyncio
 import time
-from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from recon.db import load, open_pool
-
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Coroutine, Iterator
+    from collections.abc import Awaitable, Callable, Coroutine
     from datetime import datetime
 
     import asyncpg
 
     from recon.db import Pool
+    from recon.simulation.driver import Driver, Session
     from recon.simulation.loop import VirtualLoop
 
-__all__ = ["DEADLOCK_TIMEOUT_MS", "Postgres", "Session", "open_postgres"]
+__all__ = ["DEADLOCK_TIMEOUT_MS", "SAME_INSTANT", "Postgres"]
 
 _T = TypeVar("_T")
 
 DEADLOCK_TIMEOUT_MS: Final = 10
 """What the database is set to: so long, and Postgres looks whether a wait is a deadlock."""
-_SEARCH_PATH: Final = "simulation, pg_catalog, public, pg_temp"
-"""The simulation's ``clock_timestamp()`` comes before Postgres's own."""
-_SAME_INSTANT: Final = timedelta(milliseconds=50)
+SAME_INSTANT: Final = timedelta(milliseconds=50)
+"""By so much Postgres's clock may be behind: what happens so close together it takes for one."""
 _LONG_S: Final = 0.05
 _GIVE_UP_S: Final = 60.0
-_CONNECTIONS: Final = 60
-
-
-class Session:
-    """A connection to Postgres, for one user at a time.
-
-    Attributes:
-        real: asyncpg's.
-        at: the virtual instant that it was told last; None: not in this use, or taken back.
-        broken: it is gone.
-    """
-
-    def __init__(self, real: asyncpg.Connection[Any]) -> None:
-        self.real = real
-        self.pid = real.get_server_pid()
-        self.at: datetime | None = None
-        self.broken = False
 
 
 @dataclass(slots=True, eq=False)
@@ -73,64 +53,52 @@ class Postgres:
 
     Args:
         virtual: the simulation's loop.
-        driver: runs between its turns.
-        pool: the driver's.
+        driver: makes the calls, between the loop's turns.
         now: the virtual instant.
     """
 
-    def __init__(
-        self,
-        virtual: VirtualLoop,
-        driver: asyncio.AbstractEventLoop,
-        pool: Pool,
-        now: Callable[[], datetime],
-    ) -> None:
+    def __init__(self, virtual: VirtualLoop, driver: Driver, now: Callable[[], datetime]) -> None:
         self._virtual = virtual
         self._driver = driver
-        self._pool = pool
         self._now = now
-        self._idle: list[Session] = []
         self._blocked: list[_Statement] = []
         self.calls = 0
         self.waits = 0
 
     async def run(self, work: Callable[[Pool], Coroutine[Any, Any, _T]]) -> _T:
         """Do something on the real pool, at once and to its end."""
-        found: asyncio.Future[_T] = self._virtual.create_future()
-
-        def job() -> None:
-            if found.done():
-                return  # nobody asks for it any more
-            try:
-                found.set_result(self._do(work(self._pool)))
-            except Exception as error:  # noqa: BLE001 - whatever it is, it is whose work it is
-                found.set_exception(error)
-
-        self._virtual.between_turns(job)
-        return await found
+        return await self._between_turns(lambda: self._driver.do(work(self._driver.pool)))
 
     async def take(self) -> Session:
         """A session nobody uses."""
-        session = self._idle.pop() if self._idle else await self.run(_new_session)
-        session.at = None
-        return session
+        return await self._between_turns(self._driver.take)
 
     def give_back(self, session: Session) -> None:
         """Let others use a session, which is in no transaction; a broken one is let go."""
-        if not session.broken:
-            self._idle.append(session)
+        self._driver.give_back(session)
 
     async def perform(
-        self, session: Session, call: Callable[[asyncpg.Connection[Any]], Awaitable[_T]]
+        self,
+        session: Session,
+        call: Callable[[asyncpg.Connection[Any]], Awaitable[_T]],
+        *,
+        reads_time: bool = True,
     ) -> _T:
-        """Make a call; nothing else happens meanwhile, unless it waits for somebody's lock."""
+        """Make a call; nothing else happens meanwhile, unless it waits for somebody's lock.
+
+        Args:
+            session: in use.
+            call: of it.
+            reads_time: Postgres may look at the clock for it.
+        """
         statement = _Statement(session, self._virtual.create_future())
 
         def job() -> None:
             if statement.over.done():
                 return  # its process died before it was sent
             self.calls += 1
-            statement.call = self._driver.create_task(self._at_this_instant(session, call))
+            work = self._at_this_instant(session, call, reads_time=reads_time)
+            statement.call = self._driver.begin(work)
             if self._has_ended(statement):
                 statement.over.set_result(None)
                 if self._blocked and not session.real.is_in_transaction():
@@ -158,17 +126,36 @@ class Postgres:
         session.broken = True
 
         def job() -> None:
-            self._do(self._drop(session))
+            waits = any(one.session is session for one in self._blocked)
+            self._driver.drop(session, waits=waits)
             self._look_again()
 
         self._virtual.between_turns(job)
 
+    async def _between_turns(self, work: Callable[[], _T]) -> _T:
+        found: asyncio.Future[_T] = self._virtual.create_future()
+
+        def job() -> None:
+            if found.done():
+                return  # nobody asks for it any more
+            try:
+                found.set_result(work())
+            except Exception as error:  # noqa: BLE001 - whatever it is, it is whose work it is
+                found.set_exception(error)
+
+        self._virtual.between_turns(job)
+        return await found
+
     async def _at_this_instant(
-        self, session: Session, call: Callable[[asyncpg.Connection[Any]], Awaitable[_T]]
+        self,
+        session: Session,
+        call: Callable[[asyncpg.Connection[Any]], Awaitable[_T]],
+        *,
+        reads_time: bool,
     ) -> _T:
         """A few milliseconds of virtual time are the same instant; a stall is not."""
         now = self._now()
-        if session.at is None or now - session.at > _SAME_INSTANT:
+        if reads_time and (session.at is None or now - session.at > SAME_INSTANT):
             session.at = now
             await session.real.execute(f"SET simulation.now = '{now.isoformat()}'")
         return await call(session.real)
@@ -180,10 +167,9 @@ class Postgres:
             raise RuntimeError("nothing was called")
         deadline, was_blocked = time.monotonic() + _GIVE_UP_S, False
         while time.monotonic() < deadline:
-            self._do(asyncio.wait({call}, timeout=_LONG_S))
-            if call.done():
+            if self._driver.run_while(call, _LONG_S):
                 return True
-            blocked = self._do(self._is_blocked(statement.session.pid))
+            blocked = self._is_blocked(statement)
             if blocked and was_blocked:
                 # It was so a while ago too: were it a deadlock, Postgres would have broken it.
                 return False
@@ -193,8 +179,7 @@ class Postgres:
     def _look_again(self) -> None:
         """Let those go on whose lock has come free, in the order in which they began to wait."""
         for statement in list(self._blocked):
-            still = self._do(self._is_blocked(statement.session.pid))
-            if not still and self._has_ended(statement):
+            if not self._is_blocked(statement) and self._has_ended(statement):
                 self._blocked.remove(statement)
                 if statement.over.done():
                     # Nobody is left to be told, nor to be told of an error.
@@ -202,44 +187,5 @@ class Postgres:
                 else:
                     statement.over.set_result(None)
 
-    async def _is_blocked(self, pid: int) -> bool:
-        async with self._pool.acquire() as connection:
-            return bool(await connection.fetchval(load("recon.simulation", "is_blocked"), pid))
-
-    async def _drop(self, session: Session) -> None:
-        session.real.terminate()  # the pool forgets it by itself
-        async with self._pool.acquire() as connection:
-            await connection.fetchval(load("recon.simulation", "terminate"), session.pid)
-
-    def _do(self, work: Coroutine[Any, Any, _T]) -> _T:
-        return self._driver.run_until_complete(work)
-
-
-@contextmanager
-def open_postgres(
-    virtual: VirtualLoop, dsn: str, now: Callable[[], datetime]
-) -> Iterator[Postgres]:
-    """The way to a database that has `recon.simulation.databases`' virtual time.
-
-    Args:
-        virtual: the simulation's loop, not running yet.
-        dsn: as the service's role.
-        now: the virtual instant.
-    """
-    with asyncio.Runner() as runner:
-        stack = AsyncExitStack()
-        pool = runner.run(
-            stack.enter_async_context(open_pool(dsn, min_size=2, max_size=_CONNECTIONS))
-        )
-        try:
-            yield Postgres(virtual, runner.get_loop(), pool, now)
-        finally:
-            # Sessions that were never given back would be waited for.
-            pool.terminate()
-            runner.run(stack.aclose())
-
-
-async def _new_session(pool: Pool) -> Session:
-    connection: asyncpg.Connection[Any] = await pool.acquire()
-    await connection.execute(f"SET search_path = {_SEARCH_PATH}")
-    return Session(connection)
+    def _is_blocked(self, statement: _Statement) -> bool:
+        return self._driver.do(self._driver.is_blocked(statement.session))

@@ -17,7 +17,7 @@ from recon.simulation.instants import Instants
 from recon.simulation.judge import judge
 from recon.simulation.loop import StuckError, VirtualLoop
 from recon.simulation.network import Network
-from recon.simulation.postgres import open_postgres
+from recon.simulation.postgres import Postgres
 from recon.simulation.process import follow_processes
 from recon.simulation.storm import Storm
 from recon.simulation.trace import Trace
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from recon.simulation.databases import Databases
-    from recon.simulation.postgres import Postgres
 
 __all__ = ["Report", "simulate_seed"]
 
@@ -84,11 +83,11 @@ def simulate_seed(
     instants = Instants(loop.time, random.Random(dice.getrandbits(64)))  # noqa: S311 - likewise
     trace = Trace(loop.time, show)
     with (
-        databases.fresh() as dsn,
+        databases.fresh() as driver,
         _dice_of_libraries(dice.getrandbits(64)),
         clock.taken_from(instants),
-        open_postgres(loop, dsn, instants.now) as postgres,
     ):
+        postgres = Postgres(loop, driver, instants.now)
         world = _World(dice, trace, instants, postgres, seed)
         try:
             failures = loop.run_until_complete(world.run(steps))

@@ -11,15 +11,17 @@ import structlog
 from recon.simulation import Databases
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from recon.db.embedded import EmbeddedPostgres
 
 
 @pytest.fixture(scope="session")
-def databases(server: EmbeddedPostgres) -> Databases:
-    """One migrated database that every run is cloned from."""
-    made = Databases(server)
-    made.prepare()
-    return made
+def databases(server: EmbeddedPostgres) -> Iterator[Databases]:
+    """One migrated database that every run is played on."""
+    with Databases(server) as made:
+        made.prepare()
+        yield made
 
 
 @pytest.fixture(autouse=True)

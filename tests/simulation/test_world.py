@@ -14,7 +14,7 @@ import pytest
 from recon.simulation.instants import START, Instants
 from recon.simulation.loop import StuckError, VirtualLoop
 from recon.simulation.pool import SimulatedPool
-from recon.simulation.postgres import open_postgres
+from recon.simulation.postgres import Postgres
 from recon.simulation.process import Process, follow_processes
 from recon.simulation.trace import Trace
 from recon.simulation.weather import CALM
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterator
 
     from recon.simulation import Databases
-    from recon.simulation.postgres import Postgres
 
 
 @contextmanager
@@ -45,15 +44,15 @@ class World:
 
 
 def in_a_world(databases: Databases, play: Callable[[World], Coroutine[Any, Any, None]]) -> None:
-    with databases.fresh() as dsn, a_loop() as loop:
+    with databases.fresh() as driver, a_loop() as loop:
         instants = Instants(loop.time, random.Random(1))  # noqa: S311 - likewise
-        with open_postgres(loop, dsn, instants.now) as postgres:
+        postgres = Postgres(loop, driver, instants.now)
 
-            async def begin() -> None:
-                await play(World(loop, postgres))
+        async def begin() -> None:
+            await play(World(loop, postgres))
 
-            loop.run_until_complete(begin())
-            assert loop.faults == []
+        loop.run_until_complete(begin())
+        assert loop.faults == []
 
 
 LOCK = "SELECT pg_advisory_xact_lock($1)"

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["Callers", "Told"]
 
 _PATIENCE: Final = 4
+_PATIENT: Final = 0.7
 _STAKES: Final = ("0.50", "1.00", "2.50", "7.00")
 _TARGETS: Final = (None, None, "1.20", "2.00", "4.00")
 
@@ -63,19 +64,8 @@ class Callers:
         self.faults: list[str] = []
 
     def wish(self) -> None:
-        """Somebody bets on the present round, mostly while it takes bets."""
-        dice = self._dice
-        target = dice.choice(_TARGETS)
-        wish = BetWish(
-            dice.choice(self._players),
-            self._cluster.game.round.round_id,
-            dice.choice(_STAKES),
-            "GBP",
-            None if target is None else Decimal(target),
-        )
-        key = f"caller/{len(self._wishes)}"
-        self._wishes.append((wish, key))
-        self._start(self._place(wish, key))
+        """Somebody bets on the present round, or as a rule on the next one where it is too late."""
+        self._start(self._wish())
 
     def ask_again(self) -> None:
         """Somebody sends an earlier wish once more, perhaps while it is still being placed."""
@@ -96,6 +86,23 @@ class Callers:
         call = asyncio.get_running_loop().create_task(work)
         self._calls[call] = None
         call.add_done_callback(lambda done: self._calls.pop(done, None))
+
+    async def _wish(self) -> None:
+        dice, game = self._dice, self._cluster.game
+        patient = dice.random() < _PATIENT
+        while patient and game.round.status != "betting":  # noqa: ASYNC110 - a caller is told by nobody
+            await asyncio.sleep(dice.uniform(0.1, 1.0))
+        target = dice.choice(_TARGETS)
+        wish = BetWish(
+            dice.choice(self._players),
+            game.round.round_id,
+            dice.choice(_STAKES),
+            "GBP",
+            None if target is None else Decimal(target),
+        )
+        key = f"caller/{len(self._wishes)}"
+        self._wishes.append((wish, key))
+        await self._place(wish, key)
 
     async def _place(self, wish: BetWish, key: str) -> None:
         for _ in range(_PATIENCE):

@@ -6,7 +6,9 @@ It outlives a run, and so do its connections: what they have learnt serves the n
 from __future__ import annotations
 
 import asyncio
+import re
 from contextlib import AsyncExitStack
+from functools import cache
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from recon.db import load, open_pool
@@ -63,6 +65,13 @@ class Driver:
         )
         self._idle: list[Session] = []
         self._used: dict[Session, None] = {}
+        names = "|".join(self.do(self._functions()))
+        self._timely = re.compile(rf"\b(INSERT|UPDATE|DELETE|clock_timestamp|{names})\b")
+
+    @cache  # noqa: B019 - a driver lives as long as its database
+    def may_read_time(self, statement: str) -> bool:
+        """Whether Postgres may look at the clock for a statement: it writes, or calls for it."""
+        return self._timely.search(statement) is not None
 
     def do(self, work: Awaitable[_T]) -> _T:
         """Do something now, to its end."""
@@ -129,6 +138,10 @@ class Driver:
             return bool(
                 await connection.fetchval(load("recon.simulation", "is_blocked"), session.pid)
             )
+
+    async def _functions(self) -> list[str]:
+        async with self.pool.acquire() as connection:
+            return list(await connection.fetchval(load("recon.simulation", "functions")))
 
     async def _new_session(self) -> Session:
         connection: asyncpg.Connection[Any] = await self.pool.acquire()

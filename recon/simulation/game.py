@@ -52,6 +52,17 @@ class Game:
         self.sandbox.timeline.catch_up()
         return self.sandbox.engine.current
 
+    def next_turn_s(self) -> float | None:
+        """In how long the round takes off or crashes; None when it has crashed already."""
+        at = self.sandbox.timeline.catch_up()
+        engine, round_ = self.sandbox.engine, self.sandbox.engine.current
+        if round_.status == "betting":
+            begun_s = (self.sandbox.timeline.instant(at) - round_.started_at).total_seconds()
+            return self.sandbox.options.betting_s - begun_s
+        if round_.status == "active" and round_.active_from is not None:
+            return round_.active_from + engine.curve.reached_ms(round_.crash_at) / 1000 - at
+        return None
+
     def is_down(self, at_s: float) -> bool:
         """Whether it is restarting."""
         return at_s < self.down_until

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from recon.db import load
 from recon.money import format_minor
 from recon.seals import SealKeys, verify_all
+from recon.simulation.past import never_went_back, nothing_freed_too_early
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -45,12 +46,16 @@ async def judge(pool: Pool, sandbox: Sandbox, told: Sequence[Told]) -> list[str]
         postings = await connection.fetch(load("recon.simulation", "postings"))
         wallets = await connection.fetch(load("recon.simulation", "wallets"))
         raised = await connection.fetch(load("recon.simulation", "raised"))
+        changes = await connection.fetch(load("recon.simulation", "history"))
+        voided = await connection.fetch(load("recon.simulation", "voided"))
     proof = await verify_all(pool, SealKeys())
     return [
         *_once(bets, sandbox),
         *_none_lost(bets, sandbox),
         *_booked(bets, postings, sandbox),
         *_agree(wallets, sandbox),
+        *never_went_back(changes),
+        *nothing_freed_too_early(voided, sandbox),
         *_kept_word(bets, told),
         *(f"{row['kind']} {row['name']} of {row['user_id']}: {row['detail']}" for row in raised),
         *(f"verify: {one.check} {one.user_id}: {one.detail}" for one in proof.faults),

@@ -41,6 +41,7 @@ _LATE_S: Final = 65.0
 _NOT_EXECUTED: Final = 429
 """Who answers this, the game or a gateway before it, has not executed the call."""
 _HALF: Final = 0.5
+_CONSPIRING: Final = 0.7
 _BASE: Final = "https://game.simulation"
 
 
@@ -91,10 +92,11 @@ class Network:
         self._context = context
         self._loop = asyncio.get_running_loop()
         self._serving: set[asyncio.Task[None]] = set()
+        self._conspired: dict[str, bool] = {}
 
     async def carry(self, process: Process, outgoing: Outgoing, request: bytes) -> Answer:
         """Carry a request of a process; errors as `recon.game.Transport.send` says."""
-        fate = self._fate()
+        fate = self._fate(outgoing)
         what = f"{outgoing.method} {outgoing.target}"
         self._trace.note("call", process.name, f"{what} {_digest(request)} {fate.name}")
         await process.wait(0.0, 0.002)
@@ -144,7 +146,7 @@ class Network:
         if not answered.done():
             answered.set_result(raw)
 
-    def _fate(self) -> _Fate:  # noqa: PLR0911 - one for each kind of fault
+    def _fate(self, outgoing: Outgoing) -> _Fate:  # noqa: PLR0911 - one for each kind of fault
         dice, weather = self._dice, self._weather()
         there_s, back_s = dice.uniform(0.002, 0.1), dice.uniform(0.002, 0.1)
         draw = dice.random
@@ -165,9 +167,31 @@ class Network:
             takes_effect = status != _NOT_EXECUTED and draw() < _HALF
             name = f"answered_for/{status}/{takes_effect}"
             return _Fate(name, (there_s,), back_s, answer_for=status, takes_effect=takes_effect)
+        if self._is_conspired() and draw() < _CONSPIRING:
+            return self._on_the_turn(outgoing, there_s, back_s)
         if draw() < weather.doubled:
             return _Fate("doubled", (there_s, dice.uniform(0.002, 2.0)), back_s)
         return _Fate("carried", (there_s,), back_s)
+
+    def _is_conspired(self) -> bool:
+        round_id = self._game.round.round_id
+        if round_id not in self._conspired:
+            self._conspired[round_id] = self._dice.random() < self._weather().on_the_turn
+        # What was begun in a storm does not outlast it.
+        return self._conspired[round_id] and self._weather().on_the_turn > 0
+
+    def _on_the_turn(self, outgoing: Outgoing, there_s: float, back_s: float) -> _Fate:
+        """Where a race is won or lost by milliseconds."""
+        turn_s, dice = self._game.next_turn_s(), self._dice
+        of_the_game = outgoing.target.startswith("/api/v1/game/")
+        if of_the_game or turn_s is None or not there_s + back_s < turn_s < _LATE_S:
+            return _Fate("carried", (there_s,), back_s)
+        if outgoing.method == "GET":
+            back_s = turn_s - there_s + dice.uniform(0.001, 0.2)
+            return _Fate("answered_on_the_turn", (there_s,), back_s)
+        name, by_s = dice.choice([("before", -0.2), ("before", -0.01), ("after", 0.05)])
+        there_s = max(0.001, turn_s + dice.uniform(0.0, 1.0) * by_s)
+        return _Fate(f"{name}_the_turn", (there_s,), back_s)
 
 
 class SimulatedTransport:

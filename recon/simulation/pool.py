@@ -91,28 +91,36 @@ class _Connection:
         """All rows."""
         del timeout  # of real time, which does not pass
         return await self._make(
-            _named(query, args), lambda real: real.fetch(query, *args, timeout=_PATIENT_S)
+            _named(query, args),
+            lambda real: real.fetch(query, *args, timeout=_PATIENT_S),
+            statement=query,
         )
 
     async def fetchrow(self, query: str, *args: Any, timeout: float | None = None) -> Any:  # noqa: ANN401, ASYNC109 - asyncpg's own
         """The first row, or None."""
         del timeout
         return await self._make(
-            _named(query, args), lambda real: real.fetchrow(query, *args, timeout=_PATIENT_S)
+            _named(query, args),
+            lambda real: real.fetchrow(query, *args, timeout=_PATIENT_S),
+            statement=query,
         )
 
     async def fetchval(self, query: str, *args: Any, timeout: float | None = None) -> Any:  # noqa: ANN401, ASYNC109 - asyncpg's own
         """The first column of the first row, or None."""
         del timeout
         return await self._make(
-            _named(query, args), lambda real: real.fetchval(query, *args, timeout=_PATIENT_S)
+            _named(query, args),
+            lambda real: real.fetchval(query, *args, timeout=_PATIENT_S),
+            statement=query,
         )
 
     async def execute(self, query: str, *args: Any, timeout: float | None = None) -> Any:  # noqa: ANN401, ASYNC109 - asyncpg's own
         """The status."""
         del timeout
         return await self._make(
-            _named(query, args), lambda real: real.execute(query, *args, timeout=_PATIENT_S)
+            _named(query, args),
+            lambda real: real.execute(query, *args, timeout=_PATIENT_S),
+            statement=query,
         )
 
     def give_up(self) -> None:
@@ -138,22 +146,22 @@ class _Connection:
             session.transaction = outer
             await how()
 
-        await self._make("begin", start, reads_time=False)
+        await self._make("begin", start)
         try:
             yield
         except BaseException:
             if not session.broken:
-                await self._make("rollback", lambda _: end(real.rollback), reads_time=False)
+                await self._make("rollback", lambda _: end(real.rollback))
                 session.at = None  # what was set in it is taken back with it
             raise
-        await self._make("commit", lambda _: end(real.commit), reads_time=False)
+        await self._make("commit", lambda _: end(real.commit))
 
     async def _make(
         self,
         what: str,
         call: Callable[[asyncpg.Connection[Any]], Awaitable[_T]],
         *,
-        reads_time: bool = True,
+        statement: str = "",
     ) -> _T:
         process = self._process
         await process.wait(_LEAST_S, _MOST_S)
@@ -161,7 +169,7 @@ class _Connection:
         self._may_break(what, "before")
         result: _T
         try:
-            result = await self._postgres.perform(self._session, call, reads_time=reads_time)
+            result = await self._postgres.perform(self._session, call, statement=statement)
         except asyncpg.PostgresError as error:
             process.trace.note("db", process.name, f"{what} failed: {type(error).__name__}")
             await process.wait(_LEAST_S, _MOST_S)

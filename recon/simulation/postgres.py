@@ -14,7 +14,6 @@ from __future__ import annotations
 import asyncio
 import time
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 if TYPE_CHECKING:
@@ -27,14 +26,12 @@ if TYPE_CHECKING:
     from recon.simulation.driver import Driver, Session
     from recon.simulation.loop import VirtualLoop
 
-__all__ = ["DEADLOCK_TIMEOUT_MS", "SAME_INSTANT", "Postgres"]
+__all__ = ["DEADLOCK_TIMEOUT_MS", "Postgres"]
 
 _T = TypeVar("_T")
 
 DEADLOCK_TIMEOUT_MS: Final = 10
 """What the database is set to: so long, and Postgres looks whether a wait is a deadlock."""
-SAME_INSTANT: Final = timedelta(milliseconds=50)
-"""By so much Postgres's clock may be behind: what happens so close together it takes for one."""
 _LONG_S: Final = 0.05
 _GIVE_UP_S: Final = 60.0
 
@@ -82,41 +79,42 @@ class Postgres:
         session: Session,
         call: Callable[[asyncpg.Connection[Any]], Awaitable[_T]],
         *,
-        reads_time: bool = True,
+        statement: str = "",
     ) -> _T:
         """Make a call; nothing else happens meanwhile, unless it waits for somebody's lock.
 
         Args:
             session: in use.
             call: of it.
-            reads_time: Postgres may look at the clock for it.
+            statement: what Postgres is told; nothing where a transaction begins or ends.
         """
-        statement = _Statement(session, self._virtual.create_future())
+        waiting = _Statement(session, self._virtual.create_future())
+        reads_time = self._driver.may_read_time(statement)
 
         def job() -> None:
-            if statement.over.done():
+            if waiting.over.done():
                 return  # its process died before it was sent
             self.calls += 1
             work = self._at_this_instant(session, call, reads_time=reads_time)
-            statement.call = self._driver.begin(work)
-            if self._has_ended(statement):
-                statement.over.set_result(None)
+            waiting.call = self._driver.begin(work)
+            if self._has_ended(waiting):
+                waiting.over.set_result(None)
                 if self._blocked and not session.real.is_in_transaction():
                     self._look_again()
             else:
                 self.waits += 1
-                self._blocked.append(statement)
+                self._blocked.append(waiting)
 
         self._virtual.between_turns(job)
         try:
-            await statement.over
+            await waiting.over
         except asyncio.CancelledError:
-            if statement in self._blocked:
+            if waiting in self._blocked:
                 self.drop(session)
             raise
-        if statement.call is None:
+        if waiting.call is None:
             raise RuntimeError("a statement that was never made has ended")
-        result: _T = statement.call.result()
+        result: _T = waiting.call.result()
         return result
 
     def drop(self, session: Session) -> None:
@@ -153,9 +151,8 @@ class Postgres:
         *,
         reads_time: bool,
     ) -> _T:
-        """A few milliseconds of virtual time are the same instant; a stall is not."""
         now = self._now()
-        if reads_time and (session.at is None or now - session.at > SAME_INSTANT):
+        if reads_time and session.at != now:
             session.at = now
             await session.real.execute(f"SET simulation.now = '{now.isoformat()}'")
         return await call(session.real)

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from recon.simulation.databases import Databases
+    from recon.simulation.weather import Weather
 
 __all__ = ["Report", "simulate_seed"]
 
@@ -64,7 +65,12 @@ class Report:
 
 
 def simulate_seed(
-    databases: Databases, seed: int, steps: int, *, show: Callable[[str], None] | None = None
+    databases: Databases,
+    seed: int,
+    steps: int,
+    *,
+    weather: Weather | None = None,
+    show: Callable[[str], None] | None = None,
 ) -> Report:
     """Run a seed; the same seed, steps and code give the same trace.
 
@@ -74,6 +80,7 @@ def simulate_seed(
         databases: where a fresh one comes from.
         seed: everything that is left to chance follows from it.
         steps: of play, before the weather clears up.
+        weather: instead of the seed's own.
         show: sees each event as it happens.
     """
     began_s = time.monotonic()
@@ -88,7 +95,7 @@ def simulate_seed(
         clock.taken_from(instants),
     ):
         postgres = Postgres(loop, driver, instants.now)
-        world = _World(dice, trace, instants, postgres, seed)
+        world = _World(dice, trace, instants, postgres, seed, weather)
         try:
             failures = loop.run_until_complete(world.run(steps))
         except StuckError as stuck:
@@ -122,13 +129,15 @@ class _World:
         instants: Instants,
         postgres: Postgres,
         seed: int,
+        weather: Weather | None,
     ) -> None:
         self._dice = dice
         self._trace = trace
         self._instants = instants
         self._postgres = postgres
         self._seed = seed
-        self.weather = drawn(dice)
+        of_the_seed = drawn(dice)
+        self.weather = of_the_seed if weather is None else weather
         self.digest = ""
 
     async def run(self, steps: int) -> list[str]:

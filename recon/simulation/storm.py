@@ -16,20 +16,22 @@ from recon.simulation.member import is_passing
 if TYPE_CHECKING:
     from uuid import UUID
 
+    from recon.reconciliation import Run
     from recon.simulation.cluster import Cluster, Skies
     from recon.simulation.member import Member
 
 __all__ = ["Storm"]
 
 _PLAYERS: Final = ("u_1", "u_2", "u_3", "u_4")
-_OPENING: Final = "20.00"
+_OPENING: Final = "50.00"
 _PAUSE_S: Final = 0.6
 _LONG_PAUSE_S: Final = 55.0
 _LONGEST_REST_S: Final = 3600.0
 _LOOK_EVERY_S: Final = 10.0
 
 _STEPS: Final = {
-    "wish": 46,
+    "wish": 34,
+    "spree": 5,
     "ask_again": 10,
     "cash_out": 22,
     "deposit": 5,
@@ -78,19 +80,16 @@ class Storm:
             await asyncio.sleep(_LOOK_EVERY_S)
         while self._sweeps:
             await asyncio.wait(list(self._sweeps))
-        await self._reconcile(RunScope.ALL, must_agree=True)
+        await self._agree(until_s=self._loop.time() + _LONGEST_REST_S)
 
     async def _step(self) -> None:
-        weather, game, trace = self._skies.now, self._cluster.game, self._cluster.trace
-        if self._dice.random() < weather.restart:
-            down_s = self._dice.uniform(0.2, 8.0)
-            game.restart(self._loop.time(), down_s)
-            trace.note("restart", "game", f"{down_s:.3f}")
-        if self._dice.random() < weather.cancelled_round and game.cancel_round():
-            trace.note("cancelled_round", "game", "")
+        self._befall()
         match self._dice.choices(list(_STEPS), list(_STEPS.values()))[0]:
             case "wish":
                 self.callers.wish()
+            case "spree":
+                for _ in range(self._dice.randint(2, 8)):
+                    self.callers.wish()
             case "ask_again":
                 self.callers.ask_again()
             case "cash_out":
@@ -105,6 +104,16 @@ class Storm:
                 await asyncio.sleep(self._dice.uniform(1.0, _LONG_PAUSE_S))
             case _:
                 pass
+
+    def _befall(self) -> None:
+        """What befalls the game."""
+        weather, game, trace = self._skies.now, self._cluster.game, self._cluster.trace
+        if self._dice.random() < weather.restart:
+            down_s = self._dice.uniform(0.2, 8.0)
+            game.restart(self._loop.time(), down_s)
+            trace.note("restart", "game", f"{down_s:.3f}")
+        if self._dice.random() < weather.cancelled_round and game.cancel_round():
+            trace.note("cancelled_round", "game", "")
 
     async def _deposit(self, player: str, amount: str) -> None:
         """A PSP tells both sides; of its own faults other tests speak."""
@@ -126,40 +135,44 @@ class Storm:
             found: int = await connection.fetchval(load("recon.simulation", "unsettled"))
         return found
 
-    async def _reconcile(self, scope: RunScope, *, must_agree: bool = False) -> None:
+    async def _agree(self, *, until_s: float) -> None:
+        """Compare everything; what is still told that the game is out of reach comes again."""
+        run = await self._reconcile(RunScope.ALL)
+        while run.state is RunState.INCOMPLETE and self._loop.time() < until_s:
+            await asyncio.sleep(_LOOK_EVERY_S)
+            run = await self._reconcile(RunScope.ALL)
+        counts = run.wallets
+        if (run.state, counts.agreed) != (RunState.FINISHED, counts.total):
+            self.faults.append(f"the last run is {run.state}: {counts}")
+
+    async def _reconcile(self, scope: RunScope) -> Run:
         """One run, taken over by another process as often as its process dies."""
         run_id = clock.new_id()
         while True:
             member = self._cluster.anyone()
-            if member is not None and await self._sweep(
-                member, run_id, scope, must_agree=must_agree
-            ):
-                return
+            if member is not None:
+                run = await self._sweep(member, run_id, scope)
+                if run is not None:
+                    return run
             await asyncio.sleep(1.0)
 
-    async def _sweep(
-        self, member: Member, run_id: UUID, scope: RunScope, *, must_agree: bool
-    ) -> bool:
-        async def sweep() -> str:
+    async def _sweep(self, member: Member, run_id: UUID, scope: RunScope) -> Run | None:
+        async def sweep() -> Run:
             await start_run(member.pool, scope, trigger="simulation", queued=False, run_id=run_id)
-            run = await run_here(member.reconciler, run_id)
-            counts = run.wallets
-            if must_agree and (run.state, counts.agreed) != (RunState.FINISHED, counts.total):
-                self.faults.append(f"the last run is {run.state}: {counts}")
-            return f"{run.state} {counts}"
+            return await run_here(member.reconciler, run_id)
 
         work = member.process.start(sweep())
         await asyncio.wait([work])
         trace, who = self._cluster.trace, member.process.name
         if work.cancelled():
             trace.note("sweep_died", who, str(run_id))
-            return False
+            return None
         error = work.exception()
         if error is None:
-            trace.note("swept", who, work.result())
-            return True
+            run = work.result()
+            trace.note("swept", who, f"{run.state} {run.wallets}")
+            return run
         trace.note("sweep_failed", who, type(error).__name__)
         if not is_passing(error):
             self.faults.append(f"a run of the reconciliation ended in {error!r}")
-            return True
-        return False
+        return None

@@ -23,6 +23,7 @@ _HIGHEST: Final = {
     "slow": 0.20,
     "late": 0.12,
     "answered_for": 0.08,
+    "on_the_turn": 1.0,
     "death": 0.008,
     "stall": 0.008,
     "database_cut": 0.006,
@@ -30,6 +31,7 @@ _HIGHEST: Final = {
     "cancelled_round": 0.06,
 }
 _PRESENT: Final = 0.7
+_ALONE: Final = 0.15
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +48,9 @@ class Weather:
         late: of a call, that it arrives long after its sender has given up.
         answered_for: of a call, that somebody between answers 429 or 5xx, in half of the cases
             after it has taken effect.
+        on_the_turn: of a round, that most calls about its bets conspire: a POST arrives in the
+            last or first instant of a phase of it, however long that takes; the answer of a GET
+            as well.
         death: of a process, each time that it waits for Postgres or the game.
         stall: of a task, each time that it waits so, that it goes on only a minute or so later.
         database_cut: of a statement, that its connection breaks before or after its effect.
@@ -61,6 +66,7 @@ class Weather:
     slow: float = 0.0
     late: float = 0.0
     answered_for: float = 0.0
+    on_the_turn: float = 0.0
     death: float = 0.0
     stall: float = 0.0
     database_cut: float = 0.0
@@ -77,10 +83,13 @@ CALM: Final = Weather()
 
 
 def drawn(dice: random.Random) -> Weather:
-    """The weather of a seed: about two thirds of the faults, each at a rate of its own."""
+    """The weather of a seed: about two thirds of the faults, each at a rate of its own, or one."""
     rates = {
         name: highest * (0.2 + 0.8 * dice.random())
         for name, highest in _HIGHEST.items()
         if dice.random() < _PRESENT
     }
+    if dice.random() < _ALONE:
+        alone = dice.choice([*_HIGHEST])
+        rates = {alone: _HIGHEST[alone]}
     return replace(CALM, **rates)

@@ -6,5 +6,5 @@ SELECT
     b.hold_key
 FROM postings AS p
 INNER JOIN bets AS b ON p.user_id = b.user_id AND p.hold_id = b.bet_id
-WHERE p.kind = 'bet.voided'
+WHERE p.kind = 'bet.rejected'
 ORDER BY p.hold_id

@@ -1,5 +1,5 @@
--- Every state that a bet was ever in, as it was committed: what is put right later was wrong all the
--- same. It is run by the owner, where `virtual_time.sql` is.
+-- Every state that a bet was ever in, as it was committed: what is put right later was wrong all
+-- the same. It is run by the owner, where `virtual_time.sql` is.
 CREATE TABLE simulation.bet_history (
     number bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     at timestamptz NOT NULL,

@@ -54,7 +54,7 @@ class Storm:
         self._skies = skies
         self._dice = cluster.dice
         self._loop = asyncio.get_running_loop()
-        self._sweeps: dict[asyncio.Task[None], None] = {}
+        self._sweeps: dict[asyncio.Task[Run], None] = {}
         self.callers = Callers(cluster, _PLAYERS)
         self.faults: list[str] = []
 

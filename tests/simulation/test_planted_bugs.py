@@ -21,6 +21,7 @@ moment, and not at the end alone:
 from __future__ import annotations
 
 import asyncio
+import re
 from contextlib import contextmanager
 from copy import copy
 from dataclasses import replace
@@ -29,8 +30,9 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 import pytest
 
 from recon import clock
-from recon.bets import calls, confirming, finish_placing, queries, resolve, rules
+from recon.bets import calls, confirming, finish_placing, resolve, rules
 from recon.bets.model import BetState
+from recon.db import load
 from recon.game import GameRefused, PayoutStatus
 from recon.simulation import Databases, simulate_seed
 from recon.simulation.weather import Weather
@@ -88,15 +90,12 @@ def payout_booked_while_pending(patch: pytest.MonkeyPatch) -> None:
 
 def the_fence_is_not_checked(patch: pytest.MonkeyPatch) -> None:
     """Who has lost the claim writes what they concluded all the same; see `UNFENCED` too."""
-    real = queries.load
 
-    def load(room: str, name: str) -> str:
-        statement = str(real(room, name))
-        return statement.replace(
-            " AND fence = $3\nRETURNING bet_id", " AND $3::int > 0\nRETURNING 1"
-        )
+    def unchecked(room: str, name: str) -> str:
+        statement = str(load(room, name))
+        return statement.replace(" AND fence = $3\nRETURNING", " AND $3::int > 0\nRETURNING")
 
-    patch.setattr(queries, "load", load)
+    patch.setattr("recon.bets.queries.load", unchecked)
 
 
 UNFENCED: Final = """
@@ -176,7 +175,9 @@ DOES_NO_LASTING_HARM: Final[dict[Bug, str]] = {
     the_key_is_asked_before_the_round: " got its stake back at ",
     our_hold_is_freed_before_the_games: " got its stake back at ",
 }
-"""With the words for what is seen of it, which is all that there is."""
+"""With the words for what is seen of it while it lasts."""
+LASTING: Final = re.compile("took a stake|still ha|here and|knows|paid out|verify")
+"""The judge's words for money that is not where it should be in the end."""
 
 
 @pytest.mark.parametrize("bug", BUGS, ids=lambda bug: bug.__name__)
@@ -192,8 +193,9 @@ def test_a_planted_bug_is_caught(
                 report = simulate_seed(planted, seed, STEPS, weather=WEATHER.get(bug))
             if not report.ok:
                 print(f"{bug.__name__}: seed {seed}: {report.failures[0]}")  # noqa: T201 - by -s
-                seen = DOES_NO_LASTING_HARM.get(bug, "")
-                assert [one for one in report.failures if seen not in one] == []
+                if bug in DOES_NO_LASTING_HARM:
+                    assert any(DOES_NO_LASTING_HARM[bug] in one for one in report.failures)
+                    assert [one for one in report.failures if LASTING.search(one)] == []
                 return
     pytest.fail(f"{bug.__name__} went unnoticed in {WITHIN} seeds")
 

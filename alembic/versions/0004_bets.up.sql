@@ -112,6 +112,32 @@ CREATE TABLE game_notices (
 CREATE TRIGGER bet_attempts_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON bet_attempts
 FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 
+-- A bet that the game contradicts itself about rests until people have decided. When they close its
+-- case the game is asked again; should it still say so, another case is opened.
+CREATE FUNCTION ask_about_bet_again() RETURNS trigger
+LANGUAGE plpgsql
+AS $$
+BEGIN
+    UPDATE bets
+    SET due_at = clock_timestamp(), fence = fence + 1, looks = 0
+    WHERE
+        user_id = new.user_id
+        AND bet_id = new.reference::uuid
+        AND due_at IS NULL
+        AND settled_at IS NULL;
+    RETURN NULL;
+END
+$$;
+
+CREATE TRIGGER cases_ask_about_bet_again AFTER UPDATE OF state ON cases
+FOR EACH ROW
+WHEN (
+    old.state = 'open'
+    AND new.state = 'closed'
+    AND new.kind IN ('bet_mismatch', 'payout_mismatch', 'payout_failed')
+)
+EXECUTE FUNCTION ask_about_bet_again();
+
 -- The intent of a bet, as a client sends it to be written: an array of rows, as of ledger_entry.
 CREATE TYPE bet_intent AS (
     user_id text,

@@ -9,6 +9,7 @@ import pytest
 from recon.bets.settle import ticket_of
 from recon.ledger import verify_books
 from recon.sandbox.betting import confirm
+from recon.webhooks.close_case import close_case
 from tests.bets.conftest import open_world
 
 if TYPE_CHECKING:
@@ -230,3 +231,35 @@ async def test_a_hold_that_cannot_be_released_any_more_may_be_a_bet(
 
     assert (await world.bet(bet)).state == "placed"
     assert await world.ledger() == world.at_game() == ("90.00", "0.00")
+
+
+async def test_a_bet_that_rests_is_asked_about_again_when_its_case_is_closed(world: World) -> None:
+    world.clock.ticking = True
+    bet = await in_play(world)
+    world.fly()
+    await world.cash_out(bet)
+    payout = world.sandbox.book.bets[ticket_of(bet)].payout
+    assert payout is not None
+    payout.status = "failed"
+    await world.resolve()
+    assert (await world.bet(bet)).due_at is None
+
+    await close_the_case(world, "the operator looks into it")
+    await world.resolve()
+    assert (await world.bet(bet)).due_at is None
+    assert [case[:2] for case in await cases(world)] == [
+        ("payout_failed", "closed"),
+        ("payout_failed", "open"),
+    ]
+    payout.status = "pending"
+    await close_the_case(world, "the operator pays it after all")
+    world.end_round()
+    await world.resolve()
+
+    assert (await world.bet(bet)).state == "cashed_out"
+    assert [case[:2] for case in await cases(world)] == [("payout_failed", "closed")] * 2
+
+
+async def close_the_case(world: World, reason: str) -> None:
+    case_id = await world.pool.fetchval("SELECT case_id FROM cases WHERE state = 'open'")
+    await close_case(world.pool, case_id, reason, actor="staff:ada")

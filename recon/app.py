@@ -19,7 +19,16 @@ from recon.db.schema import schema_head
 from recon.game import Attempt, GameClient
 from recon.game.handlers import GAME, GAME_WATCH, GameWatch
 from recon.game.handlers import routes as game_routes
-from recon.game.stream import EVERYTHING, Bulletin, StreamAddress, StreamWatch, heed, hold, listen
+from recon.game.stream import (
+    EVERYTHING,
+    Backoff,
+    Bulletin,
+    StreamAddress,
+    StreamWatch,
+    heed,
+    hold,
+    listen,
+)
 from recon.game.transport import checked_base_url
 from recon.game.watching import watching
 from recon.http import health
@@ -241,7 +250,9 @@ def _stream_parts(
     address = StreamAddress(
         checked_base_url(settings.game_url), settings.game_api_key.get_secret_value()
     )
-    return (hold(pool, lambda: listen(address, bulletin, watch), watch),)
+    # Kept from one time of holding it to the next: what it has learned of the game stays true.
+    backoff = Backoff()
+    return (hold(pool, lambda: listen(address, bulletin, watch, backoff=backoff), watch),)
 
 
 def api_accounts_of(settings: Settings) -> list[ApiAccount]:

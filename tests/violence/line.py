@@ -1,4 +1,4 @@
-"""The network between the service and Postgres, which a test may break in several ways."""
+"""The network from the service to Postgres or the game, which a test may break in several ways."""
 
 from __future__ import annotations
 
@@ -41,10 +41,10 @@ class _Link:
 
 @dataclass
 class Line:
-    """A TCP proxy before the server's Unix socket.
+    """A TCP proxy before the server's Unix socket, or a game on TCP.
 
     Attributes:
-        url: the database's own URL.
+        url: the database's own URL, or the game's.
         commits_to_lose: of that many commits more the answer is lost, and the connection with it.
         commits_lost: how many were.
     """
@@ -58,6 +58,11 @@ class Line:
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
     _flows: asyncio.Event = field(default_factory=asyncio.Event)
     _answers: bool = True
+
+    @property
+    def game_url(self) -> str:
+        """The same for a URL that is a game's."""
+        return f"http://127.0.0.1:{self._port}"
 
     @property
     def database_url(self) -> str:
@@ -120,9 +125,7 @@ class Line:
 
     async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await self._flows.wait()
-        place = parse_qs(urlsplit(self.url).query)
-        path = f"{place['host'][0]}/.s.PGSQL.{place.get('port', ['5432'])[0]}"
-        far_reader, far_writer = await asyncio.open_unix_connection(path)
+        far_reader, far_writer = await self._reach()
         link = _Link(writer, far_writer)
         self._links.add(link)
         there = asyncio.create_task(self._ask(reader, link))
@@ -135,6 +138,14 @@ class Line:
             for pump in (there, back):
                 pump.cancel()
             await asyncio.gather(there, back, return_exceptions=True)
+
+    async def _reach(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        parts = urlsplit(self.url)
+        if parts.scheme == "http":
+            return await asyncio.open_connection(parts.hostname, parts.port)
+        place = parse_qs(parts.query)
+        path = f"{place['host'][0]}/.s.PGSQL.{place.get('port', ['5432'])[0]}"
+        return await asyncio.open_unix_connection(path)
 
     async def _ask(self, reader: asyncio.StreamReader, link: _Link) -> None:
         while chunk := await reader.read(65536):

@@ -17,7 +17,7 @@ from recon.game.notices import read_wait_s
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping
 
-__all__ = ["Patience", "SessionEndedError", "Socket", "StreamAddress", "connected"]
+__all__ = ["MISCONFIGURED", "Patience", "SessionEndedError", "Socket", "StreamAddress", "connected"]
 
 Socket: TypeAlias = "aiohttp.ClientWebSocketResponse[bool]"
 
@@ -25,6 +25,9 @@ _PATH: Final = "/api/v1/stream"
 _LARGEST_BYTES: Final = 64 * 1024
 _REDIRECTED: Final = 300
 _REFUSED: Final = 400
+MISCONFIGURED: Final = frozenset({"auth", "untrusted", "absent"})
+"""Reasons for which people must act: trying again soon is noise at the game and in its log."""
+
 _REASONS: Final = {401: "auth", 403: "auth", 404: "absent"}
 
 

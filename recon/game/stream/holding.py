@@ -5,6 +5,9 @@ that a pooler that gives every transaction another connection may stand between.
 from before it asked, by its own clock, and hangs up before the lease can have ended; one that is
 killed or hangs is followed by another as soon as it has. Should two listen at once all the same, as
 when a process stood still in between, that costs a few questions and nothing else.
+
+One that reaches the database and not the game would keep it for ever: it tries for a while, then
+lets go and stands aside, so that another may try from where it is. Alone, it goes on by itself.
 """
 
 from __future__ import annotations
@@ -44,6 +47,10 @@ class _LeaseOverError(Exception):
     """We may not listen any more."""
 
 
+class _DeafError(Exception):
+    """We have not listened for so long that another should try."""
+
+
 class _UnansweredError(Exception):
     """The database did not answer in time, or not as it should."""
 
@@ -57,12 +64,23 @@ class Lease:
         renew_s: between two renewals; several must fail for the lease to end.
         hang_up_s: so long before its end the holder begins to hang up.
         ask_s: how often the others ask whether it has ended.
+        deaf_s: a holder that has not listened for so long lets go, to let another try; longer than
+            a game takes to restart.
+        refused_s: the same where the game does not accept us. Another may have the newer key, and
+            to try with the old one all the time is noise.
     """
 
     lasts_s: float = 6.0
     renew_s: float = 1.5
     hang_up_s: float = 1.0
     ask_s: float = 1.0
+    deaf_s: float = 30.0
+    refused_s: float = 300.0
+
+    @property
+    def aside_s(self) -> float:
+        """How long one that has let go stands aside: the others have asked by then."""
+        return 2 * self.ask_s
 
     @property
     def lasts(self) -> timedelta:
@@ -106,18 +124,22 @@ async def hold(
     """
     lease = lease or Lease()
     while True:
-        holder, ends_s = new_id(), _end_s(lease)
+        holder, ends_s, aside_s = new_id(), _end_s(lease), 0.0
         if await _take(pool, holder, lease):
             log.info("stream_held")
             try:
                 await _held(pool, holder, work, watch, lease, ends_s)
             except* (_LeaseOverError, TimeoutError):
                 log.warning("stream_lease_over")
+            except* _DeafError:
+                log.warning("stream_let_go", failure=watch.failure)
+                aside_s = lease.aside_s
             except* Exception:
                 log.exception("stream_not_held")
             finally:
                 await asyncio.shield(_leave(pool, holder))
-        await asyncio.sleep(lease.ask_s * random.uniform(0.5, 1))  # noqa: S311 - spreads questions
+        spread_s = lease.ask_s * random.uniform(0.5, 1)  # noqa: S311 - spreads questions
+        await asyncio.sleep(aside_s + spread_s)
 
 
 async def read_holding(pool: Pool) -> Holding | None:
@@ -148,15 +170,21 @@ async def _run(work: Callable[[], Awaitable[NoReturn]]) -> NoReturn:
 async def _renew(
     pool: Pool, holder: UUID, watch: StreamWatch, lease: Lease, limit: asyncio.Timeout
 ) -> NoReturn:
+    loop = asyncio.get_running_loop()
+    heard_s = loop.time()
     while True:
         await asyncio.sleep(lease.renew_s)
+        if watch.listening_since_s is not None:
+            heard_s = loop.time()
+        elif loop.time() - heard_s > (lease.refused_s if watch.is_refused else lease.deaf_s):
+            raise _DeafError
         asked_s = _end_s(lease)
         try:
             row = await _ask(
                 pool,
                 load("recon.game.stream", "keep_stream"),
                 *(holder, lease.lasts, watch.connected_at, watch.heard_at, watch.failure),
-                until_s=asyncio.get_running_loop().time() + lease.renew_s,
+                until_s=loop.time() + lease.renew_s,
             )
         except _UnansweredError:
             continue  # asked again until the end; what there is to say of it, others say

@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import random
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import structlog
 
-from recon.game.stream.connecting import Patience, SessionEndedError
+from recon.game.stream.connecting import MISCONFIGURED, Patience, SessionEndedError
 from recon.game.stream.session import hear
 
 if TYPE_CHECKING:
@@ -23,9 +23,6 @@ if TYPE_CHECKING:
 __all__ = ["Backoff", "listen"]
 
 log = structlog.get_logger(__name__)
-
-_MISCONFIGURED: Final = frozenset({"auth", "untrusted", "absent"})
-"""People must act: trying again soon is noise at the game and in its log."""
 
 
 @dataclass(slots=True)
@@ -52,6 +49,8 @@ class Backoff:
     stable_s: float = 60.0
     draw: Callable[[], float] = random.SystemRandom().random
     failures: int = field(default=0, init=False)
+    due_s: float = field(default=0.0, init=False)
+    """When to try next, in monotonic seconds: waited for also by whoever begins to listen anew."""
 
     def after(self, reason: str, *, held_s: float, asked_s: float | None = None) -> float:
         """Seconds to wait now.
@@ -65,7 +64,7 @@ class Backoff:
             self.failures = 0
         first_s, longest_s = (
             (self.first_refused_s, self.longest_refused_s)
-            if reason in _MISCONFIGURED
+            if reason in MISCONFIGURED
             else (self.first_s, self.longest_s)
         )
         limit_s = min(longest_s, first_s * 2.0 ** min(self.failures, 32))
@@ -88,16 +87,18 @@ async def listen(
         bulletin: where news goes.
         watch: told of everything.
         patience: how long the server may take.
-        backoff: how long to wait between two connections.
+        backoff: how long to wait between two connections; may have been used before.
     """
     patience, backoff = patience or Patience(), backoff or Backoff()
+    loop = asyncio.get_running_loop()
     try:
         while True:
+            await asyncio.sleep(backoff.due_s - loop.time())
             ended, held_s = await _once(address, bulletin, watch, patience)
             wait_s = backoff.after(ended.reason, held_s=held_s, asked_s=ended.wait_s)
+            backoff.due_s = loop.time() + wait_s
             watch.disconnected(ended.reason, ended.detail)
             _tell(ended, held_s, wait_s)
-            await asyncio.sleep(wait_s)
     finally:
         watch.disconnected()
 
@@ -120,7 +121,7 @@ async def _once(
 
 def _tell(ended: SessionEndedError, held_s: float, wait_s: float) -> None:
     said = {"reason": ended.reason, "detail": ended.detail, "held_s": round(held_s, 1)}
-    if ended.reason in _MISCONFIGURED:
+    if ended.reason in MISCONFIGURED:
         log.error(
             "stream_refused",
             **said,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from prometheus_client import Counter, Gauge
 
 from recon import clock
+from recon.game.stream.connecting import MISCONFIGURED
 from recon.game.stream.wire import BET_UPDATES, ROUND_UPDATES
 
 if TYPE_CHECKING:
@@ -52,6 +53,7 @@ class StreamWatch:
         listening_since_s: the same in monotonic seconds of the loop.
         heard_at: when the server last said anything, heartbeats included.
         failure: why it does not listen, None while it does or before it has tried.
+        is_refused: whether that is because the game does not accept us.
 
     Args:
         note: told of each handshake's headers, in which endings are announced.
@@ -63,6 +65,7 @@ class StreamWatch:
         self.listening_since_s: float | None = None
         self.heard_at: datetime | None = None
         self.failure: str | None = None
+        self.is_refused = False
         self._event_at: datetime | None = None
         _age.set_function(self._age_s)
 
@@ -76,6 +79,7 @@ class StreamWatch:
         self.connected_at = self._event_at = clock.now()
         self.listening_since_s = asyncio.get_running_loop().time()
         self.failure = None
+        self.is_refused = False
         _connected.set(1)
 
     def disconnected(self, reason: str | None = None, failure: str | None = None) -> None:
@@ -84,6 +88,7 @@ class StreamWatch:
         _connected.set(0)
         if reason is not None:
             self.failure = failure
+            self.is_refused = reason in MISCONFIGURED
             _reconnects.labels(reason).inc()
 
     def heard(self, hearing: Hearing) -> None:

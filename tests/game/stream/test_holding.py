@@ -140,6 +140,7 @@ async def test_a_killed_holder_is_followed_by_another_process(
 async def test_a_holder_that_hangs_loses_it_and_lets_go_when_it_wakes(
     game: Game, pool: Pool, database_url: str
 ) -> None:
+    loop = asyncio.get_running_loop()
     async with process(game, database_url) as first:
         await until(lambda: game.streams == 1)
         held = await holder_of(pool)
@@ -150,8 +151,10 @@ async def test_a_holder_that_hangs_loses_it_and_lets_go_when_it_wakes(
             followed = await holder_of(pool)
             assert followed != held
 
+            woke_s = loop.time()
             first.send_signal(signal.SIGCONT)
             await until(lambda: game.streams == 1)
+            assert loop.time() - woke_s < QUICK.lasts_s
             await asyncio.sleep(2 * QUICK.lasts_s)
             assert (game.streams, await holder_of(pool)) == (1, followed)
 

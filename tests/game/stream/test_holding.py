@@ -7,11 +7,13 @@ import os
 import signal
 import sys
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Never, cast
 
 from recon.db.embedded.child import die_with_parent
-from recon.game.stream import StreamWatch, hold, read_holding
+from recon.game.stream import Lease, StreamWatch, hold, read_holding
 from tests.game.stream.conftest import listening, until
 from tests.game.stream.holder import QUICK
 
@@ -30,10 +32,12 @@ class Contender:
     def __init__(self) -> None:
         self.watch = StreamWatch()
         self.works = False
+        self.turns: list[Contender] = []
         self.ended_at: float | None = None
 
     async def work(self) -> Never:
         self.works = True
+        self.turns.append(self)
         try:
             await asyncio.Event().wait()
         finally:
@@ -43,9 +47,9 @@ class Contender:
 
 
 @asynccontextmanager
-async def contending(pool: Pool) -> AsyncIterator[Contender]:
+async def contending(pool: Pool, lease: Lease = QUICK) -> AsyncIterator[Contender]:
     contender = Contender()
-    task = asyncio.create_task(hold(pool, contender.work, contender.watch, lease=QUICK))
+    task = asyncio.create_task(hold(pool, contender.work, contender.watch, lease=lease))
     try:
         yield contender
     finally:
@@ -113,6 +117,15 @@ async def test_of_those_who_see_it_free_at_once_one_takes_it(pool: Pool, owner: 
         await asyncio.sleep(QUICK.lasts_s / 2)
 
         assert sum(one.works or one.ended_at is not None for one in all_of_them) == 1
+
+
+async def test_those_who_hear_nothing_take_turns(pool: Pool) -> None:
+    deaf = replace(QUICK, renew_s=0.05, deaf_s=0.1)
+    async with contending(pool, deaf) as one, contending(pool, deaf) as other:
+        turns = one.turns = other.turns
+        await until(lambda: len(turns) == 8)
+
+    assert all(before is not after for before, after in pairwise(turns))
 
 
 async def test_a_killed_holder_is_followed_by_another_process(

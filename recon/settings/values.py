@@ -1,0 +1,137 @@
+"""What settings are made of: durations, addresses, keys, amounts; and when each is a fault."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from ipaddress import ip_address
+from typing import Annotated, Final
+from urllib.parse import parse_qs, urlsplit
+
+from pydantic import AfterValidator, BeforeValidator, SecretStr
+from yarl import URL
+
+from recon.clock import parse_duration
+from recon.errors import Invalid
+from recon.money import parse_minor
+
+__all__ = [
+    "Duration",
+    "PostgresUrl",
+    "PrivateUrl",
+    "Retention",
+    "Schedule",
+    "SealKeySet",
+    "Tolerances",
+    "WebUrl",
+    "is_loopback",
+]
+
+_SHORTEST: Final = timedelta(seconds=1)
+_KEPT_SHORTEST: Final = timedelta(minutes=1)
+_KEPT_LONGEST: Final = timedelta(days=3650)
+_LONGEST: Final = timedelta(days=30)
+_MAX_PORT: Final = 65535
+_SHORTEST_SEAL_KEY: Final = 32
+
+
+def _duration(value: object) -> object:
+    return parse_duration(value) if isinstance(value, str) else value
+
+
+def _schedule(value: object) -> object:
+    off = isinstance(value, str) and value.strip().lower() == "off"
+    return None if off else _duration(value)
+
+
+def _bounded(value: timedelta | None) -> timedelta | None:
+    if value is not None and not _SHORTEST <= value <= _LONGEST:
+        raise ValueError("is not between 1s and 30d")
+    return value
+
+
+def _kept(value: timedelta | None) -> timedelta | None:
+    if value is not None and not _KEPT_SHORTEST <= value <= _KEPT_LONGEST:
+        raise ValueError("is not between 1m and 3650d")
+    return value
+
+
+def _postgres(value: SecretStr) -> SecretStr:
+    """A URL that can be used; what it says is secret, so no fault repeats it."""
+    try:
+        parts = urlsplit(value.get_secret_value())
+    except ValueError:
+        raise ValueError("is not a URL") from None
+    if parts.scheme not in {"postgresql", "postgres"}:
+        raise ValueError("is not a postgresql:// URL")
+    hosts = parts.netloc.rpartition("@")[2].split(",")
+    ports = [host.rpartition("]")[2].partition(":") for host in hosts]
+    ports += [("", ":", port) for port in parse_qs(parts.query).get("port", [])]
+    if any(colon and not _is_port(port) for _, colon, port in ports):
+        raise ValueError("has a port that is no number from 1 to 65535")
+    return value
+
+
+def _is_port(text: str) -> bool:
+    return re.fullmatch(r"[0-9]{1,5}", text) is not None and 1 <= int(text) <= _MAX_PORT
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host is this machine, by its name alone."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _web(value: str) -> str:
+    url = URL(value)
+    if url.scheme not in {"http", "https"} or not url.host:
+        raise ValueError("is not an http(s) URL")
+    return value
+
+
+def _private(value: str) -> str:
+    url = URL(_web(value))
+    if url.scheme == "http" and not is_loopback(url.host or ""):
+        raise ValueError("is http:// to another machine; TLS is required")
+    return value
+
+
+def _long_enough(value: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
+    if any(len(key.get_secret_value()) < _SHORTEST_SEAL_KEY for key in value):
+        raise ValueError(
+            f"has a key of fewer than {_SHORTEST_SEAL_KEY} characters; `openssl rand -hex 32` makes"
+            " a good one"
+        )
+    return value
+
+
+def _tolerances(value: dict[str, str]) -> dict[str, str]:
+    faults = [_tolerance_fault(currency.upper(), text) for currency, text in value.items()]
+    if any(faults):
+        raise ValueError("; ".join(fault for fault in faults if fault))
+    return value
+
+
+def _tolerance_fault(currency: str, text: str) -> str | None:
+    try:
+        below = parse_minor(text, currency) < 0
+    except Invalid as error:
+        return f"tolerance {currency}: {error.message}"
+    return f"tolerance {currency} is below zero" if below else None
+
+
+Duration = Annotated[timedelta, BeforeValidator(_duration), AfterValidator(_bounded)]
+Retention = Annotated[timedelta | None, BeforeValidator(_schedule), AfterValidator(_kept)]
+Schedule = Annotated[timedelta | None, BeforeValidator(_schedule), AfterValidator(_bounded)]
+"""How often something happens by itself; ``None`` (``off``): never."""
+
+PostgresUrl = Annotated[SecretStr, AfterValidator(_postgres)]
+WebUrl = Annotated[str, AfterValidator(_web)]
+PrivateUrl = Annotated[str, AfterValidator(_private)]
+"""One to which something is sent that others must not read."""
+
+SealKeySet = Annotated[tuple[SecretStr, ...], AfterValidator(_long_enough)]
+Tolerances = Annotated[dict[str, str], AfterValidator(_tolerances)]
+"""By currency, in its units."""

@@ -93,7 +93,9 @@ async def resolve_all(
                 ended, looks = await asyncio.wait(looks, return_when=asyncio.FIRST_COMPLETED)
                 done |= ended
             is_more = any(one.result().claimed and one.result().due >= limit for one in done)
-            if not (looks or is_more):
+            # Where the game does not answer at all, the next tick is early enough.
+            is_there = all(one.result().reachable for one in done)
+            if not is_there or not (looks or is_more):
                 return
 
 

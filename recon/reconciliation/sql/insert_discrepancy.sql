@@ -6,7 +6,8 @@ INSERT INTO discrepancies (
     user_id, discrepancy_id, currency, status, severity, cause,
     ledger_available, ledger_held, ledger_reserved, ledger_version,
     game_available, game_held, game_as_of, difference, held_difference, explained, unexplained,
-    evidence, looked_at, first_seen_at, last_seen_at, first_run_id, last_run_id, confidence, alternatives
+    evidence, looked_at, first_seen_at, last_seen_at, first_run_id, last_run_id, confidence,
+    alternatives
 )
 VALUES (
     $1, $2, $3, 'open', $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18,

@@ -88,6 +88,8 @@ def _web(value: str) -> str:
     url = URL(value)
     if url.scheme not in {"http", "https"} or not url.host:
         raise ValueError("is not an http(s) URL")
+    if url.user is not None or url.password is not None:
+        raise ValueError("must not carry a user or a password")  # it is shown as it is
     return value
 
 

@@ -200,6 +200,25 @@ def test_a_previous_signing_secret_alone_is_a_fault(surroundings: Surroundings) 
     assert faults() == ["game_signing_secret_previous is set and game_signing_secret is not"]
 
 
+def test_a_url_with_a_password_is_refused_and_not_repeated(surroundings: Surroundings) -> None:
+    surroundings(
+        GAME_URL="https://me:hunter2@game.example",
+        GAME_API_KEY="ck_sandbox_1",
+        PUBLIC_URL="https://me@recon.example",
+        PSP__UK__PROVIDER="stripe",
+        PSP__UK__SECRETS='["whsec_secret"]',
+        PSP__UK__API_URL="https://:hunter2@api.example",
+    )
+
+    told = faults()
+
+    assert told == [
+        "game_url: must not carry a user or a password",
+        "psp.uk.api_url: must not carry a user or a password",
+        "public_url: must not carry a user or a password",
+    ]
+
+
 def test_a_key_is_sent_to_nobody_in_the_clear(surroundings: Surroundings) -> None:
     surroundings(
         PSP__UK__PROVIDER="stripe",

@@ -29,6 +29,7 @@ from recon.game.pace import Priority
 from recon.game.retrying import Course
 from recon.game.transport import Outgoing
 from recon.game.verdicts import Answer, Asked, judge, unreadable
+from recon.http.tracing import carry_trace
 
 if TYPE_CHECKING:
     import random
@@ -287,6 +288,7 @@ class Caller:
         method = "GET" if call.body is None else "POST"
         try:
             headers = call.headers(exchange.asked.request_id)
+            carry_trace(headers)
             answer = await self._transport.send(
                 Outgoing(method, call.target, headers, call.body, exchange.secret)
             )

@@ -9,6 +9,7 @@ from aiohttp import web
 from structlog.contextvars import bind_contextvars, reset_contextvars
 
 from recon.clock import new_id
+from recon.http.tracing import begin_trace, end_trace, read_trace
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -16,8 +17,6 @@ if TYPE_CHECKING:
 __all__ = ["request_id_middleware", "request_id_of"]
 
 _FIT = re.compile(r"[A-Za-z0-9._:@/+=-]{1,128}", re.ASCII)
-# W3C Trace Context, version 00.
-_TRACEPARENT = re.compile(r"00-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
 
 _REQUEST_ID: web.RequestKey[str] = web.RequestKey("request_id", str)
 
@@ -41,19 +40,20 @@ async def request_id_middleware(
 ) -> web.StreamResponse:
     """Bind the id to every log line of the request and write it on the answer."""
     request_id = _name(request)
-    traced = request.headers.get("traceparent")
-    trace = None if traced is None else _TRACEPARENT.fullmatch(traced)
+    trace = read_trace(request.headers)
     bound = {"request_id": request_id}
     if trace is not None:
-        bound["trace_id"] = trace.group(1)
+        bound["trace_id"] = trace.trace_id
+    begun = begin_trace(trace)
     # Not `bound_contextvars`: it goes through every variable of the context, for each request.
     tokens = bind_contextvars(**bound)
     try:
         response = await handler(request)
     finally:
         reset_contextvars(**tokens)
+        end_trace(begun)
     if not response.prepared:
         response.headers["X-Request-Id"] = request_id
         if trace is not None:
-            response.headers["traceparent"] = trace.group(0)
+            response.headers["traceparent"] = request.headers["traceparent"]
     return response

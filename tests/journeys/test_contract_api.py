@@ -350,8 +350,9 @@ async def test_an_answer_has_the_callers_request_id_and_trace_and_what_is_left(
     async with world.api.session.get("/api/v1/wallets/hd?currency=GBP", headers=headers) as answer:
         assert answer.headers["X-Request-Id"] == "rid-1"
         assert answer.headers["traceparent"].split("-")[1] == trace.split("-")[1]
-        assert answer.headers["RateLimit-Policy"].startswith('"default";q=')
-        assert answer.headers["RateLimit"].startswith('"default";r=')
+        # A key that may place bets has a quota of its own.
+        assert answer.headers["RateLimit-Policy"].startswith('"bets";q=')
+        assert answer.headers["RateLimit"].startswith('"bets";r=')
     unfit = {"X-Request-Id": "not fit for a log"}
     async with world.api.session.get("/api/v1/nothing", headers=unfit) as answer:
         problem = await answer.json(content_type="application/problem+json")

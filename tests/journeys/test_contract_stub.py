@@ -362,6 +362,8 @@ class Game:
         if request.headers.get("X-API-Key") != API_KEY:
             raise RefusedError(401, "invalid_api_key")
         parts = request.path.removeprefix("/api/v1/").split("/")
+        if parts == ["stream"]:
+            raise RefusedError(404, "not_found")  # this one has none
         user = request.headers.get("X-User-Id", "")
         if parts == ["game", "state"]:
             return 200, self._state()

@@ -16,7 +16,7 @@ from recon.sandbox.wire import Refused, decode_object, encode
 if TYPE_CHECKING:
     from recon.sandbox.keys import ApiKey
 
-__all__ = ["stream"]
+__all__ = ["converse", "stream"]
 
 _UNACKNOWLEDGED_MOST: Final = 2
 _CLOSING_S: Final = 1.0
@@ -43,13 +43,18 @@ async def stream(request: web.Request) -> web.StreamResponse:
     if not socket.can_prepare(request):
         raise Refused("bad_request", "the stream is a WebSocket: ask for an upgrade")
     await socket.prepare(request)
+    await converse(sandbox, socket)
+    return socket
+
+
+async def converse(sandbox: Sandbox, socket: web.WebSocketResponse) -> None:
+    """Serve a connection until either side ends it."""
     session = _Session(sandbox, socket)
     sandbox.sessions.add(session)
     try:
         await session.run()
     finally:
         sandbox.sessions.discard(session)
-    return socket
 
 
 class _Session:

@@ -67,6 +67,12 @@ class Callers:
         """Somebody bets on the present round, or as a rule on the next one where it is too late."""
         self._start(self._wish())
 
+    def spree(self, count: int) -> None:
+        """Several people bet in the same instant, and call the same process."""
+        first = self._cluster.anyone()
+        for _ in range(count):
+            self._start(self._wish(first))
+
     def ask_again(self) -> None:
         """Somebody sends an earlier wish once more, perhaps while it is still being placed."""
         if self._wishes:
@@ -87,9 +93,9 @@ class Callers:
         self._calls[call] = None
         call.add_done_callback(lambda done: self._calls.pop(done, None))
 
-    async def _wish(self) -> None:
+    async def _wish(self, first: Member | None = None) -> None:
         dice, game = self._dice, self._cluster.game
-        patient = dice.random() < _PATIENT
+        patient = first is None and dice.random() < _PATIENT
         while patient and game.round.status != "betting":  # noqa: ASYNC110 - a caller is told by nobody
             await asyncio.sleep(dice.uniform(0.1, 1.0))
         target = dice.choice(_TARGETS)
@@ -102,15 +108,16 @@ class Callers:
         )
         key = f"caller/{len(self._wishes)}"
         self._wishes.append((wish, key))
-        await self._place(wish, key)
+        await self._place(wish, key, first)
 
-    async def _place(self, wish: BetWish, key: str) -> None:
-        for _ in range(_PATIENCE):
+    async def _place(self, wish: BetWish, key: str, first: Member | None = None) -> None:
+        for attempt in range(_PATIENCE):
             bet = await self._ask(
                 f"place {key}",
                 lambda member: place_bet(
                     member.pool, member.game, wish, caller_key=key, desk=member.desk
                 ),
+                first if attempt == 0 else None,
             )
             if isinstance(bet, RoundClosedError | BetRefusedError):
                 self.told.append(Told(wish.user_id, key, None, "refused"))
@@ -132,15 +139,27 @@ class Callers:
             self.told.append(Told(bet.user_id, bet.caller_key, bet.bet_id, str(bet.state)))
 
     async def _ask(
-        self, what: str, call: Callable[[Member], Coroutine[Any, Any, Bet]]
+        self,
+        what: str,
+        call: Callable[[Member], Coroutine[Any, Any, Bet]],
+        member: Member | None = None,
     ) -> Bet | ReconError | None:
         """The answer of a process that is up; None where none came."""
-        member = self._cluster.anyone()
+        if member is None or member.process.dead:
+            member = self._cluster.anyone()
         if member is None:
             return None
         trace, who = self._cluster.trace, member.process.name
         work = member.process.start(call(member))
-        await asyncio.wait([work])
+        patience_s = None
+        if self._dice.random() < member.process.weather().caller_gone:
+            # From within the first statement to the middle of a retry: each as likely.
+            patience_s = 10 ** self._dice.uniform(-3.0, 1.0)
+        await asyncio.wait([work], timeout=patience_s)
+        if not work.done():
+            trace.note("caller_gone", who, what)
+            work.cancel()
+            await asyncio.wait([work])
         if work.cancelled():
             trace.note("unanswered", who, what)
             return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Final
 
-from recon.simulation.member import open_member, settle_forever
+from recon.simulation.member import open_member
 from recon.simulation.process import Process
 from recon.simulation.weather import CALM
 
@@ -95,8 +95,8 @@ class Cluster:
             life += 1
             member = self._member(f"p{number}.{life}")
             self._up[number] = member
-            jobs = member.process.start(settle_forever(member))
-            jobs.add_done_callback(self._must_not_end)
+            for job in member.jobs():
+                member.process.start(job).add_done_callback(self._must_not_end)
             await member.process.ended.wait()
             del self._up[number]
             await asyncio.sleep(self.dice.uniform(0.5, _LONGEST_DOWN_S))

@@ -13,21 +13,38 @@ from recon.bets import observe_attempt, resolve_due
 from recon.bets.desk import Desk
 from recon.db.pool import database_fault
 from recon.game import GameClient, SigningMiddleware
+from recon.game.stream import (
+    Backoff,
+    Bulletin,
+    Lease,
+    StreamAddress,
+    StreamWatch,
+    heed,
+    hold,
+    listen,
+)
 from recon.reconciliation import Reconciler
+from recon.schedule import settle_by_news
 from recon.simulation.network import SimulatedTransport
 from recon.simulation.pool import SimulatedPool
+from recon.simulation.stream import SimulatedStream
 
 if TYPE_CHECKING:
+    from collections.abc import Coroutine
+    from typing import Any, NoReturn
+
     from recon.db import Pool
     from recon.simulation.game import Game
     from recon.simulation.network import Network
     from recon.simulation.postgres import Postgres
     from recon.simulation.process import Process
 
-__all__ = ["Member", "is_passing", "open_member", "settle_forever"]
+__all__ = ["Member", "is_passing", "open_member"]
 
 _EVERY_S: Final = 2.0
 _GRACE: Final = timedelta(seconds=8)
+_LEASE: Final = Lease(lasts_s=20.0, renew_s=6.0, hang_up_s=3.0, ask_s=8.0)
+"""Slower than in a deployment, where most of what a quiet run does would be to ask for it."""
 _BASE_URL: Final = "https://game.simulation"
 
 
@@ -48,6 +65,22 @@ class Member:
     game: GameClient
     desk: Desk
     reconciler: Reconciler
+    stream: StreamAddress
+
+    def jobs(self) -> list[Coroutine[Any, Any, NoReturn]]:
+        """What it does by itself, until it dies."""
+        bulletin, watch = Bulletin(), StreamWatch()
+        backoff = Backoff(draw=self.process.dice.random)
+        return [
+            settle_forever(self),
+            hold(
+                self.pool,
+                lambda: listen(self.stream, bulletin, watch, backoff=backoff),
+                watch,
+                lease=_LEASE,
+            ),
+            heed(bulletin, settle_by_news(self.pool, self.game)),
+        ]
 
 
 def open_member(process: Process, postgres: Postgres, network: Network, game: Game) -> Member:
@@ -71,10 +104,12 @@ def open_member(process: Process, postgres: Postgres, network: Network, game: Ga
         tolerances={},
         concurrency=8,
     )
-    return Member(process, pool, client, Desk(pool), reconciler)
+    stream = SimulatedStream(process, game, network.context)
+    address = StreamAddress(_BASE_URL, game.api_key, connect=stream.connect)
+    return Member(process, pool, client, Desk(pool), reconciler, address)
 
 
-async def settle_forever(member: Member) -> None:
+async def settle_forever(member: Member) -> NoReturn:
     """The resolver's tick, as the jobs run it."""
     process = member.process
     while True:

@@ -89,7 +89,7 @@ class Network:
         self._dice = dice
         self._weather = weather
         self._trace = trace
-        self._context = context
+        self.context = context
         self._loop = asyncio.get_running_loop()
         self._serving: set[asyncio.Task[None]] = set()
         self._conspired: dict[str, bool] = {}
@@ -105,7 +105,7 @@ class Network:
         answered: asyncio.Future[bytes | None] = self._loop.create_future()
         for there_s in fate.there_s:
             self._loop.call_later(
-                there_s, self._arrive, request, fate, answered, context=self._context
+                there_s, self._arrive, request, fate, answered, context=self.context
             )
         if fate.broken:
             await process.wait(0.0, 0.01)

@@ -192,7 +192,14 @@ class _Connection:
 def _named(query: str, args: tuple[Any, ...]) -> str:
     """What a statement is, for the trace."""
     lines = (line for line in query.splitlines() if not line.startswith("--"))
-    return f"{' '.join(' '.join(lines).split())[:_SHOWN]} {_digest(args)}"
+    return f"{' '.join(' '.join(lines).split())[:_SHOWN]} {_digest([*map(_steady, args)])}"
+
+
+def _steady(argument: object) -> object:
+    """Names that come out of a set come in any order, which means nothing."""
+    if isinstance(argument, list) and all(isinstance(one, str) for one in argument):
+        return sorted(argument)
+    return argument
 
 
 def _digest(value: object) -> str:

@@ -10,6 +10,7 @@ from recon.db import load
 from recon.ledger import post_one, rules
 from recon.money import Money
 from recon.reconciliation import RunScope, RunState, run_here, start_run
+from recon.sandbox.stream import STREAM_FAULTS
 from recon.simulation.callers import Callers
 from recon.simulation.member import is_passing
 
@@ -62,6 +63,7 @@ class Storm:
         """Play so many steps in the weather of the seed."""
         for player in _PLAYERS:
             await self._deposit(player, _OPENING)
+        self._game_streams()
         self._cluster.start()
         for _ in range(steps):
             await asyncio.sleep(self._dice.expovariate(1 / _PAUSE_S))
@@ -70,6 +72,7 @@ class Storm:
     async def come_to_rest(self) -> None:
         """No more faults: everybody is answered, every bet ends, and everything is compared."""
         self._skies.clear_up()
+        self._game_streams()
         self._cluster.trace.note("calm", "-", "")
         await self.callers.all_answered()
         began_s = self._loop.time()
@@ -82,14 +85,18 @@ class Storm:
             await asyncio.wait(list(self._sweeps))
         await self._agree(until_s=self._loop.time() + _LONGEST_REST_S)
 
+    def _game_streams(self) -> None:
+        """Let the game lose, double and swap its events as the weather has it."""
+        for kind in STREAM_FAULTS:
+            self._cluster.game.sandbox.hub.set_rate(kind, getattr(self._skies.now, kind))
+
     async def _step(self) -> None:
         self._befall()
         match self._dice.choices(list(_STEPS), list(_STEPS.values()))[0]:
             case "wish":
                 self.callers.wish()
             case "spree":
-                for _ in range(self._dice.randint(2, 8)):
-                    self.callers.wish()
+                self.callers.spree(self._dice.randint(2, 8))
             case "ask_again":
                 self.callers.ask_again()
             case "cash_out":

@@ -27,6 +27,12 @@ _HIGHEST: Final = {
     "death": 0.008,
     "stall": 0.008,
     "database_cut": 0.006,
+    "caller_gone": 0.25,
+    "stream_cut": 0.02,
+    "stream_late": 0.2,
+    "stream_gap": 0.2,
+    "stream_duplicate": 0.2,
+    "stream_reorder": 0.2,
     "restart": 0.05,
     "cancelled_round": 0.06,
 }
@@ -54,6 +60,12 @@ class Weather:
         death: of a process, each time that it waits for Postgres or the game.
         stall: of a task, each time that it waits so, that it goes on only a minute or so later.
         database_cut: of a statement, that its connection breaks before or after its effect.
+        caller_gone: of a caller's call, that it is cancelled while it is under way.
+        stream_cut: of a message of the stream, that its connection breaks, half of the times
+            without a word to us.
+        stream_late: of a message of the stream, that it arrives seconds later, out of its order.
+        stream_gap: of an event, that the game never sends it; ``stream_duplicate``: that it sends
+            it twice; ``stream_reorder``: that it does so behind the next.
         restart: of a step, that the game restarts.
         cancelled_round: of a step, that the game cancels its round.
     """
@@ -70,6 +82,12 @@ class Weather:
     death: float = 0.0
     stall: float = 0.0
     database_cut: float = 0.0
+    caller_gone: float = 0.0
+    stream_cut: float = 0.0
+    stream_late: float = 0.0
+    stream_gap: float = 0.0
+    stream_duplicate: float = 0.0
+    stream_reorder: float = 0.0
     restart: float = 0.0
     cancelled_round: float = 0.0
 

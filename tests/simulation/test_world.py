@@ -11,16 +11,18 @@ from typing import TYPE_CHECKING, Any
 import asyncpg
 import pytest
 
+from recon.db.sharing import Shared
+from recon.simulation import simulate_seed
 from recon.simulation.instants import START, Instants
 from recon.simulation.loop import StuckError, VirtualLoop
 from recon.simulation.pool import SimulatedPool
 from recon.simulation.postgres import Postgres
 from recon.simulation.process import Process, follow_processes
 from recon.simulation.trace import Trace
-from recon.simulation.weather import CALM
+from recon.simulation.weather import CALM, Weather
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Iterator
+    from collections.abc import Callable, Coroutine, Iterator, Sequence
 
     from recon.simulation import Databases
 
@@ -140,3 +142,52 @@ def test_a_dead_process_holds_nothing_and_writes_nothing_more(databases: Databas
             await world.pools[0].acquire().__aenter__()
 
     in_a_world(databases, play)
+
+
+def test_a_shared_commit_dies_with_its_process_also_when_nobody_waits_for_it(
+    databases: Databases,
+) -> None:
+    """The worker was begun by a caller who has gone; it is the process's all the same."""
+    taken: list[int] = []
+
+    async def play(world: World) -> None:
+        async def take_in(units: Sequence[int]) -> Sequence[int]:
+            async with world.pools[0].acquire() as connection, connection.transaction():
+                await connection.execute(LOCK, 7)
+                await asyncio.sleep(10)
+            taken.extend(units)
+            return units
+
+        shared: Shared[int, int] = Shared(take_in)
+        caller = world.processes[0].start(shared.take_one(1))
+        await asyncio.sleep(1)
+        caller.cancel()
+        await asyncio.wait([caller])
+        assert len(asyncio.all_tasks()) == 2, "the worker and this test"
+        world.processes[0].die()
+        await asyncio.sleep(1)
+        assert asyncio.all_tasks() == {asyncio.current_task()}
+        async with world.pools[1].acquire() as connection:
+            assert await connection.fetchval("SELECT pg_try_advisory_lock(7)")
+
+    in_a_world(databases, play)
+    assert taken == []
+
+
+def test_the_stream_is_heard_lost_and_heard_again(databases: Databases) -> None:
+    """Through the real talk of both sides; whoever holds it dies, and another process follows."""
+    shown: list[str] = []
+
+    report = simulate_seed(
+        databases,
+        1,
+        40,
+        weather=Weather(death=0.01, stream_cut=0.05, stream_late=0.3, stream_gap=0.3),
+        show=shown.append,
+    )
+
+    assert report.failures == []
+    assert report.counts["stream_opened"] > 2
+    assert report.counts["stream_late"] > 0
+    holders = {line.split()[1] for line in shown if " stream_opened" in line}
+    assert len(holders) > 1

@@ -16,10 +16,16 @@ from recon.game.notices import read_wait_s
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping
+    from contextlib import AbstractAsyncContextManager
 
 __all__ = ["MISCONFIGURED", "Patience", "SessionEndedError", "Socket", "StreamAddress", "connected"]
 
 Socket: TypeAlias = "aiohttp.ClientWebSocketResponse[bool]"
+Connect: TypeAlias = (
+    "Callable[[StreamAddress, Patience, Callable[[Mapping[str, str]], None]],"
+    " AbstractAsyncContextManager[Socket]]"
+)
+"""Opens a connection, as `connected` does."""
 
 _PATH: Final = "/api/v1/stream"
 _LARGEST_BYTES: Final = 64 * 1024
@@ -55,10 +61,12 @@ class StreamAddress:
     Args:
         base_url: as `recon.game.transport.checked_base_url` returns it.
         api_key: sent with the handshake and in the first message, never shown.
+        connect: instead of `connected`: a simulation has no sockets.
     """
 
     base_url: str
     api_key: str
+    connect: Connect | None = None
 
     def __repr__(self) -> str:
         return f"StreamAddress({self.base_url!r}, api_key=***)"

@@ -48,7 +48,8 @@ async def hear(
     talk = Conversation(address.api_key)
     try:
         async with asyncio.timeout(patience.opening_s) as opening:
-            async with connected(address, patience, watch.handshake) as socket:
+            connect = address.connect or connected
+            async with connect(address, patience, watch.handshake) as socket:
                 session = _Session(socket, talk, bulletin, watch, patience)
                 await session.run(opening)
     except StreamRefusedError as refused:

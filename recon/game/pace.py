@@ -32,6 +32,8 @@ _GRAIN_S: Final = 0.01
 """Even spacing is kept to this: a loop that wakes for each of 5000 calls a second does no more."""
 _SLOWEST: Final = 1 / 64
 _GIVEN_BACK: Final = 0.1
+_FORESEEN_S: Final = 120.0
+"""Nobody can tell further ahead how a key will be used."""
 _WITHOUT_A_WORD_S: Final = 1.0
 """How long a 429 that names no time stops us."""
 _ASKED_AGAIN_S: Final = 60.0
@@ -122,6 +124,25 @@ class Pace:
         rest_s = self._ends_s - now_s
         tolerance_s = max(_GRAIN_S, _BURST[priority] * self._limit * rest_s / self._left)
         return max(at_s, min(self._next_s - tolerance_s, latest_s))
+
+    def taken_for_s(self, calls: int, priority: Priority, now_s: float) -> float:
+        """How long until so many calls of a priority have left, as far as can be told.
+
+        Returns:
+            Seconds; infinity for "not before an answer has told what is allowed".
+        """
+        ready_s = self.ready_at(priority, now_s) - now_s
+        if self._limit is None:
+            return ready_s
+        kept = int(_LEFT_TO_OTHERS[priority] * self._limit)
+        left = max(0, self._left - self.under_way - kept)
+        rest_s = max(0.0, self._ends_s - now_s)
+        if calls <= left:
+            taken_s = rest_s * calls / max(1, left)
+        else:
+            windows = (calls - left) / max(1, self._limit - kept)
+            taken_s = rest_s + windows * max(self._length_s, _ROUNDING_S)
+        return max(ready_s, min(taken_s, _FORESEEN_S))
 
     def sent(self, priority: Priority, now_s: float) -> None:
         """A call leaves."""

@@ -90,7 +90,7 @@ class Turnstile:
         lane = self._lanes[priority]
         if len(lane) >= self._most_waiting:
             REFUSED_TURNS[priority].inc()
-            raise self._busy("too many calls wait for the game's rate limit", request_id)
+            raise self._busy("too many calls wait for the game's rate limit", priority, request_id)
         await self._queue(priority, patience_s, request_id)
         TURN_WAIT[priority].observe(self._monotonic() - now_s)
 
@@ -138,7 +138,7 @@ class Turnstile:
             if not isinstance(error, TimeoutError):
                 raise
             REFUSED_TURNS[priority].inc()
-            raise self._busy("the game's rate limit leaves no turn", request_id) from None
+            raise self._busy("the game's rate limit leaves no turn", priority, request_id) from None
 
     def _leave(self, waiter: _Waiter) -> None:
         """Give up a place in the queue, or the turn that has just come of it."""
@@ -161,9 +161,10 @@ class Turnstile:
         self._waiting -= 1
         WAITING[waiter.priority].dec()
 
-    def _busy(self, why: str, request_id: str) -> GameBusy:
-        now_s = self._monotonic()
-        wait_s = self._pace.ready_at(Priority.SWEEP, now_s) - now_s
+    def _busy(self, why: str, priority: Priority, request_id: str) -> GameBusy:
+        """Sent away until those who go before have had their turns, as far as can be told."""
+        before = sum(len(lane) for lane in self._lanes[: priority + 1])
+        wait_s = self._pace.taken_for_s(before, priority, self._monotonic())
         return GameBusy(
             f"{why}; nothing was sent",
             wait_s=wait_s if math.isfinite(wait_s) else None,

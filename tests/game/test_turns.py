@@ -132,9 +132,34 @@ async def test_a_full_lane_sends_away_with_a_time_and_other_lanes_do_not_suffer(
 
     assert caught.value.request_id == "r7"
     assert caught.value.code == "game_busy"
-    assert 1 <= caught.value.retry_after_s <= 60
+    # In 60 s the window is another, of which the three who wait take three quarters.
+    assert caught.value.retry_after_s == 105
     await key.let_in(4)
     assert key.order[0] == "CASH_OUT"
+
+
+async def test_a_bet_that_is_sent_away_is_told_when_those_before_it_will_have_left() -> None:
+    """Not when the sweep would: 30 of 98 calls that bets may make in the coming 49 s."""
+    key = Key(most_waiting=30)
+    key.pace = Pace()
+    key.turns = Turnstile(key.pace, monotonic=lambda: key.now_s, most_waiting=30)
+    key.pace.sent(Priority.BET, 0.0)
+    key.pace.answered(RateLimits(100, 100, 49, NOON), sent_s=0.0, now_s=0.0)
+    key.pace.unavailable(4.0, 0.0)  # nobody leaves for now
+    bets = [key.ask(Priority.BET) for _ in range(30)]
+    sweep = [key.ask(Priority.SWEEP) for _ in range(30)]
+    await asked(*bets, *sweep)
+
+    with pytest.raises(GameBusy) as bet:
+        await key.turns.take(Priority.BET, "r")
+    with pytest.raises(GameBusy) as last:
+        await key.turns.take(Priority.SWEEP, "r")
+
+    assert bet.value.retry_after_s == 15
+    assert last.value.retry_after_s == 37  # 60 of the 80 that the sweep may
+    for task in (*bets, *sweep):
+        task.cancel()
+    await asyncio.gather(*bets, *sweep, return_exceptions=True)
 
 
 async def test_nobody_waits_for_a_retry_after_that_is_longer_than_their_patience() -> None:

@@ -67,8 +67,12 @@ class BetWish(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         if not self.user_id.isprintable():
             raise Invalid("a user_id has printable characters only", code="invalid_user_id")
         round_id = self.round_id
-        if not (
-            0 < len(round_id) <= _MAX_ID and round_id.isprintable() and round_id.strip() == round_id
+        if (
+            not 0 < len(round_id) <= _MAX_ID
+            or not round_id.isprintable()
+            or round_id.strip() != round_id
+            # The round is asked about by a path, which dots alone would climb out of.
+            or round_id in {".", ".."}
         ):
             raise Invalid(f"{round_id[:64]!r} is no round's id", code="invalid_round_id")
         target = self.auto_cashout

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 from msgspec.structs import replace
 
+from recon.bets.doubts import not_as_promised, odd_payout, other_target
 from recon.bets.errors import GAME_UNAVAILABLE
 from recon.bets.model import Bet, BetState, Case
 from recon.ledger import Entry
@@ -97,11 +98,7 @@ def placed(bet: Bet, ticket: game.Bet, *, at: datetime) -> Step:
     entry = ledger.stake_captured(
         bet.user_id, bet.stake, bet_id=bet.bet_id, event_at=ticket.placed_at
     )
-    case = None
-    if ticket.auto_cashout != bet.auto_cashout:
-        said = f"{bet.auto_cashout} was wished for, {ticket.auto_cashout} is the ticket's target"
-        case = Case("bet_mismatch", said)
-    return Step(after, entry, case)
+    return Step(after, entry, other_target(bet, ticket))
 
 
 def ticket_taken(placed: Bet) -> Step:
@@ -121,9 +118,11 @@ def rejected(bet: Bet, reason: str, *, at: datetime) -> Step:
 def waiting(bet: Bet, *, at: datetime, why: str = "the game does not answer") -> Step:
     """Nothing could be concluded: the game did not answer, or has not decided yet.
 
-    It is a matter of time, but not for ever: as `unsettled` after many looks in vain.
+    It is a matter of time, but not for ever: as `unsettled` after many looks in vain, or any when
+    it is very late, since news may have others counted anew.
     """
-    if bet.looks >= _IN_VAIN and at - bet.created_at > OLD:
+    age = at - bet.created_at
+    if age > 2 * OLD or (age > OLD and bet.looks >= _IN_VAIN):
         return unsettled(bet, why, at=at)
     return Step(_looked(bet, at, _LONGEST_S))
 
@@ -177,7 +176,7 @@ def payout_awaited(
         payout=bet.payout if amount is None else amount,
     )
     if known:
-        return Step(after, case=looked.case or _not_as_promised(bet, transaction_id, amount))
+        return Step(after, case=looked.case or not_as_promised(bet, transaction_id, amount))
     return Step(replace(after, looks=0, due_at=at + _after(0, _LONGEST_S), updated_at=at))
 
 
@@ -194,7 +193,7 @@ def payout_booked(bet: Bet, payout: game.Payout, *, at: datetime) -> Step:
         bet_id=bet.bet_id,
         event_at=at if payout.completed_at is None else payout.completed_at,
     )
-    return Step(after, entry, _not_as_promised(bet, payout.transaction_id, payout.amount))
+    return Step(after, entry, odd_payout(bet, payout.transaction_id, payout.amount))
 
 
 def lost(bet: Bet, *, at: datetime) -> Step:
@@ -213,17 +212,6 @@ def void(bet: Bet, *, at: datetime) -> Step:
 def is_about(bet: Bet, answer: game.Bet | game.Hold) -> bool:
     """Whether what the game speaks of is this bet: the round and the stake."""
     return (answer.round_id, answer.amount) == (bet.round_id, bet.stake)
-
-
-def _not_as_promised(bet: Bet, transaction_id: str, amount: Money | None) -> Case | None:
-    promised = bet.payout
-    if amount is None or promised is None or promised == amount:
-        return None
-    said = (
-        f"payout {transaction_id} is {amount} {amount.currency}, "
-        f"{promised} {promised.currency} was promised"
-    )
-    return Case("payout_mismatch", said)
 
 
 def _settled(bet: Bet, state: BetState, at: datetime) -> Bet:

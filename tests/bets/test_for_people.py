@@ -263,3 +263,22 @@ async def test_a_bet_that_rests_is_asked_about_again_when_its_case_is_closed(wor
 async def close_the_case(world: World, reason: str) -> None:
     case_id = await world.pool.fetchval("SELECT case_id FROM cases WHERE state = 'open'")
     await close_case(world.pool, case_id, reason, actor="staff:ada")
+
+
+async def test_a_payout_that_is_not_the_stake_times_the_multiplier_is_booked_and_shown(
+    world: World,
+) -> None:
+    bet = await in_play(world, auto="2.00")
+    world.end_round()
+    payout = world.sandbox.book.bets[ticket_of(bet)].payout
+    assert payout is not None
+    payout.amount_minor = 200_00
+    world.sandbox.backend.credit("u_1", "GBP", 180_00)
+
+    await world.resolve()
+
+    after = await world.bet(bet)
+    assert (after.state, str(after.payout)) == ("cashed_out", "200.00")
+    assert await cases(world) == [("payout_mismatch", "open", str(bet.bet_id))]
+    (reason,) = await world.pool.fetchrow("SELECT reason FROM cases")
+    assert reason == f"payout {payout.transaction_id} is 200.00 GBP, for 10.00 GBP at 2.00"

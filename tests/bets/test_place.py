@@ -238,6 +238,7 @@ async def test_what_cannot_be_sent_is_refused_before_anything_is_written(world: 
         (BetWish("u 1", "r_1", "10.00", "GBP"), "invalid_user_id"),
         (BetWish("u_\u200b", "r_1", "10.00", "GBP"), "invalid_user_id"),
         (BetWish("u_1", " r_1", "10.00", "GBP"), "invalid_round_id"),
+        (BetWish("u_1", "..", "10.00", "GBP"), "invalid_round_id"),
         (BetWish("u_1", "r_1", "10.001", "GBP"), "invalid_amount"),
         (BetWish("u_1", "r_1", "0.00", "GBP"), "invalid_amount"),
         (BetWish("u_1", "r_1", "10.00", "XXX"), "unknown_currency"),

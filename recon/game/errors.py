@@ -182,7 +182,9 @@ class GameProtocolError(Unavailable):
     code = "game_protocol_error"
 
     def __init__(self, message: str) -> None:
-        super().__init__(message)
+        # It may quote the game, and be kept: Postgres has no text with a NUL in it.
+        legible = "".join(sign if sign.isprintable() else "?" for sign in message)
+        super().__init__(legible)
         self.status: int | None = None
         self.request_id: str | None = None
 

@@ -163,7 +163,7 @@ def read_key_outcome(body: bytes) -> KeyOutcome:
 def _hold_model(wire: _Hold) -> Hold:
     return Hold(
         hold_id=read_id(wire.hold_id, "hold_id"),
-        round_id=wire.round_id,
+        round_id=read_id(wire.round_id, "round_id"),
         user_id=wire.user_id,
         amount=read_stake(wire.amount, wire.currency),
         auto_cashout=read_multiplier_or_none(wire.auto_cashout, "auto_cashout"),
@@ -177,7 +177,7 @@ def _bet_model(wire: _Bet) -> Bet:
     return Bet(
         ticket_id=read_id(wire.ticket_id, "ticket_id"),
         hold_id=read_id(wire.hold_id, "hold_id"),
-        round_id=wire.round_id,
+        round_id=read_id(wire.round_id, "round_id"),
         user_id=wire.user_id,
         amount=read_stake(wire.amount, wire.currency),
         auto_cashout=read_multiplier_or_none(wire.auto_cashout, "auto_cashout"),

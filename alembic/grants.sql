@@ -44,7 +44,7 @@ GRANT INSERT, UPDATE ON stream_holders TO :"service";
 GRANT INSERT, UPDATE ON runs, checks, discrepancies TO :"service";
 GRANT INSERT, UPDATE, DELETE ON run_ranges, suspects TO :"service";
 GRANT INSERT, DELETE ON run_wallets TO :"service";
-GRANT INSERT ON run_discrepancies, discrepancy_events, adjustments TO :"service";
+GRANT INSERT ON run_discrepancies, run_totals, discrepancy_events, adjustments TO :"service";
 GRANT UPDATE (state, decided_by, decided_at, decision_reason) ON adjustments TO :"service";
 
 -- Callers, staff, and what they did.

@@ -1,6 +1,7 @@
 DROP TABLE
 adjustments,
 discrepancy_events,
+run_totals,
 run_discrepancies,
 discrepancies,
 suspects,

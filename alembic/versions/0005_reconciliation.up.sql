@@ -16,7 +16,12 @@ CREATE TABLE runs (
     agreed bigint NOT NULL DEFAULT 0,
     discrepant bigint NOT NULL DEFAULT 0,
     in_flight bigint NOT NULL DEFAULT 0,
-    not_compared bigint NOT NULL DEFAULT 0
+    not_compared bigint NOT NULL DEFAULT 0,
+    -- Against what was known before it, once it has ended.
+    opened bigint NOT NULL DEFAULT 0,
+    persisting bigint NOT NULL DEFAULT 0,
+    reopened bigint NOT NULL DEFAULT 0,
+    healed bigint NOT NULL DEFAULT 0
 );
 
 CREATE INDEX runs_running_idx ON runs (run_id) WHERE state = 'running';
@@ -118,6 +123,8 @@ CREATE TABLE discrepancies (
     first_seen_at timestamptz NOT NULL,
     last_seen_at timestamptz NOT NULL,
     occurrences integer NOT NULL DEFAULT 1,
+    -- When it last came back after it had closed.
+    reopened_at timestamptz,
     first_run_id uuid NOT NULL,
     last_run_id uuid NOT NULL,
     closed_at timestamptz,
@@ -130,18 +137,40 @@ CREATE TABLE discrepancies (
 
 CREATE UNIQUE INDEX discrepancies_live_idx ON discrepancies (user_id, currency)
 WHERE status IN ('open', 'investigating', 'awaiting_approval', 'ignored');
+-- The newest closed one of a wallet, which may come back.
+CREATE INDEX discrepancies_closed_idx ON discrepancies (user_id, currency, closed_at)
+WHERE closed_at IS NOT NULL;
 CREATE INDEX discrepancies_id_idx ON discrepancies (discrepancy_id);
 CREATE INDEX discrepancies_status_idx ON discrepancies (status, discrepancy_id);
 
--- Which run saw which discrepancy.
+-- Which run saw which discrepancy, how it stood against the run before, and what it was then.
 CREATE TABLE run_discrepancies (
     run_id uuid NOT NULL,
     user_id text NOT NULL,
     discrepancy_id uuid NOT NULL,
+    currency text NOT NULL,
+    standing text NOT NULL CHECK (
+        standing IN ('opened', 'persisting', 'changed', 'reopened', 'healed')
+    ),
+    difference numeric(38, 0) NOT NULL,
+    explained numeric(38, 0) NOT NULL,
+    unexplained numeric(38, 0) NOT NULL,
+    seen_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     PRIMARY KEY (user_id, discrepancy_id, run_id)
 );
 
 CREATE INDEX run_discrepancies_run_idx ON run_discrepancies (run_id);
+
+-- What a run saw in all, by currency: sums of sizes, and the net. Written when it ends.
+CREATE TABLE run_totals (
+    run_id uuid NOT NULL REFERENCES runs (run_id),
+    currency text NOT NULL,
+    discrepancies bigint NOT NULL,
+    explained numeric NOT NULL,
+    unexplained numeric NOT NULL,
+    net numeric NOT NULL,
+    PRIMARY KEY (run_id, currency)
+);
 
 -- What happened to a discrepancy: opened, seen, changed, cleared, assigned, commented, …
 CREATE TABLE discrepancy_events (

@@ -86,9 +86,11 @@ async def climb(reconciler: Reconciler, run_id: UUID, *, dry_run: bool = False) 
             elif isinstance(failed, BaseException):
                 raise failed
     async with reconciler.pool.acquire() as connection:
-        ended = await connection.fetchval(load("recon.reconciliation", "finish_run"), run_id)
-        if ended is not None:
-            log.info("run_ended", run_id=str(run_id), state=ended)
+        async with connection.transaction():
+            ended = await connection.fetchval(load("recon.reconciliation", "finish_run"), run_id)
+            if ended is not None:
+                await connection.execute(load("recon.reconciliation", "sum_run"), run_id)
+                log.info("run_ended", run_id=str(run_id), state=ended)
         due_in_s: float | None = await connection.fetchval(
             load("recon.reconciliation", "next_due"), run_id
         )
@@ -212,7 +214,7 @@ async def _decide(
         if not await _drop(connection, run_id, suspect):
             return
         if not dry_run and agreed:
-            await record_agreements(connection, [seen], actor=f"run:{run_id}")
+            await record_agreements(connection, [seen], run_id=run_id)
         elif not dry_run:
             await record_unsettled(connection, seen.user_id, seen.currency)
         await connection.execute(

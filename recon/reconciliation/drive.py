@@ -101,8 +101,9 @@ async def forget_ranges(pool: Pool, before: datetime) -> None:
 
 
 async def _end(pool: Pool, run_id: UUID, state: RunState, reason: str) -> None:
-    async with pool.acquire() as connection:
+    async with pool.acquire() as connection, connection.transaction():
         await connection.execute(load("recon.reconciliation", "end_run"), run_id, state, reason)
+        await connection.execute(load("recon.reconciliation", "sum_run"), run_id)
     log.error("run_ended", run_id=str(run_id), state=state, reason=reason)
 
 

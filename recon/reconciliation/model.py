@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Alternative",
     "Cause",
+    "Changes",
     "Discrepancy",
     "Evidence",
     "Reconciler",
@@ -95,6 +96,16 @@ class WalletCounts:
 
 
 @dataclass(frozen=True, slots=True)
+class Changes:
+    """What a run found against what was known before it; all zero until it has ended."""
+
+    opened: int
+    persisting: int
+    reopened: int
+    healed: int
+
+
+@dataclass(frozen=True, slots=True)
 class Run:
     """One reconciliation."""
 
@@ -107,6 +118,7 @@ class Run:
     started_at: datetime
     finished_at: datetime | None
     wallets: WalletCounts
+    changes: Changes
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from recon.errors import NotFound
 from recon.reconciliation.model import (
     Alternative,
     Cause,
+    Changes,
     Discrepancy,
     Evidence,
     Run,
@@ -125,6 +126,12 @@ def _run(row: asyncpg.Record) -> Run:
             discrepant=row["discrepant"],
             in_flight=row["in_flight"],
             not_compared=row["not_compared"],
+        ),
+        changes=Changes(
+            opened=row["opened"],
+            persisting=row["persisting"],
+            reopened=row["reopened"],
+            healed=row["healed"],
         ),
     )
 

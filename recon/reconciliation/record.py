@@ -26,10 +26,12 @@ __all__ = ["record_agreements", "record_discrepancy", "record_event", "record_un
 
 
 _MAY_BE_COMMITTED_LATER = timedelta(minutes=1)
+_MAY_COME_BACK = timedelta(days=30)
+"""The same difference later than this is another one."""
 
 
 async def record_agreements(
-    connection: asyncpg.Connection[Any], looks: Sequence[Look], *, actor: str
+    connection: asyncpg.Connection[Any], looks: Sequence[Look], *, run_id: UUID
 ) -> None:
     """These wallets agree: remember at which version, and close what was open about them.
 
@@ -62,9 +64,19 @@ async def record_agreements(
             [row["user_id"] for row in cleared],
             [row["discrepancy_id"] for row in cleared],
         )
+        await connection.execute(
+            load("recon.reconciliation", "healed_discrepancies"),
+            run_id,
+            [row["user_id"] for row in cleared],
+            [row["discrepancy_id"] for row in cleared],
+        )
     for row in cleared:
         await record_event(
-            connection, row["user_id"], row["discrepancy_id"], actor=actor, action=row["status"]
+            connection,
+            row["user_id"],
+            row["discrepancy_id"],
+            actor=f"run:{run_id}",
+            action=row["status"],
         )
 
 
@@ -86,14 +98,16 @@ async def record_discrepancy(
     looked_at: Sequence[str],
     since: datetime,
 ) -> UUID:
-    """Open the wallet's discrepancy, or see the open one again; its id."""
+    """Open the wallet's discrepancy, see it again, or see one that had closed come back; its id."""
     snapshot = look.snapshot
     user_id, currency = snapshot.user_id, snapshot.currency
     # The wallet's lock, taken first here as in `record_agreements`: whoever else decides on this
     # wallet comes after us, and finds the discrepancy that we open.
     await record_unsettled(connection, user_id, currency)
     live = await connection.fetchrow(
-        load("recon.reconciliation", "live_discrepancy"), user_id, currency
+        load("recon.reconciliation", "live_discrepancy"),
+        *(user_id, currency, Decimal(look.difference), Decimal(look.held_difference)),
+        _MAY_COME_BACK,
     )
     discrepancy_id: UUID = new_id() if live is None else live["discrepancy_id"]
     severity = severity_of(
@@ -118,17 +132,20 @@ async def record_discrepancy(
             for one in explanation.alternatives
         ],
     )
+    standing = _standing(live, status, look)
     await connection.execute(
-        load("recon.reconciliation", "saw_discrepancy"), run_id, user_id, discrepancy_id
+        load("recon.reconciliation", "saw_discrepancy"), run_id, user_id, discrepancy_id, standing
     )
-    await record_event(
-        connection,
-        user_id,
-        discrepancy_id,
-        actor=f"run:{run_id}",
-        action=_action(live, status, look),
-        detail={"difference": str(look.difference), "cause": explanation.cause},
-    )
+    # That it was merely seen again is told by the run; a history of that would say nothing.
+    if standing != "persisting":
+        await record_event(
+            connection,
+            user_id,
+            discrepancy_id,
+            actor=f"run:{run_id}",
+            action=standing,
+            detail={"difference": str(look.difference), "cause": explanation.cause},
+        )
     return discrepancy_id
 
 
@@ -157,13 +174,14 @@ def _taken_until(look: Comparison) -> datetime | None:
     return snapshot.read_at - _MAY_BE_COMMITTED_LATER
 
 
-def _action(live: asyncpg.Record | None, status: str, look: Comparison) -> str:
+def _standing(live: asyncpg.Record | None, status: str, look: Comparison) -> str:
+    """How a discrepancy stands against what was known of its wallet before this run."""
     if live is None:
         return "opened"
     if status != live["status"]:
         return "reopened"
     before = (int(live["difference"]), int(live["held_difference"]))
-    return "seen" if before == (look.difference, look.held_difference) else "changed"
+    return "persisting" if before == (look.difference, look.held_difference) else "changed"
 
 
 def _plain(fact: Evidence) -> dict[str, str | None]:

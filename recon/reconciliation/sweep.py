@@ -143,7 +143,7 @@ async def _commit(
         if moved is None:
             return False
         if not claimed.dry_run:
-            await record_agreements(connection, agreed, actor=f"run:{claimed.run_id}")
+            await record_agreements(connection, agreed, run_id=claimed.run_id)
         await _suspect(connection, reconciler, claimed.run_id, suspects)
         await connection.execute(
             load("recon.reconciliation", "count_wallets"), claimed.run_id, len(agreed), 0, 0, 0

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AlternativeView",
+    "ChangesView",
     "DiscrepancyView",
     "EvidenceView",
     "GameSide",
@@ -50,6 +51,15 @@ class WalletsView(msgspec.Struct, frozen=True):
     not_compared: int
 
 
+class ChangesView(msgspec.Struct, frozen=True):
+    """What a run found against what was known before it; all zero until it has ended."""
+
+    opened: int
+    persisting: int
+    reopened: int
+    healed: int
+
+
 class RunView(msgspec.Struct, frozen=True):
     """A run."""
 
@@ -62,6 +72,7 @@ class RunView(msgspec.Struct, frozen=True):
     started_at: datetime
     finished_at: datetime | None
     wallets: WalletsView
+    changes: ChangesView
 
 
 class LedgerSide(msgspec.Struct, frozen=True):
@@ -151,6 +162,12 @@ def run_view(run: Run) -> RunView:
             discrepant=counts.discrepant,
             in_flight=counts.in_flight,
             not_compared=counts.not_compared,
+        ),
+        changes=ChangesView(
+            opened=run.changes.opened,
+            persisting=run.changes.persisting,
+            reopened=run.changes.reopened,
+            healed=run.changes.healed,
         ),
     )
 

@@ -110,7 +110,7 @@ class Cases:
         if meanwhile is not None:
             await meanwhile()
         async with self.pool.acquire() as connection, connection.transaction():
-            await record_agreements(connection, looks, actor="run:test")
+            await record_agreements(connection, looks, run_id=new_id())
 
     async def read(self, discrepancy_id: UUID) -> Discrepancy:
         async with self.pool.acquire() as connection:

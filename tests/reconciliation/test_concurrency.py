@@ -50,7 +50,7 @@ async def test_two_runs_that_confirm_one_wallet_write_one_record_each_after_the_
     assert len(set(ids)) == 20
     for one in set(ids):
         assert (await cases.read(one)).occurrences == 2
-        assert await cases.history(one) == [("run", "opened"), ("run", "seen")]
+        assert await cases.history(one) == [("run", "opened")]
 
 
 async def test_an_agreement_and_a_confirmation_of_one_wallet_do_not_lock_in_a_ring(

@@ -13,6 +13,7 @@ from recon.errors import Invalid, NotFound
 from recon.reconciliation import Status
 from recon.reconciliation.assign import assign
 from recon.reconciliation.comment import comment
+from recon.reconciliation.decide import approve
 from recon.reconciliation.errors import AdjustmentProposedError, DiscrepancyClosedError
 from recon.reconciliation.history import list_events
 from recon.reconciliation.ignore import ignore
@@ -132,7 +133,6 @@ async def test_what_was_ignored_until_a_time_is_reopened_by_the_next_run_after_i
     assert await cases.history(case) == [
         ("run", "opened"),
         ("ana", "ignored"),
-        ("run", "seen"),
         ("run", "reopened"),
     ]
 
@@ -179,15 +179,36 @@ async def test_a_closed_discrepancy_may_be_spoken_of_and_nothing_else(cases: Cas
     assert (await cases.read(case)).status is Status.CLEARED
 
 
-async def test_a_difference_that_comes_back_is_a_discrepancy_of_its_own(cases: Cases) -> None:
+async def test_a_difference_that_comes_back_reopens_its_record(cases: Cases) -> None:
     first = await cases.seen("u_1", "20.00")
+    await assign(cases.pool, first, "ana", step=by("ana"))
     await cases.agrees("u_1")
+    closed = await cases.read(first)
 
     second = await cases.seen("u_1", "20.00")
 
-    assert first != second
-    assert (await cases.read(first)).status is Status.CLEARED
-    assert (await cases.read(second)).status is Status.OPEN
+    again = await cases.read(first)
+    assert first == second
+    assert (closed.status, again.status) == (Status.CLEARED, Status.INVESTIGATING)
+    assert (again.assignee, again.closed_at, again.occurrences) == ("ana", None, 2)
+    assert [action for _, action in await cases.history(first)] == [
+        *("opened", "assigned", "cleared", "reopened"),
+    ]
+
+
+async def test_after_it_has_come_back_an_old_adjustment_does_not_count_as_its_resolution(
+    cases: Cases,
+) -> None:
+    case = await cases.seen("u_1", "20.00")
+    proposal = await propose(cases.pool, case, "1.00", "a first part", step=by("ana"))
+    await approve(cases.pool, proposal.adjustment_id, None, step=by("leo"))
+    await cases.agrees("u_1")
+    resolved = await cases.read(case)
+    # The ledger has 1.00 by now: the same difference again.
+    assert await cases.seen("u_1", "21.00") == case
+    await cases.agrees("u_1")
+
+    assert (resolved.status, (await cases.read(case)).status) == (Status.RESOLVED, Status.CLEARED)
 
 
 async def test_a_proposal_is_decided_before_the_case_is_ignored(cases: Cases) -> None:

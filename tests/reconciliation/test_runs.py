@@ -299,6 +299,45 @@ async def test_a_wallet_that_agrees_again_clears_its_discrepancy(world: World) -
     assert (cleared.discrepancy_id, cleared.status) == (seen_twice.discrepancy_id, Status.CLEARED)
 
 
+async def test_a_run_says_what_is_new_persists_has_healed_and_has_come_back(world: World) -> None:
+    for user in ("u_1", "u_2", "u_3"):
+        await world.deposit(user, "10.00")
+        world.game.set(user, "10.00")
+    shown = (
+        {"u_1": "0.00", "u_2": "10.00", "u_3": "10.00"},
+        {"u_1": "0.00", "u_2": "7.00", "u_3": "10.00"},
+        {"u_1": "10.00", "u_2": "6.00", "u_3": "10.00"},
+        {"u_1": "0.00", "u_2": "6.00", "u_3": "1.00"},
+    )
+
+    told = []
+    for balances in shown:
+        for user, balance in balances.items():
+            world.game.set(user, balance)
+        changes = (await world.run()).changes
+        told.append((changes.opened, changes.persisting, changes.reopened, changes.healed))
+
+    assert told == [(1, 0, 0, 0), (1, 1, 0, 0), (0, 1, 0, 1), (1, 1, 1, 0)]
+    by_user = {one.user_id: one.occurrences for one in await world.found()}
+    assert by_user == {"u_1": 3, "u_2": 3, "u_3": 1}
+
+
+async def test_a_difference_that_returns_reopens_its_record_and_another_one_does_not(
+    world: World,
+) -> None:
+    await world.deposit("u_1", "10.00")
+    seen = []
+    for shown in ("0.00", "10.00", "0.00", "10.00", "4.00"):
+        world.game.set("u_1", shown)
+        await world.run()
+        seen += [(one.discrepancy_id, one.difference) for one in await world.found()]
+
+    first, again, other = seen
+    assert first == again
+    assert other[0] != first[0]
+    assert (first[1], other[1]) == (-10_00, -6_00)
+
+
 async def test_a_game_that_does_not_answer_makes_a_run_incomplete_and_no_discrepancy(
     world: World,
 ) -> None:

@@ -285,7 +285,7 @@ async def _agree(connection: asyncpg.Connection[Any], case: _Case) -> None:
     snapshot = _snapshot(case, available=10_000, reserved=0, version=0)
     agreed = compare(snapshot, GameSays(10_000, 0, None), tolerance=0)
     look = Look(case.user_id, case.currency, LookState.AGREES, agreed)
-    await record_agreements(connection, [look], actor="run:later")
+    await record_agreements(connection, [look], run_id=new_id())
 
 
 def _snapshot(case: _Case, *, available: int, reserved: int, version: int) -> Snapshot:

@@ -11,6 +11,7 @@ SET
                 j.user_id = d.user_id
                 AND j.discrepancy_id = d.discrepancy_id
                 AND j.state = 'booked'
+                AND j.decided_at >= coalesce(d.reopened_at, '-infinity')
         ) THEN 'resolved'
         ELSE 'cleared'
     END,

@@ -38,7 +38,8 @@ WHERE
     AND (
         $4::uuid IS NULL
         OR d.discrepancy_id IN (
-            SELECT r.discrepancy_id FROM run_discrepancies AS r WHERE r.run_id = $4
+            SELECT r.discrepancy_id FROM run_discrepancies AS r
+            WHERE r.run_id = $4 AND r.standing <> 'healed'
         )
     )
     AND ($5::text IS NULL OR d.currency = $5)

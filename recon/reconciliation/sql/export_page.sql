@@ -72,7 +72,7 @@ WHERE
         $4::uuid IS NULL
         OR d.discrepancy_id IN (
             SELECT r.discrepancy_id FROM run_discrepancies AS r
-            WHERE r.run_id = $4
+            WHERE r.run_id = $4 AND r.standing <> 'healed'
         )
     )
     AND ($5::text IS NULL OR d.currency = $5)

@@ -13,6 +13,10 @@ SELECT
     agreed,
     discrepant,
     in_flight,
-    not_compared
+    not_compared,
+    opened,
+    persisting,
+    reopened,
+    healed
 FROM runs
 WHERE run_id = $1

@@ -13,7 +13,11 @@ SELECT
     agreed,
     discrepant,
     in_flight,
-    not_compared
+    not_compared,
+    opened,
+    persisting,
+    reopened,
+    healed
 FROM runs
 WHERE $1::uuid IS NULL OR run_id < $1
 ORDER BY run_id DESC

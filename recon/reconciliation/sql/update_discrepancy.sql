@@ -1,5 +1,6 @@
 -- As in insert_discrepancy.sql; seen again by run $20, possibly with another difference. What was
--- ignored was this difference, until then: another one, or a later look, opens it again.
+-- ignored was this difference, until then: another one, or a later look, opens it again. One that
+-- had closed and has come back is open again.
 UPDATE discrepancies
 SET
     severity = $4,
@@ -32,8 +33,12 @@ SET
                 AND held_difference = $14
             )
             THEN CASE WHEN assignee IS NULL THEN 'open' ELSE 'investigating' END
+        WHEN closed_at IS NOT NULL
+            THEN CASE WHEN assignee IS NULL THEN 'open' ELSE 'investigating' END
         ELSE status
     END,
+    reopened_at = CASE WHEN closed_at IS NULL THEN reopened_at ELSE clock_timestamp() END,
+    closed_at = null,
     ignored_until = CASE
         WHEN
             coalesce(ignored_until > clock_timestamp(), true)

@@ -45,7 +45,8 @@ WHERE
     AND (
         $5::uuid IS NULL
         OR d.discrepancy_id IN (
-            SELECT r.discrepancy_id FROM run_discrepancies AS r WHERE r.run_id = $5
+            SELECT r.discrepancy_id FROM run_discrepancies AS r
+            WHERE r.run_id = $5 AND r.standing <> 'healed'
         )
     )
     AND ($6::uuid IS NULL OR d.first_run_id = $6)

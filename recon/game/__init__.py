@@ -10,8 +10,8 @@ Not thread-safe: one client belongs to one event loop.
 
 from __future__ import annotations
 
+from recon.game.attempts import Attempt
 from recon.game.breaker import BreakerPolicy
-from recon.game.calling import Attempt
 from recon.game.client import GameClient
 from recon.game.errors import (
     AnswerLostError,

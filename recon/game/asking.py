@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import quote
 
 from recon.errors import Invalid
-from recon.game.calling import Call
+from recon.game.attempts import Call
 from recon.game.errors import GameProtocolError
 from recon.game.wire.scalars import is_sendable
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from recon.errors import Invalid
 from recon.game import wire
 from recon.game.asking import Asking, header, must_match, quoted, segment
-from recon.game.calling import Call
+from recon.game.attempts import Call
 from recon.game.errors import GameProtocolError
 from recon.game.model import RoundAnswer
 from recon.game.pace import Priority

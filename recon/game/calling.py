@@ -6,13 +6,13 @@ import asyncio
 import math
 from contextlib import contextmanager, suppress
 from contextvars import Context
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final, Generic, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 import structlog
 
 from recon.errors import ReconError
 from recon.game.admission import Admission
+from recon.game.attempts import Call, Exchange
 from recon.game.errors import (
     AnswerLostError,
     GameMisconfigured,
@@ -28,105 +28,28 @@ from recon.game.notices import Noticeboard, read_limits, read_wait_s
 from recon.game.pace import Priority
 from recon.game.retrying import Course
 from recon.game.transport import Outgoing
-from recon.game.verdicts import Answer, Asked, judge, unreadable
+from recon.game.verdicts import judge, unreadable
 from recon.http.tracing import carry_trace
 
 if TYPE_CHECKING:
     import random
-    from collections.abc import Awaitable, Callable, Iterator, Mapping
+    from collections.abc import Awaitable, Callable, Iterator
     from datetime import datetime
 
     from recon.game.admission import Pass
+    from recon.game.attempts import Attempt
     from recon.game.breaker import BreakerPolicy
     from recon.game.notices import RateLimits
     from recon.game.retrying import RetryPolicy
     from recon.game.transport import Transport
+    from recon.game.verdicts import Answer, Asked
 
-__all__ = ["Attempt", "Call", "Caller"]
+__all__ = ["Caller"]
 
 _log = structlog.get_logger(__name__)
 _T = TypeVar("_T")
 
-_PRIORITY: Final = {"POST /api/v1/bets/{ticket_id}/cashout": Priority.CASH_OUT}
-"""Other POSTs place bets; GETs settle them, unless they say what they are for."""
 _OTHERWISE_SIGNED: Final = "invalid_signature"
-
-
-@dataclass(frozen=True, slots=True)
-class Attempt:
-    """One attempt, as `on_attempt` sees it when it is over.
-
-    Args:
-        operation: the call's name without ids, fit for a metric's label.
-        method: ``GET`` or ``POST``.
-        path: the path and query as sent.
-        number: 1 for the first attempt of a call.
-        request_id: its ``X-Request-Id``.
-        idempotency_key: of a signed POST.
-        started_at: when it began.
-        latency_s: until its end, whatever that was.
-        status: the HTTP status, None without an answer.
-        error: None for a success, else the error's code or class.
-        replayed: the game repeated a stored answer.
-        wait_s: how long the game asked us to wait.
-    """
-
-    operation: str
-    method: str
-    path: str
-    number: int
-    request_id: str
-    idempotency_key: str | None
-    started_at: datetime
-    latency_s: float
-    status: int | None
-    error: str | None
-    replayed: bool
-    wait_s: float | None
-
-
-@dataclass(frozen=True, slots=True)
-class Call(Generic[_T]):
-    """What to ask and how to read the answer.
-
-    Args:
-        operation: the call's name without ids, such as ``POST /api/v1/bets/{ticket_id}/cashout``.
-        target: the quoted path and query.
-        read: makes the result of a success; raises `GameProtocolError`.
-        user_id: the user context, where the call has one.
-        idempotency_key: of a signed POST.
-        body: the bytes of a signed POST; None makes it a GET.
-        validators: ``If-None-Match`` and the like; with any, 304 is a success.
-        wanted_as: which calls it goes before, where that is not as of all calls like it.
-    """
-
-    operation: str
-    target: str
-    read: Callable[[Answer], _T]
-    user_id: str | None = None
-    idempotency_key: str | None = None
-    body: bytes | None = None
-    validators: Mapping[str, str] = field(default_factory=dict)
-    wanted_as: Priority | None = None
-
-    @property
-    def priority(self) -> Priority:
-        """Which calls this one goes before."""
-        if self.wanted_as is not None:
-            return self.wanted_as
-        usual = Priority.SETTLEMENT if self.body is None else Priority.BET
-        return _PRIORITY.get(self.operation, usual)
-
-    def headers(self, request_id: str) -> dict[str, str]:
-        """The headers of an attempt, without key and signature."""
-        headers = {"X-Request-Id": request_id, **self.validators}
-        if self.user_id is not None:
-            headers["X-User-Id"] = self.user_id
-        if self.idempotency_key is not None:
-            headers["Idempotency-Key"] = self.idempotency_key
-        if self.body is not None:
-            headers["Content-Type"] = "application/json"
-        return headers
 
 
 _QUESTION: Final = Call("GET /api/v1/game/state", "/api/v1/game/state", lambda answer: answer)
@@ -250,7 +173,7 @@ class Caller:
         if not (harmless or self._admission.is_closed):
             await self._ask_ahead(course)
         passed = await self._admission.enter(call.priority, request_id, may_probe=harmless)
-        exchange = _Exchange(call, request_id, secret)
+        exchange = Exchange(call, request_id, secret)
         started_at = self.now()
         error: BaseException | None = None
         try:
@@ -283,7 +206,7 @@ class Caller:
         with suppress(ReconError):
             await asking
 
-    async def _send(self, exchange: _Exchange[_T], passed: Pass) -> Answer:
+    async def _send(self, exchange: Exchange[_T], passed: Pass) -> Answer:
         call = exchange.call
         method = "GET" if call.body is None else "POST"
         try:
@@ -301,7 +224,7 @@ class Caller:
         self._admission.answered(passed, answer.status, limits, exchange.wait_s)
         return answer
 
-    async def _exchange(self, exchange: _Exchange[_T], passed: Pass) -> _T:
+    async def _exchange(self, exchange: Exchange[_T], passed: Pass) -> _T:
         call, asked = exchange.call, exchange.asked
         try:
             answer = await self._send(exchange, passed)
@@ -330,7 +253,7 @@ class Caller:
                 raise
             raise unreadable(asked, error, exchange.status) from error
 
-    def _note(self, exchange: _Exchange[_T], answer: Answer) -> RateLimits | None:
+    def _note(self, exchange: Exchange[_T], answer: Answer) -> RateLimits | None:
         now = self.now()
         limits = read_limits(answer.headers, now)
         if limits is not None:
@@ -346,58 +269,6 @@ class Caller:
             self._on_attempt(attempt)
         except Exception:  # noqa: BLE001 - an observer must not change what a call came to
             _log.exception("game_attempt_observer_failed", request_id=attempt.request_id)
-
-
-class _Exchange(Generic[_T]):
-    """One attempt in the making."""
-
-    def __init__(self, call: Call[_T], request_id: str, secret: int) -> None:
-        self.call = call
-        self.secret = secret
-        self.asked = Asked(
-            operation=call.operation,
-            moves_money=call.body is not None,
-            conditional=bool(call.validators),
-            request_id=request_id,
-        )
-        self.answer: Answer | None = None
-        self.wait_s: float | None = None
-
-    @property
-    def status(self) -> int | None:
-        """Of the answer, None without one."""
-        return None if self.answer is None else self.answer.status
-
-    def over(
-        self,
-        *,
-        number: int,
-        started_at: datetime,
-        latency_s: float,
-        error: BaseException | None,
-    ) -> Attempt:
-        """The attempt as its observer sees it."""
-        answer = self.answer
-        return Attempt(
-            operation=self.call.operation,
-            method="GET" if self.call.body is None else "POST",
-            path=self.call.target,
-            number=number,
-            request_id=self.asked.request_id,
-            idempotency_key=self.call.idempotency_key,
-            started_at=started_at,
-            latency_s=latency_s,
-            status=self.status,
-            error=None if error is None else _name(error),
-            replayed=answer is not None
-            and answer.headers.get("Idempotency-Replayed", "").lower() == "true",
-            wait_s=self.wait_s,
-        )
-
-
-def _name(error: BaseException) -> str:
-    reason = getattr(error, "reason", None) or getattr(error, "code", None)
-    return str(reason) if reason is not None else type(error).__name__
 
 
 def _unavailable(asked: Asked, why: str) -> GameUnavailable:

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from datetime import datetime
 
+    from recon.game.attempts import Attempt
     from recon.game.breaker import BreakerPolicy
-    from recon.game.calling import Attempt
     from recon.game.notices import Notice, RateLimits
     from recon.game.transport import Transport
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
-    from recon.game.calling import Attempt
+    from recon.game.attempts import Attempt
 
 __all__ = ["GameWatch"]
 

@@ -21,6 +21,8 @@ __all__ = ["confirm_hold", "give_back", "ticket_found"]
 _RETURNED: Final = frozenset({"released", "expired"})
 _GONE: Final = frozenset({Refusal.HOLD_EXPIRED, Refusal.NOT_FOUND})
 _TOO_LATE: Final = frozenset({Refusal.HOLD_EXPIRED, Refusal.ROUND_CLOSED})
+# What these refuse was decided by the state of the hold, and is the answer to the key for good.
+_DECIDED: Final = frozenset({409, 422})
 
 
 async def confirm_hold(line: Line, bet: Bet, hold_id: str) -> Step:
@@ -30,7 +32,7 @@ async def confirm_hold(line: Line, bet: Bet, hold_id: str) -> Step:
     except GameRefused as refusal:
         if refusal.code == Refusal.IDEMPOTENCY_KEY_REUSED:
             return rules.unsettled(bet, f"the confirm key is refused: {refusal}", at=line.now())
-        return await _refused(line, bet, refusal.code)
+        return await _refused(line, bet, refusal)
     except UNANSWERED:
         return rules.waiting(bet, at=line.now())
     return ticket_found(line, bet, ticket)
@@ -73,7 +75,8 @@ def ticket_found(line: Line, bet: Bet, ticket: game.Bet) -> Step:
     return rules.placed(bet, ticket, at=line.now())
 
 
-async def _refused(line: Line, bet: Bet, code: str) -> Step:
+async def _refused(line: Line, bet: Bet, refusal: GameRefused) -> Step:
+    code = refusal.code
     try:
         found = await line.ask_by_key()
     except (GameRefused, *UNANSWERED):
@@ -81,6 +84,9 @@ async def _refused(line: Line, bet: Bet, code: str) -> Step:
     if found.bet is not None:
         return ticket_found(line, bet, found.bet)
     reason = ROUND_CLOSED if code in _TOO_LATE else code
-    if found.hold is None:
-        return rules.rejected(bet, reason, at=line.now())
-    return await give_back(line, bet, found.hold, reason)
+    if found.hold is not None:
+        return await give_back(line, bet, found.hold, reason)
+    if refusal.status not in _DECIDED:
+        # It has given the hold, and knows nothing of it: whoever is asked is behind.
+        return rules.unsettled(bet, f"the game's hold is gone: {refusal}", at=line.now())
+    return rules.rejected(bet, reason, at=line.now())

@@ -165,8 +165,13 @@ def payout_awaited(
     amount: Money | None,
     at: datetime,
 ) -> Step:
-    """The game has cashed the bet out; its payout is not completed, so nothing is booked."""
+    """The game has cashed the bet out; its payout is not completed, so nothing is booked.
+
+    An ``amount`` in another currency is no promise: what the payout is, is asked.
+    """
     known = bet.payout_transaction_id == transaction_id
+    if amount is not None and amount.currency != bet.stake.currency:
+        amount = None
     looked = waiting(bet, at=at, why=f"payout {transaction_id} is not completed")
     after = replace(
         looked.bet,

@@ -77,3 +77,35 @@ async def test_a_refusal_by_a_code_that_is_none_is_not_believed(world: World, co
     assert (bet.state, await world.ledger()) == ("placing", ("90.00", "10.00"))
     await world.resolve()
     assert (await world.bet(bet)).state == "placed"
+
+
+async def test_a_hold_that_the_game_says_it_never_gave_may_still_be_a_bet(world: World) -> None:
+    await world.deposit("100.00")
+    world.network.lose(CONFIRM, "after")
+    bet = await world.place()
+    told = iter([None, {"hold": None, "bet": None}])
+    world.network.say(CONFIRM, 403, "user_not_allowed")
+    # First it has the hold, not confirmed yet; then, from a copy that lags behind, nothing at all.
+    world.network.retell("idempotency_key=", lambda said: next(told, said) or {**said, "bet": None})
+
+    await world.resolve()
+    assert ((await world.bet(bet)).state, await world.ledger()) == ("placing", ("90.00", "10.00"))
+    await world.resolve()
+
+    assert (await world.bet(bet)).state == "placed"
+    assert await world.ledger() == world.at_game() == ("90.00", "0.00")
+
+
+async def test_a_promise_in_another_currency_promises_nothing(world: World) -> None:
+    await world.deposit("100.00")
+    bet = await world.place()
+    world.fly()
+    world.network.retell(
+        "/cashout", lambda said: {**said, "payout": {**said["payout"], "currency": "KWD"}}
+    )
+    world.network.always.append(("GET /api/v1/payouts/", "after"))
+
+    cashed = await world.cash_out(bet)
+
+    assert (cashed.state, cashed.payout) == ("cashing_out", None)
+    assert (await world.bet(bet)).payout is None

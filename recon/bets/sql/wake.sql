@@ -20,7 +20,7 @@ WITH told AS (
             OR (state IN ('placing', 'placed') AND round_id = ANY($3::text[]))
             OR round_id = ANY($4::text[])
         )
-    ORDER BY user_id, bet_id
+    ORDER BY user_id COLLATE "C", bet_id
     FOR UPDATE
 )
 

@@ -62,3 +62,8 @@ TO :"service";
 
 -- Seals.
 GRANT INSERT ON seal_links, seals TO :"service";
+
+-- Alerts.
+GRANT INSERT ON alerts, alert_subjects TO :"service";
+GRANT INSERT, UPDATE ON alert_deliveries, alert_channels TO :"service";
+GRANT INSERT, UPDATE, DELETE ON alert_lanes TO :"service";

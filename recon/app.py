@@ -11,6 +11,8 @@ import structlog
 from aiohttp import web
 
 from recon import web as pages
+from recon.alerting import alerting_of
+from recon.alerts import refresh_alert_gauges
 from recon.bets import observe_attempt
 from recon.bets.desk import DESK, Desk
 from recon.bets.handlers import routes as bet_routes
@@ -116,7 +118,7 @@ def build_app(settings: Settings, database_url: str, *, jobs: bool) -> web.Appli
     if settings.public_url is not None:
         app[PUBLIC_URL] = settings.public_url.rstrip("/")
     app[READINESS] = Readiness(schema_head())
-    app[BEFORE_METRICS] = (refresh_gauges, refresh_case_gauges)
+    app[BEFORE_METRICS] = (refresh_gauges, refresh_case_gauges, refresh_alert_gauges)
     watch = app[GAME_WATCH] = GameWatch()
 
     async def connections(app: web.Application) -> AsyncIterator[None]:
@@ -225,6 +227,8 @@ async def run_worker(settings: Settings, pool: Pool, game: GameClient | None) ->
     sealer = Sealer(pool, keys, anchor=settings.seal_anchor)
     lanes, lookout = _lanes(settings), lookout_of(settings)
     retention = Retention(settings.payload_retention, settings.payload_retention_unsettled)
+    watched = {} if game is None else {str(scope): every for scope, every in lanes.items()}
+    alerting = alerting_of(settings, watched)
     bulletin = Bulletin()
     # What rests because the game was gone need not wait for its time once the game is back.
     returns = nullcontext() if game is None else game.on_return(lambda: bulletin.put(EVERYTHING))
@@ -236,7 +240,13 @@ async def run_worker(settings: Settings, pool: Pool, game: GameClient | None) ->
                     group.create_task(part)
             await run_until_cancelled(
                 lambda: build_worker(
-                    pool, reconciler, sealer, lanes=lanes, lookout=lookout, retention=retention
+                    pool,
+                    reconciler,
+                    sealer,
+                    lanes=lanes,
+                    lookout=lookout,
+                    retention=retention,
+                    alerting=alerting,
                 )
             )
 

@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 from uuid import UUID
 
+from recon.alerts import find_alerts, send_due, tell_broken_chain
 from recon.bets import resolve_all, wake_bets
 from recon.clock import now
 from recon.db import load
@@ -22,6 +23,7 @@ from recon.reconciliation import (
     start_due_run,
     sweep_range,
 )
+from recon.seals import ChainBrokenError
 from recon.webhooks.backfill import ApiAccount, backfill_due
 from recon.webhooks.redact import Retention, redact_payloads
 from recon.webhooks.waiting import find_waiting
@@ -29,6 +31,7 @@ from recon.webhooks.waiting import find_waiting
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
 
+    from recon.alerts import Alerting
     from recon.db import Pool
     from recon.game import GameClient
     from recon.game.stream import News
@@ -78,6 +81,7 @@ def build_worker(
     lanes: Mapping[RunScope, timedelta],
     lookout: Lookout,
     retention: Retention,
+    alerting: Alerting | None = None,
 ) -> Worker:
     """A worker for everything that the service does by itself.
 
@@ -89,6 +93,7 @@ def build_worker(
             on demand still work.
         lookout: what is looked for that no PSP has told.
         retention: how long payloads are kept.
+        alerting: what people are told, and how; ``None``: nobody is.
     """
     worker = Worker(pool)
 
@@ -101,7 +106,8 @@ def build_worker(
     worker.tick("clean", _HOURLY, clean)
     _redact(worker, pool, retention)
     _look_out(worker, pool, lookout)
-    worker.tick("seal", _EVERY_TEN_SECONDS, sealer.tick)
+    _seal(worker, pool, sealer, alerting)
+    _alert(worker, pool, alerting)
     if reconciler is None:
         return worker
 
@@ -161,6 +167,33 @@ def _look_out(worker: Worker, pool: Pool, lookout: Lookout) -> None:
         await backfill_due(pool, lookout.accounts, every=every, leave=lookout.backfill_after)
 
     worker.tick("backfill", _EVERY_SECOND, list_events)
+
+
+def _seal(worker: Worker, pool: Pool, sealer: Sealer, alerting: Alerting | None) -> None:
+    async def seal() -> None:
+        try:
+            await sealer.tick()
+        except ChainBrokenError as error:
+            if alerting is not None:
+                await tell_broken_chain(pool, alerting, error.message)
+            raise
+
+    worker.tick("seal", _EVERY_TEN_SECONDS, seal)
+
+
+def _alert(worker: Worker, pool: Pool, alerting: Alerting | None) -> None:
+    if alerting is None:
+        return
+
+    async def find() -> None:
+        await find_alerts(pool, alerting)
+
+    async def send() -> None:
+        await send_due(pool, alerting)
+
+    worker.tick("find_alerts", _EVERY_TEN_SECONDS, find)
+    # By itself: a receiver that takes its time holds up nothing that is to be found.
+    worker.tick("send_alerts", _EVERY_TEN_SECONDS, send)
 
 
 def _redact(worker: Worker, pool: Pool, retention: Retention) -> None:

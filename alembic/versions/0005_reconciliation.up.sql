@@ -25,6 +25,7 @@ CREATE TABLE runs (
 );
 
 CREATE INDEX runs_running_idx ON runs (run_id) WHERE state = 'running';
+CREATE INDEX runs_started_at_idx ON runs (started_at);
 
 -- first_user <= user_id <= last_user. Whoever holds the fence's newest number may move the cursor.
 CREATE TABLE run_ranges (

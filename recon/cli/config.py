@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 import click
 from rich.table import Table
 
+from recon.alerting import alerting_of
+from recon.alerts import read_channels
 from recon.app import api_accounts_of, open_game
 from recon.cli.context import console, flags_of, print_json, run_async, settings_of
 from recon.clock import format_time, now
@@ -25,6 +27,7 @@ from recon.webhooks import build_endpoints, read_proofs
 from recon.webhooks.backfill import open_event_list
 
 if TYPE_CHECKING:
+    from recon.alerts import ChannelState
     from recon.db import Pool
     from recon.seals import Right, Seal, SealKeys
     from recon.settings import Settings
@@ -33,6 +36,7 @@ __all__ = ["config", "doctor"]
 
 _EXIT_FAULT = 5
 _LIST_TIMEOUT = timedelta(seconds=10)
+_WAITS_TOO_LONG_S = 600
 
 
 @click.group()
@@ -100,6 +104,7 @@ async def _examine(settings: Settings) -> list[_Finding]:
     ]
     findings += [await _event_list(name, settings) for name in _stripes(settings)]
     findings += await _proofs(settings)
+    findings += await _alerts(settings)
     findings += [
         _Finding("environment", ok=False, detail=f"{name} is no setting; it is ignored")
         for name in ignored_variables()
@@ -201,6 +206,41 @@ async def _proofs(settings: Settings) -> list[_Finding]:
                 )
             )
     return findings
+
+
+async def _alerts(settings: Settings) -> list[_Finding]:
+    """Whether anybody would be told of anything, and was."""
+    alerting = alerting_of(settings)
+    if alerting is None:
+        detail = "nobody is told of anything: RECON_ALERTS__WEBHOOKS__… and RECON_ALERTS__EMAIL__…"
+        return [_Finding("alerts", ok=True, detail=detail)]
+    try:
+        async with open_database_url(settings) as url, open_pool(url, max_size=2) as pool:
+            known = {state.channel: state for state in await read_channels(pool)}
+    except ReconError:
+        return []  # said of the database
+    return [_channel(channel.name, known.get(channel.name)) for channel in alerting.channels]
+
+
+def _channel(name: str, state: ChannelState | None) -> _Finding:
+    check = f"alerts {name}"
+    if state is None:
+        detail = f"no worker has run with it yet; try `recon alerts test {name}`"
+        return _Finding(check, ok=True, detail=detail)
+    faults = []
+    if state.disabled_at is not None:
+        faults.append(
+            f"disabled at {format_time(state.disabled_at)}: {state.disabled_reason}; give it"
+            f" another address, or `recon alerts enable {name}`"
+        )
+    if state.oldest_s is not None and state.oldest_s > _WAITS_TOO_LONG_S:
+        faults.append(
+            f"{state.pending} on their way, the oldest for {state.oldest_s} s: {state.last_error}"
+        )
+    if state.given_up:
+        faults.append(f"{state.given_up} of the last seven days were given up")
+    sent = "none was sent yet" if state.sent_at is None else format_time(state.sent_at)
+    return _Finding(check, ok=not faults, detail="; ".join(faults) or f"the last one: {sent}")
 
 
 async def _game(settings: Settings) -> _Finding:

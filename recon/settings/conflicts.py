@@ -66,14 +66,24 @@ def _live_faults(settings: Settings, key: str) -> Iterator[tuple[set[str], str]]
             yield names, "environment is live and game_url is not https"
         if "sandbox" in (url.host or ""):
             yield names, "environment is live and game_url is a sandbox host"
+    yield from _faults_in_the_clear(settings)
+    for name in _psps_with_key(settings, "_test_"):
+        yield {"environment", "psp"}, f"environment is live and psp {name!r} has a test api_key"
+
+
+def _faults_in_the_clear(settings: Settings) -> Iterator[tuple[set[str], str]]:
+    """What is sent without TLS, be it to this machine alone."""
     for name, psp in settings.psp.items():
         if psp.api_url is not None and not psp.api_url.startswith("https://"):
             yield (
                 {"environment", "psp"},
                 f"environment is live and psp {name!r} has an http:// api_url",
             )
-    for name in _psps_with_key(settings, "_test_"):
-        yield {"environment", "psp"}, f"environment is live and psp {name!r} has a test api_key"
+    for name in settings.alerts.in_the_clear:
+        yield (
+            {"environment", "alerts"},
+            f"environment is live and alerts.webhooks {name!r} has an http:// url",
+        )
 
 
 def _psps_with_key(settings: Settings, mode: str) -> list[str]:

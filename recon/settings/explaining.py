@@ -20,6 +20,7 @@ __all__ = ["Explained", "explain"]
 
 _MAY_BE_OFF: Final = frozenset(
     {
+        "alerts.digest_every",
         "reconcile_every",
         "reconcile_all_every",
         "backfill_every",

@@ -11,14 +11,15 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from recon.money import parse_minor
+from recon.settings.alerts import AlertSettings
 from recon.settings.values import (
+    Amounts,
     Duration,
     PostgresUrl,
     PrivateUrl,
     Retention,
     Schedule,
     SealKeySet,
-    Tolerances,
     WebUrl,
 )
 
@@ -74,12 +75,13 @@ class Settings(BaseSettings):
     withdrawal_overdue_after: Schedule = timedelta(days=3)
     deposit_abandoned_after: Schedule = timedelta(days=7)
     waiting_after: Schedule = timedelta(hours=1)
-    tolerance: Tolerances = Field(default_factory=dict)
+    tolerance: Amounts = Field(default_factory=dict)
     seal_keys: SealKeySet = ()
     seal_anchor: Path | None = None
     payload_retention: Retention = timedelta(days=400)
     payload_retention_unsettled: Retention = None
     public_url: WebUrl | None = None
+    alerts: AlertSettings = AlertSettings()
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     api_quota: int = Field(default=6_000, ge=1)
     api_quota_bets: int = Field(default=60_000, ge=1)

@@ -16,13 +16,13 @@ from recon.errors import Invalid
 from recon.money import parse_minor
 
 __all__ = [
+    "Amounts",
     "Duration",
     "PostgresUrl",
     "PrivateUrl",
     "Retention",
     "Schedule",
     "SealKeySet",
-    "Tolerances",
     "WebUrl",
     "is_loopback",
 ]
@@ -109,19 +109,19 @@ def _long_enough(value: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
     return value
 
 
-def _tolerances(value: dict[str, str]) -> dict[str, str]:
-    faults = [_tolerance_fault(currency.upper(), text) for currency, text in value.items()]
+def _amounts(value: dict[str, str]) -> dict[str, str]:
+    faults = [_amount_fault(currency.upper(), text) for currency, text in value.items()]
     if any(faults):
         raise ValueError("; ".join(fault for fault in faults if fault))
     return value
 
 
-def _tolerance_fault(currency: str, text: str) -> str | None:
+def _amount_fault(currency: str, text: str) -> str | None:
     try:
         below = parse_minor(text, currency) < 0
     except Invalid as error:
-        return f"tolerance {currency}: {error.message}"
-    return f"tolerance {currency} is below zero" if below else None
+        return f"{currency}: {error.message}"
+    return f"{currency} is below zero" if below else None
 
 
 Duration = Annotated[timedelta, BeforeValidator(_duration), AfterValidator(_bounded)]
@@ -135,5 +135,5 @@ PrivateUrl = Annotated[str, AfterValidator(_private)]
 """One to which something is sent that others must not read."""
 
 SealKeySet = Annotated[tuple[SecretStr, ...], AfterValidator(_long_enough)]
-Tolerances = Annotated[dict[str, str], AfterValidator(_tolerances)]
+Amounts = Annotated[dict[str, str], AfterValidator(_amounts)]
 """By currency, in its units."""

@@ -23,6 +23,11 @@ READ = set[str]()
 RIGHTS = {
     "adjustments": GROWS,
     "alembic_version": READ,
+    "alert_channels": CHANGES,
+    "alert_deliveries": CHANGES,
+    "alert_lanes": COMES_AND_GOES,
+    "alert_subjects": GROWS,
+    "alerts": GROWS,
     "api_keys": CHANGES,
     "api_requests": COMES_AND_GOES,
     "audit": GROWS,

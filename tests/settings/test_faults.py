@@ -135,7 +135,7 @@ def test_faults_of_files_of_keys_and_of_what_belongs_together_come_together(
         "game_url: is http:// to another machine; TLS is required",
         "psp.bank.secrets: must be a JSON list of strings",
         "psp.cards.secrets: ",
-        "tolerance: tolerance GBP: ",
+        "tolerance: GBP: ",
         "log_level: ",
         "pool_size: ",
         "live needs database_url",

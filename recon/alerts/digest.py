@@ -1,0 +1,105 @@
+"""The digest: what is open, new and healed, at its hour; none when there is nothing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from recon.alerts.items import SHOWN, discrepancy_item, link
+from recon.alerts.outbox import take_on
+from recon.alerts.rules import digest_slot
+from recon.clock import first_id_at, format_time, now
+from recon.db import load
+from recon.money import format_minor
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+    from uuid import UUID
+
+    import asyncpg
+
+    from recon.alerts.model import Policy
+
+__all__ = ["find_digest"]
+
+
+async def find_digest(
+    connection: asyncpg.Connection[Any], policy: Policy, alert_id: UUID
+) -> dict[str, Any] | None:
+    """What the newest hour of the digest has to say; ``None`` when that is nothing, or was said.
+
+    It tells of the time since the digest before. One whose hour found nobody at work comes late,
+    and tells of all that time. The first hour after alerts were switched on only begins it.
+    """
+    if policy.digest_every is None:
+        return None
+    until = digest_slot(now(), policy.digest_every, policy.digest_at)
+    last = await connection.fetchval(load("recon.alerts", "last_digest"))
+    if last is not None and last >= until:
+        return None
+    data = None
+    if last is not None:
+        data = await _digest(connection, policy, last, until)
+    # Looked at is looked at: what happens later in the day belongs to the next one.
+    told_by = None if data is None else alert_id
+    await take_on(connection, told_by, "digest", [(format_time(until), None)])
+    return data
+
+
+async def _digest(
+    connection: asyncpg.Connection[Any], policy: Policy, since: datetime, until: datetime
+) -> dict[str, Any] | None:
+    opened = await connection.fetch(
+        load("recon.alerts", "digest_new"), first_id_at(since), first_id_at(until)
+    )
+    healed = await connection.fetch(load("recon.alerts", "digest_healed"), since, until)
+    standing = await connection.fetch(load("recon.alerts", "digest_open"))
+    ended = await connection.fetch(load("recon.alerts", "digest_runs"), since, until)
+    runs = {"finished": 0, "incomplete": 0, "failed": 0}
+    runs |= {row["state"]: row["count"] for row in ended if row["state"] in runs}
+    if not (opened or healed or standing or runs["incomplete"] or runs["failed"]):
+        return None
+    items = await connection.fetch(load("recon.alerts", "digest_items"), SHOWN)
+    open_count = sum(row["count"] for row in standing)
+    return {
+        "since": format_time(since),
+        "until": format_time(until),
+        "open": open_count,
+        "new": sum(row["count"] for row in opened),
+        "healed": sum(row["count"] for row in healed),
+        "currencies": _by_currency(standing, opened, healed),
+        "runs": runs,
+        "discrepancies": [discrepancy_item(row, policy) for row in items],
+        "not_shown": open_count - len(items),
+        "url": link(policy, "/discrepancies"),
+    }
+
+
+def _by_currency(
+    standing: Sequence[asyncpg.Record],
+    opened: Sequence[asyncpg.Record],
+    healed: Sequence[asyncpg.Record],
+) -> list[dict[str, Any]]:
+    parts = [{row["currency"]: row for row in rows} for rows in (standing, opened, healed)]
+    found = []
+    for currency in sorted({currency for part in parts for currency in part}):
+        now_open, new, gone = (part.get(currency) for part in parts)
+        found.append(
+            {
+                "currency": currency,
+                "open": _part(now_open, "count"),
+                "open_unexplained": _part(now_open, "unexplained_count"),
+                "difference": format_minor(_part(now_open, "difference"), currency),
+                "unexplained": format_minor(_part(now_open, "unexplained"), currency),
+                "new": _part(new, "count"),
+                "new_difference": format_minor(_part(new, "difference"), currency),
+                "healed": _part(gone, "count"),
+                "healed_by_itself": _part(gone, "cleared"),
+                "healed_difference": format_minor(_part(gone, "difference"), currency),
+            }
+        )
+    return found
+
+
+def _part(row: asyncpg.Record | None, name: str) -> int:
+    return 0 if row is None else int(row[name])

@@ -1,0 +1,13 @@
+-- $1 channel, $2 for how long. No row back: somebody else sends through it, or it is disabled.
+UPDATE alert_channels
+SET fence = fence + 1, held_until = clock_timestamp() + $2::interval
+WHERE
+    channel = $1
+    AND disabled_at IS NULL
+    AND held_until < clock_timestamp()
+    AND EXISTS (
+        SELECT
+        FROM alert_deliveries AS d
+        WHERE d.channel = $1 AND d.state = 'pending' AND d.next_at <= clock_timestamp()
+    )
+RETURNING fence

@@ -12,8 +12,6 @@ from email.utils import format_datetime
 from hashlib import sha256
 from typing import TYPE_CHECKING, Final, Literal
 
-import aiosmtplib
-
 from recon.alerts.model import AlertType, Outcome
 from recon.alerts.wording import letter_of
 from recon.clock import now
@@ -72,6 +70,8 @@ class Mailbox:
 
     async def deliver(self, message: Message, attachment: Attachment | None) -> Outcome:
         """Hand it to the server once; delivered is what the server has taken for anybody."""
+        import aiosmtplib  # noqa: PLC0415 - takes its time, and only who mails needs it
+
         try:
             async with asyncio.timeout(_TIMEOUT_S):
                 refused, said = await aiosmtplib.send(

@@ -183,6 +183,28 @@ def test_retry_after_stops_every_priority_and_halves_the_pace_once_a_window() ->
     assert {pace.ready_at(priority, 1.0) for priority in Priority} == {7.1}
 
 
+def test_after_a_429_bursts_are_halved_as_the_pace_is() -> None:
+    pace = Pace()
+
+    def at_once(now_s: float) -> int:
+        pace.sent(Priority.BET, now_s)
+        pace.answered(told(100, 100, 10), sent_s=now_s, now_s=now_s)
+        calls = 0
+        while pace.ready_at(Priority.BET, now_s) <= now_s:
+            pace.sent(Priority.BET, now_s)
+            calls += 1
+        for _ in range(calls):
+            pace.not_sent()
+        return calls
+
+    before = at_once(0.0)
+    pace.refused(10.0, 0.0)
+    after = at_once(20.0)
+
+    assert (before, pace.share) == (50, 0.5)
+    assert 24 <= after <= 26
+
+
 def test_retry_after_wins_over_the_end_of_the_window() -> None:
     pace = Pace()
     for _ in range(2):

@@ -21,16 +21,17 @@ _CONFIRMS_WITHIN_S: Final = 1.0
 
 
 class Connection(asyncpg.Connection):  # type: ignore[misc]  # asyncpg is untyped
-    """A connection that is given back as it is, unless it listens, and given up when it is dead.
+    """A connection that is given back as it is where it can be, and given up when it is dead.
 
-    Nothing else here changes a session: locks and settings end with their transaction, and no
-    cursor outlives its user. Resetting it all the same would be a round trip after each use.
+    Nothing here changes a session but listening: locks and settings end with their transaction, and
+    no cursor outlives its user. Resetting it all the same would be a round trip after each use.
 
     A statement that is cancelled, or takes too long, ends when Postgres says so, for which asyncpg
     waits another `command_timeout`; and it may be Postgres, or the way to it, that is gone.
     """
 
     _listens = False
+    _waits = False
     is_lent = False
     """Whether the session is somebody else's after each transaction."""
 
@@ -55,10 +56,20 @@ class Connection(asyncpg.Connection):  # type: ignore[misc]  # asyncpg is untype
 
     def get_reset_query(self) -> str:
         """What undoes a use."""
-        if not self._listens:
-            return ""
-        self._listens = False
-        return str(super().get_reset_query())
+        if self._listens:
+            self._listens = self._waits = False
+            return str(super().get_reset_query())
+        waits, self._waits = self._waits, False
+        return "SELECT" if waits else ""
+
+    async def _do_execute(self, *query: Any, **options: Any) -> Any:  # noqa: ANN401 - asyncpg's own
+        try:
+            return await super()._do_execute(*query, **options)
+        except (asyncpg.DataError, asyncpg.InterfaceError):
+            # An argument that is not what the statement wants, of which Postgres is not told. It
+            # waits with its locks, and a pooler with its session, for what was to follow.
+            self._waits = True
+            raise
 
     async def _get_statement(
         self,

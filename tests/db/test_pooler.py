@@ -111,6 +111,24 @@ async def test_a_pooler_without_a_session_to_lend_is_a_database_out_of_reach(
         assert await pool.fetchval("SELECT 1") == 1
 
 
+async def test_an_argument_that_cannot_be_sent_keeps_no_session(database_url: str) -> None:
+    async with pooling([database_url], size=1, query_wait_timeout=3) as pooler:
+        through = pooler.through(database_url)
+        async with open_pool(through) as one, open_pool(through) as other:
+            # The statement is asked about first, and the session is kept for what is to follow.
+            with pytest.raises(asyncpg.DataError):
+                await one.fetchval("SELECT $1::bigint", 2**70)
+            assert await other.fetchval("SELECT 1") == 1
+
+
+async def test_an_argument_that_cannot_be_sent_keeps_no_lock(pool: Pool, owner: Pool) -> None:
+    with pytest.raises(asyncpg.DataError):
+        await pool.fetchval("SELECT count(*) FROM bets WHERE bet_id = $1", "no uuid")
+
+    async with owner.acquire() as connection, connection.transaction():
+        await connection.execute("LOCK TABLE bets IN ACCESS EXCLUSIVE MODE NOWAIT")
+
+
 async def test_a_session_that_ends_behind_the_pooler_is_a_passing_fault(
     database_url: str, owner: Pool
 ) -> None:

@@ -85,11 +85,11 @@ async def test_the_whole_service_works_behind_a_pooler_and_leaves_nothing_in_its
         assert told["database pooler"]["ok"]
         assert told["database role"]["ok"]
         assert told["game stream"]["detail"].startswith("one process listens")
-
-        # While it serves: what its sessions have now is somebody else's a moment later.
-        for dsn in (straight, server.dsn_for(empty)):
-            assert await pooler.left_behind(dsn) == {"set": {"search_path=public, pg_temp"}}
     assert await service.stop() == 0
+
+    # Its sessions go on, to be lent to the next.
+    for dsn in (straight, server.dsn_for(empty)):
+        assert await pooler.left_behind(dsn) == {"set": {"search_path=public, pg_temp"}}
 
 
 async def _deposit(api: Api, url: str, control: aiohttp.ClientSession) -> None:

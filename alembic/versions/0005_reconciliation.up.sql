@@ -129,6 +129,10 @@ CREATE TABLE discrepancies (
     first_run_id uuid NOT NULL,
     last_run_id uuid NOT NULL,
     closed_at timestamptz,
+    -- What the largest part of it has in common with others, and when that was; see incidents.
+    root text,
+    root_at timestamptz,
+    incident_id uuid,
     PRIMARY KEY (user_id, discrepancy_id),
     CONSTRAINT discrepancies_equation_check CHECK (difference = explained + unexplained),
     CONSTRAINT discrepancies_ignored_until_check CHECK (
@@ -141,8 +145,26 @@ WHERE status IN ('open', 'investigating', 'awaiting_approval', 'ignored');
 -- The newest closed one of a wallet, which may come back.
 CREATE INDEX discrepancies_closed_idx ON discrepancies (user_id, currency, closed_at)
 WHERE closed_at IS NOT NULL;
+CREATE INDEX discrepancies_root_idx ON discrepancies (cause, root, root_at)
+WHERE root IS NOT NULL AND closed_at IS NULL;
+CREATE INDEX discrepancies_incident_idx ON discrepancies (incident_id)
+WHERE incident_id IS NOT NULL;
 CREATE INDEX discrepancies_id_idx ON discrepancies (discrepancy_id);
 CREATE INDEX discrepancies_status_idx ON discrepancies (status, discrepancy_id);
+
+-- Discrepancies of several wallets with one cause and one root, close together in time: an endpoint
+-- that was down, a batch that was lost. Open while any of them is.
+CREATE TABLE incidents (
+    incident_id uuid PRIMARY KEY,
+    cause text NOT NULL,
+    root text NOT NULL,
+    from_at timestamptz NOT NULL,
+    until_at timestamptz NOT NULL,
+    opened_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    closed_at timestamptz
+);
+
+CREATE INDEX incidents_open_idx ON incidents (cause, root, from_at) WHERE closed_at IS NULL;
 
 -- Which run saw which discrepancy, how it stood against the run before, and what it was then.
 CREATE TABLE run_discrepancies (

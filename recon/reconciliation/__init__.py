@@ -16,6 +16,7 @@ from recon.reconciliation.drive import (
     resume_stale_ranges,
     run_here,
 )
+from recon.reconciliation.incidents import Incident, list_incidents, read_incident
 from recon.reconciliation.model import (
     Cause,
     Discrepancy,
@@ -45,6 +46,7 @@ __all__ = [
     "Discrepancy",
     "DiscrepancyFilter",
     "Evidence",
+    "Incident",
     "Reconciler",
     "Run",
     "RunScope",
@@ -58,8 +60,10 @@ __all__ = [
     "fail_run",
     "forget_ranges",
     "list_discrepancies",
+    "list_incidents",
     "list_runs",
     "read_discrepancy",
+    "read_incident",
     "read_run",
     "resume_stale_ranges",
     "run_here",

@@ -14,6 +14,7 @@ from recon.db import load, with_retries
 from recon.game import Priority
 from recon.reconciliation.explain import explain_look
 from recon.reconciliation.facts import gather, gather_more
+from recon.reconciliation.incidents import group_incidents
 from recon.reconciliation.ladder import gave_up, has_stood, next_look
 from recon.reconciliation.lag import is_under_way
 from recon.reconciliation.look import Look, LookState, look
@@ -85,12 +86,14 @@ async def climb(reconciler: Reconciler, run_id: UUID, *, dry_run: bool = False) 
                 log.error("look_failed", run_id=str(run_id), error=repr(failed))
             elif isinstance(failed, BaseException):
                 raise failed
+    async with reconciler.pool.acquire() as connection, connection.transaction():
+        ended = await connection.fetchval(load("recon.reconciliation", "finish_run"), run_id)
+        if ended is not None:
+            await connection.execute(load("recon.reconciliation", "sum_run"), run_id)
+            log.info("run_ended", run_id=str(run_id), state=ended)
+    if ended is not None and not dry_run:
+        await group_incidents(reconciler.pool, run_id)
     async with reconciler.pool.acquire() as connection:
-        async with connection.transaction():
-            ended = await connection.fetchval(load("recon.reconciliation", "finish_run"), run_id)
-            if ended is not None:
-                await connection.execute(load("recon.reconciliation", "sum_run"), run_id)
-                log.info("run_ended", run_id=str(run_id), state=ended)
         due_in_s: float | None = await connection.fetchval(
             load("recon.reconciliation", "next_due"), run_id
         )

@@ -94,6 +94,7 @@ async def export_rows(
                 wanted.user_id,
                 wanted.run_id,
                 wanted.currency,
+                wanted.incident_id,
                 before,
                 _PAGE,
             )

@@ -22,6 +22,7 @@ from recon.http import (
     page_response,
     principal_of,
 )
+from recon.reconciliation.incidents import list_incidents, read_incident
 from recon.reconciliation.model import Cause, RunScope, Status
 from recon.reconciliation.read import (
     DiscrepancyFilter,
@@ -31,7 +32,14 @@ from recon.reconciliation.read import (
     read_run,
 )
 from recon.reconciliation.start import start_run
-from recon.reconciliation.views import DiscrepancyView, RunView, discrepancy_view, run_view
+from recon.reconciliation.views import (
+    DiscrepancyView,
+    IncidentView,
+    RunView,
+    discrepancy_view,
+    incident_view,
+    run_view,
+)
 
 __all__ = ["RunRequest", "filter_of", "routes", "uuid_of"]
 
@@ -54,6 +62,13 @@ class RunPage(msgspec.Struct, frozen=True):
     """A page of runs, newest first."""
 
     items: list[RunView]
+    next_cursor: str | None
+
+
+class IncidentPage(msgspec.Struct, frozen=True):
+    """A page of incidents, newest first."""
+
+    items: list[IncidentView]
     next_cursor: str | None
 
 
@@ -121,6 +136,7 @@ async def run(request: web.Request) -> web.Response:
         "user_id": "only this player's",
         "run_id": "only what this run saw",
         "currency": "only this currency",
+        "incident_id": "only what is part of this incident",
     },
 )
 async def discrepancies(request: web.Request) -> web.Response:
@@ -148,19 +164,52 @@ async def discrepancy(request: web.Request) -> web.Response:
     return json_response(discrepancy_view(found))
 
 
+@routes.get("/api/v1/incidents")
+@operation(
+    scope=Scope.READ_DISCREPANCY,
+    answers={200: IncidentPage, 400: Problem},
+    query={"state": "open (the default) or all"},
+)
+async def incidents(request: web.Request) -> web.Response:
+    """What several wallets' discrepancies have in common, newest first."""
+    cursor = Cursor.of(request)
+    before = None if cursor.after is None else uuid_of(cursor.after, "cursor")
+    state = request.query.get("state") or "open"
+    if state not in {"open", "all"}:
+        raise Invalid(f"{state[:64]!r} is none of open, all", code="invalid_filter")
+    async with request.config_dict[POOL].acquire() as connection:
+        found = await list_incidents(
+            connection, only_open=state == "open", before=before, limit=cursor.limit + 1
+        )
+    shown = found[: cursor.limit]
+    last = str(shown[-1].incident_id) if len(found) > len(shown) else None
+    return page_response(request, [incident_view(one) for one in shown], cursor=cursor, last=last)
+
+
+@routes.get("/api/v1/incidents/{incident_id}")
+@operation(scope=Scope.READ_DISCREPANCY, answers={200: IncidentView, 404: Problem})
+async def incident(request: web.Request) -> web.Response:
+    """One incident; its discrepancies are listed by their filter ``incident_id``."""
+    incident_id = uuid_of(request.match_info["incident_id"], "incident")
+    async with request.config_dict[POOL].acquire() as connection:
+        found = await read_incident(connection, incident_id)
+    return json_response(incident_view(found))
+
+
 def filter_of(request: web.Request) -> DiscrepancyFilter:
     """The filter in a request's query.
 
     Raises:
         Invalid: ``invalid_filter`` with what is allowed.
     """
-    run_id = request.query.get("run_id")
+    run_id, incident_id = request.query.get("run_id"), request.query.get("incident_id")
     return DiscrepancyFilter(
         statuses=_choices(request.query.get("status"), Status),
         causes=_choices(request.query.get("cause"), Cause),
         user_id=request.query.get("user_id") or None,
         run_id=uuid_of(run_id, "run") if run_id else None,
         currency=request.query.get("currency") or None,
+        incident_id=uuid_of(incident_id, "incident") if incident_id else None,
     )
 
 

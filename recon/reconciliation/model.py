@@ -186,6 +186,7 @@ class Discrepancy:
     first_run_id: UUID
     last_run_id: UUID
     closed_at: datetime | None
+    incident_id: UUID | None
 
 
 @dataclass(frozen=True, slots=True)

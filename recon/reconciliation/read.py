@@ -46,6 +46,7 @@ class DiscrepancyFilter:
     user_id: str | None = None
     run_id: UUID | None = None
     currency: str | None = None
+    incident_id: UUID | None = None
 
 
 async def read_run(connection: asyncpg.Connection[Any], run_id: UUID) -> Run:
@@ -97,6 +98,7 @@ async def list_discrepancies(
         wanted.user_id,
         wanted.run_id,
         wanted.currency,
+        wanted.incident_id,
         before,
         limit,
     )
@@ -170,6 +172,7 @@ def _discrepancy(row: asyncpg.Record) -> Discrepancy:
         first_run_id=row["first_run_id"],
         last_run_id=row["last_run_id"],
         closed_at=row["closed_at"],
+        incident_id=row["incident_id"],
     )
 
 

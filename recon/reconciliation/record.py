@@ -131,6 +131,7 @@ async def record_discrepancy(
             {"confidence": one.confidence, "evidence": [_plain(fact) for fact in one.evidence]}
             for one in explanation.alternatives
         ],
+        *_root(explanation),
     )
     standing = _standing(live, status, look)
     await connection.execute(
@@ -182,6 +183,15 @@ def _standing(live: asyncpg.Record | None, status: str, look: Comparison) -> str
         return "reopened"
     before = (int(live["difference"]), int(live["held_difference"]))
     return "persisting" if before == (look.difference, look.held_difference) else "changed"
+
+
+def _root(explanation: Explanation) -> tuple[str | None, datetime | None]:
+    """What the fact that names the cause has in common with others, and when it was."""
+    naming = [fact for fact in explanation.evidence if fact.cause is explanation.cause]
+    if not naming:
+        return None, None
+    largest = max(naming, key=lambda fact: abs(fact.amount))
+    return (None, None) if largest.root is None else (largest.root, largest.at)
 
 
 def _plain(fact: Evidence) -> dict[str, str | None]:

@@ -20,6 +20,7 @@ from recon.reconciliation.model import (
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from recon.reconciliation.incidents import Incident
     from recon.reconciliation.model import (
         Discrepancy,
         Evidence,
@@ -32,10 +33,13 @@ __all__ = [
     "DiscrepancyView",
     "EvidenceView",
     "GameSide",
+    "IncidentPartView",
+    "IncidentView",
     "LedgerSide",
     "RunView",
     "WalletsView",
     "discrepancy_view",
+    "incident_view",
     "run_view",
 ]
 
@@ -141,6 +145,55 @@ class DiscrepancyView(msgspec.Struct, frozen=True):
     first_run_id: UUID
     last_run_id: UUID
     closed_at: datetime | None
+    incident_id: UUID | None
+
+
+class IncidentPartView(msgspec.Struct, frozen=True):
+    """What an incident comes to in one currency; ``difference`` is net."""
+
+    currency: str
+    discrepancies: int
+    still_open: int
+    difference: str
+
+
+class IncidentView(msgspec.Struct, frozen=True):
+    """Discrepancies of one cause and one root, close together in time.
+
+    ``root`` is a PSP's endpoint or ``round <id>``; ``from_at`` and ``until_at`` are when the first
+    and the last of what is wrong happened. Open while any of them is.
+    """
+
+    incident_id: UUID
+    cause: Cause
+    root: str
+    from_at: datetime
+    until_at: datetime
+    opened_at: datetime
+    closed_at: datetime | None
+    parts: list[IncidentPartView]
+
+
+def incident_view(incident: Incident) -> IncidentView:
+    """An incident with decimal strings for money."""
+    return IncidentView(
+        incident_id=incident.incident_id,
+        cause=incident.cause,
+        root=incident.root,
+        from_at=incident.from_at,
+        until_at=incident.until_at,
+        opened_at=incident.opened_at,
+        closed_at=incident.closed_at,
+        parts=[
+            IncidentPartView(
+                currency=part.currency,
+                discrepancies=part.discrepancies,
+                still_open=part.still_open,
+                difference=format_minor(part.difference, part.currency),
+            )
+            for part in incident.parts
+        ],
+    )
 
 
 def run_view(run: Run) -> RunView:
@@ -228,4 +281,5 @@ def discrepancy_view(found: Discrepancy) -> DiscrepancyView:
         first_run_id=found.first_run_id,
         last_run_id=found.last_run_id,
         closed_at=found.closed_at,
+        incident_id=found.incident_id,
     )

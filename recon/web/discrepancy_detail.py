@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from recon.db import load
-from recon.reconciliation import read_discrepancy
+from recon.reconciliation import read_discrepancy, read_incident
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     import asyncpg
 
-    from recon.reconciliation import Discrepancy, Evidence
+    from recon.reconciliation import Discrepancy, Evidence, Incident
 
 __all__ = ["Detail", "HistoryEvent", "Moment", "read_detail"]
 
@@ -68,6 +68,7 @@ class Detail:
     """Everything on the page."""
 
     discrepancy: Discrepancy
+    incident: Incident | None
     agreed_at: datetime | None
     history: Sequence[HistoryEvent]
     timeline: Sequence[Moment]
@@ -81,6 +82,9 @@ async def read_detail(connection: asyncpg.Connection[Any], discrepancy_id: UUID)
         NotFound: ``discrepancy_not_found``.
     """
     found = await read_discrepancy(connection, discrepancy_id)
+    incident = (
+        None if found.incident_id is None else await read_incident(connection, found.incident_id)
+    )
     agreed = await connection.fetchrow(load("recon.web", "agreed"), found.user_id, found.currency)
     agreed_at: datetime | None = None if agreed is None else agreed["agreed_at"]
     if agreed_at is not None and agreed_at > found.first_seen_at:
@@ -98,6 +102,7 @@ async def read_detail(connection: asyncpg.Connection[Any], discrepancy_id: UUID)
     )
     return Detail(
         discrepancy=found,
+        incident=incident,
         agreed_at=agreed_at,
         history=[_event(row) for row in events],
         timeline=_timeline(found, _from(rows, begins), agreed_at, diverged_at),

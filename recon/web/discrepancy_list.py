@@ -23,6 +23,12 @@ __all__ = ["AGES", "SORTS", "DiscrepancyPage", "DiscrepancyQuery", "ListedDiscre
 
 LIVE: Final = (Status.OPEN, Status.INVESTIGATING, Status.AWAITING_APPROVAL)
 
+_PARSED: Final[dict[str, type[Cause | UUID]]] = {
+    "cause": Cause,
+    "run_id": UUID,
+    "new_in": UUID,
+    "incident_id": UUID,
+}
 SORTS: Final = ("age", "difference", "size", "unexplained", "severity", "seen")
 """What a list can be ordered by; ``size`` is the difference without its sign."""
 
@@ -47,6 +53,7 @@ class DiscrepancyQuery:
         user_id: one player.
         run_id: what this run saw.
         new_in: what this run opened.
+        incident_id: what is part of this incident.
         assignee: whose.
         age: a name in `AGES`.
         q: the start of a player's or a discrepancy's id, or a fact's whole id.
@@ -59,6 +66,7 @@ class DiscrepancyQuery:
     user_id: str | None = None
     run_id: UUID | None = None
     new_in: UUID | None = None
+    incident_id: UUID | None = None
     assignee: str | None = None
     age: str | None = None
     q: str | None = None
@@ -77,7 +85,7 @@ class DiscrepancyQuery:
             if (text := query.get(name, "")).strip()
         }
         parsed: dict[str, Any] = dict(given)
-        for name, kind in (("cause", Cause), ("run_id", UUID), ("new_in", UUID)):
+        for name, kind in _PARSED.items():
             if name in given:
                 parsed[name] = _read(kind, name, given[name])
         wanted = cls(**parsed)
@@ -177,6 +185,7 @@ async def list_page(
         None if below is None else now - below,
         None if at_least is None else now - at_least,
         wanted.q,
+        wanted.incident_id,
     )
     name, largest_first = wanted.sort.removeprefix("-"), wanted.sort.startswith("-")
     # Ids carry the time: the age's own order needs no other key, and the oldest has the smallest.

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from recon.db import load
-from recon.reconciliation import Cause, RunState, read_run
+from recon.reconciliation import Cause, RunState, list_incidents, read_run
 from recon.web.charts import Column, columns, permille
 from recon.web.discrepancy_list import DiscrepancyQuery, ListedDiscrepancy, list_page
 from recon.web.verdict import Position, Verdict, judge
@@ -18,12 +18,14 @@ if TYPE_CHECKING:
 
     import asyncpg
 
+    from recon.reconciliation import Incident
     from recon.web.auth.sessions import Session
 
 __all__ = ["Bar", "Drift", "Overview", "RunDrift", "read_overview", "read_verdict"]
 
 _RUNS_SHOWN: Final = 30
 _NEW_SHOWN: Final = 6
+_INCIDENTS_SHOWN: Final = 6
 _AGES: Final = {
     "day": "Under a day",
     "three_days": "1 to 3 days",
@@ -85,6 +87,7 @@ class Overview:
     ageing: Sequence[Bar]
     causes: Sequence[Bar]
     drift: Drift | None
+    incidents: Sequence[Incident]
     fresh: Sequence[ListedDiscrepancy]
     fresh_in_all: int
 
@@ -144,6 +147,7 @@ async def read_overview(
         ageing=_bars(live, "age", _AGES),
         causes=_bars(live, "cause", {cause: _words(cause) for cause in Cause}),
         drift=await _drift(connection, currency, verdict.positions),
+        incidents=await list_incidents(connection, only_open=True, limit=_INCIDENTS_SHOWN),
         fresh=fresh,
         fresh_in_all=fresh_in_all,
     )

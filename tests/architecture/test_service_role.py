@@ -61,6 +61,7 @@ RIGHTS = {
     "run_ranges": COMES_AND_GOES,
     "run_wallets": {"INSERT", "DELETE"},
     "runs": CHANGES,
+    "incidents": CHANGES,
     "seal_links": GROWS,
     "seals": GROWS,
     "sessions": CHANGES,

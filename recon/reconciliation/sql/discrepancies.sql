@@ -1,5 +1,5 @@
--- $1 statuses, $2 causes, $3 user, $4 run that saw them, $5 currency (each null: any), $6 only
--- those before this one (null: from the newest), $7 how many. Newest first.
+-- $1 statuses, $2 causes, $3 user, $4 run that saw them, $5 currency, $6 incident (each null:
+-- any), $7 only those before this one (null: from the newest), $8 how many. Newest first.
 SELECT
     d.discrepancy_id,
     d.user_id,
@@ -29,7 +29,8 @@ SELECT
     d.occurrences,
     d.first_run_id,
     d.last_run_id,
-    d.closed_at
+    d.closed_at,
+    d.incident_id
 FROM discrepancies AS d
 WHERE
     ($1::text[] IS NULL OR d.status = any($1))
@@ -43,6 +44,7 @@ WHERE
         )
     )
     AND ($5::text IS NULL OR d.currency = $5)
-    AND ($6::uuid IS NULL OR d.discrepancy_id < $6)
+    AND ($6::uuid IS NULL OR d.incident_id = $6)
+    AND ($7::uuid IS NULL OR d.discrepancy_id < $7)
 ORDER BY d.discrepancy_id DESC
-LIMIT $7
+LIMIT $8

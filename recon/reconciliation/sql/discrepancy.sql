@@ -28,6 +28,7 @@ SELECT
     d.occurrences,
     d.first_run_id,
     d.last_run_id,
-    d.closed_at
+    d.closed_at,
+    d.incident_id
 FROM discrepancies AS d
 WHERE d.discrepancy_id = $1

@@ -1,4 +1,4 @@
--- $1..$7 as in discrepancies.sql. Each with the adjustment that counts (the booked one, else the
+-- $1..$8 as in discrepancies.sql. Each with the adjustment that counts (the booked one, else the
 -- newest), why it is ignored, and its last comment. Newest first.
 SELECT
     d.discrepancy_id,
@@ -76,6 +76,7 @@ WHERE
         )
     )
     AND ($5::text IS NULL OR d.currency = $5)
-    AND ($6::uuid IS NULL OR d.discrepancy_id < $6)
+    AND ($6::uuid IS NULL OR d.incident_id = $6)
+    AND ($7::uuid IS NULL OR d.discrepancy_id < $7)
 ORDER BY d.discrepancy_id DESC
-LIMIT $7
+LIMIT $8

@@ -1,16 +1,16 @@
 -- $1 user, $2 id, $3 currency, $4 severity, $5 cause, $6..$9 ledger's available, held, reserved and
 -- version, $10 and $11 the game's available and held, $12 as of, $13 difference, $14 held
 -- difference, $15 explained, $16 unexplained, $17 evidence, $18 what was looked at, $19 since when,
--- $20 run, $21 confidence, $22 alternatives.
+-- $20 run, $21 confidence, $22 alternatives, $23 root and $24 when.
 INSERT INTO discrepancies (
     user_id, discrepancy_id, currency, status, severity, cause,
     ledger_available, ledger_held, ledger_reserved, ledger_version,
     game_available, game_held, game_as_of, difference, held_difference, explained, unexplained,
     evidence, looked_at, first_seen_at, last_seen_at, first_run_id, last_run_id, confidence,
-    alternatives
+    alternatives, root, root_at
 )
 VALUES (
     $1, $2, $3, 'open', $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18,
-    $19, clock_timestamp(), $20, $20, $21, $22
+    $19, clock_timestamp(), $20, $20, $21, $22, $23, $24
 )
 RETURNING status

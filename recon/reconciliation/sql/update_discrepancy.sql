@@ -19,6 +19,10 @@ SET
     evidence = $17,
     confidence = $21,
     alternatives = $22,
+    root = $23,
+    root_at = $24,
+    -- What is explained otherwise now is no part of what it was part of.
+    incident_id = CASE WHEN cause = $5 AND root IS NOT DISTINCT FROM $23 THEN incident_id END,
     looked_at = $18,
     first_seen_at = least(first_seen_at, $19),
     last_seen_at = clock_timestamp(),

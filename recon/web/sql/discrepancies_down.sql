@@ -1,6 +1,6 @@
 -- $1 statuses, $2 causes, $3 currency, $4 user, $5 run that saw them, $6 run that opened them,
--- $7 assignee, $8 first seen from, $9 first seen before, $10 start of an id, or a fact's whole id
--- (each null: any), $11 sort, $12 key and $13 id of the last row (null: from the start), $14 how
+-- $7 assignee, $8 first seen from, $9 first seen before, $10 start of an id, or a fact's whole id,
+-- $11 incident (each null: any), $12 sort, $13 key and $14 id of the last row (null: from the start), $15 how
 -- many. Largest first; a sort that is none of these is by id, which is by age. Amounts are
 -- compared in whole units, so that a list of several currencies has an order.
 SELECT
@@ -23,7 +23,7 @@ INNER JOIN currencies AS c ON d.currency = c.code
 CROSS JOIN
     LATERAL (
         SELECT
-            CASE $11
+            CASE $12
                 WHEN 'difference' THEN d.difference * power(10::numeric, -c.exponent)
                 WHEN 'size' THEN abs(d.difference) * power(10::numeric, -c.exponent)
                 WHEN 'unexplained' THEN abs(d.unexplained) * power(10::numeric, -c.exponent)
@@ -59,6 +59,7 @@ WHERE
         OR starts_with(d.discrepancy_id::text, lower($10))
         OR d.evidence @> jsonb_build_array(jsonb_build_object('id', $10))
     )
-    AND ($13::uuid IS NULL OR (k.key, d.discrepancy_id) < ($12::numeric, $13))
+    AND ($11::uuid IS NULL OR d.incident_id = $11)
+    AND ($14::uuid IS NULL OR (k.key, d.discrepancy_id) < ($13::numeric, $14))
 ORDER BY k.key DESC, d.discrepancy_id DESC
-LIMIT $14
+LIMIT $15

@@ -1,6 +1,6 @@
 -- $1 statuses, $2 causes, $3 currency, $4 user, $5 run that saw them, $6 run that opened them,
--- $7 assignee, $8 first seen from, $9 first seen before, $10 start of an id, or a fact's whole id
--- (each null: any). What the filter comes to, by currency.
+-- $7 assignee, $8 first seen from, $9 first seen before, $10 start of an id, or a fact's whole id,
+-- $11 incident (each null: any). What the filter comes to, by currency.
 SELECT
     d.currency,
     count(*) AS rows,
@@ -31,5 +31,6 @@ WHERE
         OR starts_with(d.discrepancy_id::text, lower($10))
         OR d.evidence @> jsonb_build_array(jsonb_build_object('id', $10))
     )
+    AND ($11::uuid IS NULL OR d.incident_id = $11)
 GROUP BY d.currency
 ORDER BY d.currency

@@ -1,0 +1,31 @@
+-- $1 only open ones, $2 only this one (null: any), $3 only before this one (null: from the newest),
+-- $4 how many. Newest first, with what their discrepancies come to by currency.
+SELECT
+    i.incident_id,
+    i.cause,
+    i.root,
+    i.from_at,
+    i.until_at,
+    i.opened_at,
+    i.closed_at,
+    p.parts
+FROM incidents AS i
+CROSS JOIN LATERAL (
+    SELECT coalesce(jsonb_agg(to_jsonb(c) ORDER BY c.currency), '[]') AS parts
+    FROM (
+        SELECT
+            d.currency,
+            count(*) AS discrepancies,
+            count(*) FILTER (WHERE d.closed_at IS NULL) AS still_open,
+            sum(d.difference)::text AS difference
+        FROM discrepancies AS d
+        WHERE d.incident_id = i.incident_id
+        GROUP BY d.currency
+    ) AS c
+) AS p
+WHERE
+    (NOT $1::boolean OR i.closed_at IS NULL)
+    AND ($2::uuid IS NULL OR i.incident_id = $2)
+    AND ($3::uuid IS NULL OR i.incident_id < $3)
+ORDER BY i.incident_id DESC
+LIMIT $4

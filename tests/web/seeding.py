@@ -12,6 +12,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
 from recon.clock import new_id
+from recon.db import load
 from recon.ledger import post_one, rules
 from recon.money import Money
 from recon.reconciliation import Cause, Evidence
@@ -220,6 +221,7 @@ async def _run(connection: asyncpg.Connection[Any], seeded: Seeded, at: datetime
     for case in past:
         await _see(connection, run_id, case, at)
         await _agree(connection, case)
+    await connection.execute(load("recon.reconciliation", "sum_run"), run_id)
 
 
 def _past(number: int) -> list[_Case]:

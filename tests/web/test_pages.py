@@ -71,6 +71,48 @@ async def test_the_overview_tells_in_a_sentence_how_it_stands(site: Site, week: 
     assert f"run_id={week.runs[-1]}" in html
 
 
+async def test_the_drift_of_the_runs_is_shown_and_what_each_opened_and_healed(
+    site: Site, week: Seeded
+) -> None:
+    await site.sign_in("maker")
+
+    _, overview = await site.get("/?currency=GBP")
+    _, runs = await site.get("/runs")
+
+    assert "No drift to show" not in words(overview)
+    # The newest run: 20.00 + 36.50 - 75.00 + 60.00 - 5.00, sizes and net.
+    assert "5 196.50 0.00 +36.50" in words(overview)
+    assert f"new_in={week.runs[-1]}" in runs
+
+
+async def test_discrepancies_of_one_root_are_named_together(
+    site: Site, week: Seeded, owner: Pool
+) -> None:
+    await site.sign_in("maker")
+    incident_id, at = new_id(), week.now - timedelta(hours=3)
+    members = [week.discrepancies[user] for user in ("u_48213", "u_81230", "u_71554")]
+    async with owner.acquire() as connection:
+        await connection.execute(
+            "INSERT INTO incidents (incident_id, cause, root, from_at, until_at)"
+            " VALUES ($1, 'missing_webhook', 'stripe_uk', $2, $3)",
+            *(incident_id, at, at + timedelta(minutes=7)),
+        )
+        await connection.execute(
+            "UPDATE discrepancies SET incident_id = $1 WHERE discrepancy_id = ANY($2)",
+            *(incident_id, members),
+        )
+
+    _, overview = await site.get("/")
+    _, listed = await site.get(f"/discrepancies?status=all&incident_id={incident_id}")
+    _, one = await site.get(f"/discrepancies/{members[0]}")
+
+    assert "3 wallets miss webhooks of stripe_uk" in words(overview)
+    assert "+116.50 GBP" in words(overview)
+    assert "GBP 3 " in words(listed)
+    assert "Of incident" in words(listed)
+    assert "One of 3 with the same root: 3 wallets miss webhooks of stripe_uk" in words(one)
+
+
 async def test_before_the_first_run_nothing_is_claimed(site: Site) -> None:
     await site.sign_in("maker")
 

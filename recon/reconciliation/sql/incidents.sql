@@ -10,7 +10,7 @@ SELECT
     i.closed_at,
     p.parts
 FROM incidents AS i
-CROSS JOIN LATERAL (
+LEFT JOIN LATERAL (
     SELECT coalesce(jsonb_agg(to_jsonb(c) ORDER BY c.currency), '[]') AS parts
     FROM (
         SELECT
@@ -22,7 +22,7 @@ CROSS JOIN LATERAL (
         WHERE d.incident_id = i.incident_id
         GROUP BY d.currency
     ) AS c
-) AS p
+) AS p ON true
 WHERE
     (NOT $1::boolean OR i.closed_at IS NULL)
     AND ($2::uuid IS NULL OR i.incident_id = $2)

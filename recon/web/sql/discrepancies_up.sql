@@ -1,8 +1,9 @@
--- $1 statuses, $2 causes, $3 currency, $4 user, $5 run that saw them, $6 run that opened them,
--- $7 assignee, $8 first seen from, $9 first seen before, $10 start of an id, or a fact's whole id,
--- $11 incident (each null: any), $12 sort, $13 key and $14 id of the last row (null: from the
--- start), $15 how many. Smallest first; a sort that is none of these is by id, which is by age. Amounts are
--- compared in whole units, so that a list of several currencies has an order.
+-- $1 statuses, $2 causes, $3 currency, $4 user, $5 run that saw them, $6 run that opened
+-- them, $7 assignee, $8 first seen from, $9 first seen before, $10 start of an id, or a
+-- fact's whole id, $11 incident (each null: any), $12 sort, $13 key and $14 id of the last
+-- row (null: from the start), $15 how many. Smallest first; a sort that is none of these is
+-- by id, which is by age. Amounts are compared in whole units, so that a list of several
+-- currencies has an order.
 SELECT
     d.discrepancy_id,
     d.user_id,

@@ -289,7 +289,11 @@ async def _stream(settings: Settings) -> list[_Finding]:
     except ReconError:
         return []  # said of the database
     if holding is None or not holding.is_held:
-        return [_Finding(check, ok=True, detail="no worker runs that would listen")]
+        # One that has let go, for another to try, is there all the same and takes it again soon.
+        last = (
+            "" if holding is None or holding.failure is None else f"; the last: {holding.failure}"
+        )
+        return [_Finding(check, ok=True, detail=f"no worker runs that would listen{last}")]
     if holding.connected_at is not None and holding.heard_at is not None:
         since, heard = format_time(holding.connected_at), format_time(holding.heard_at)
         detail = f"one process listens, since {since}; the game was last heard at {heard}"

@@ -47,6 +47,7 @@ async def test_a_database_that_forgets_in_a_power_cut_is_a_fault(database_url: s
             "one process listens, since ",
         ),
         ("now() - interval '1 s', NULL, now(), NULL", "on", True, "no worker runs"),
+        ("'-infinity', NULL, now(), 'lost'", "on", True, "would listen; the last: lost"),
         (
             "now() + interval '1 hour', NULL, NULL, 'closed with 4001'",
             "on",

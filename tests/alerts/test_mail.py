@@ -92,11 +92,13 @@ async def test_a_letter_travels_encrypted_and_signs_in_only_there(
     assert post.signed_in == [("recon", "a secret")]
 
 
+@pytest.mark.parametrize("password", [None, "a secret"])
 async def test_a_server_that_offers_no_starttls_gets_no_letter_and_no_password(
-    books: Books, post: Post
+    books: Books, post: Post, password: str | None
 ) -> None:
+    username = None if password is None else "recon"
     said = await send(
-        books, post.mailbox(security="starttls", username="recon", password="a secret")
+        books, post.mailbox(security="starttls", username=username, password=password)
     )
 
     assert said is not None

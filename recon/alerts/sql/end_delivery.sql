@@ -1,5 +1,6 @@
 -- $1 message, $2 channel, $3 fence, $4 whether it arrived, $5 after how long it is tried again if
--- not, $6 what went wrong. No row back: the channel is held by somebody else by now.
+-- not, $6 what was answered. No row back: the channel is held by somebody else by now, who says when
+-- it is tried again; that it arrived is true whoever says so.
 UPDATE alert_deliveries AS d
 SET
     state = CASE WHEN $4::boolean THEN 'sent' ELSE 'pending' END,
@@ -15,5 +16,5 @@ WHERE
     AND d.channel = $2
     AND d.state = 'pending'
     AND c.channel = d.channel
-    AND c.fence = $3
+    AND (c.fence = $3 OR $4::boolean)
 RETURNING d.state

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from msgspec.structs import replace
+
 from recon.bets import rules
 from recon.bets.calls import UNANSWERED
 from recon.bets.errors import ROUND_CLOSED
@@ -15,7 +17,7 @@ if TYPE_CHECKING:
     from recon.bets.model import Bet
     from recon.bets.rules import Step
 
-__all__ = ["confirm_hold", "give_back", "ticket_found"]
+__all__ = ["confirm_hold", "give_back", "release", "ticket_found"]
 
 # The statuses that the game's page leaves open; a hold in one of these is not held any more.
 _RETURNED: Final = frozenset({"released", "expired"})
@@ -27,6 +29,8 @@ _DECIDED: Final = frozenset({409, 422})
 
 async def confirm_hold(line: Line, bet: Bet, hold_id: str) -> Step:
     """Confirm a hold; a refusal is believed only once the game, asked by key, has no bet either."""
+    # Whatever comes of it, it is known from now on that there may be a bet.
+    bet = replace(bet, game_hold_id=hold_id)
     try:
         ticket = await line.confirm(hold_id)
     except GameRefused as refusal:
@@ -40,16 +44,22 @@ async def confirm_hold(line: Line, bet: Bet, hold_id: str) -> Step:
 
 async def give_back(line: Line, bet: Bet, hold: game.Hold, reason: str) -> Step:
     """Have the game release its hold, then release ours; not before, lest a bet come of it."""
-    if hold.status not in _RETURNED:
-        try:
-            await line.release(hold.hold_id)
-        except GameRefused as refusal:
-            if refusal.code not in _GONE:
-                # It may have been confirmed after all: the next look asks by key again.
-                return rules.unsettled(bet, f"the release is refused: {refusal}", at=line.now())
-            return await _gone(line, bet, reason)
-        except UNANSWERED:
-            return rules.waiting(bet, at=line.now())
+    if hold.status in _RETURNED:
+        return rules.rejected(bet, reason, at=line.now())
+    return await release(line, bet, hold.hold_id, reason)
+
+
+async def release(line: Line, bet: Bet, hold_id: str, reason: str) -> Step:
+    """As `give_back`, of a hold of which no more is known than that there was one."""
+    try:
+        await line.release(hold_id)
+    except GameRefused as refusal:
+        if refusal.code not in _GONE:
+            # It may have been confirmed after all: the next look asks by key again.
+            return rules.unsettled(bet, f"the release is refused: {refusal}", at=line.now())
+        return await _gone(line, bet, reason)
+    except UNANSWERED:
+        return rules.waiting(bet, at=line.now())
     return rules.rejected(bet, reason, at=line.now())
 
 
@@ -64,6 +74,8 @@ async def _gone(line: Line, bet: Bet, reason: str) -> Step:
     if found.hold is not None and found.hold.status not in {"held", *_RETURNED}:
         said = f"hold {found.hold.hold_id} is {found.hold.status}, and no bet"
         return rules.unsettled(bet, said, at=line.now())
+    if found.hold is None and line.now() - bet.created_at > rules.KEY_KEPT:
+        return rules.unsettled(bet, rules.ASKED_TOO_LATE, at=line.now())
     return rules.rejected(bet, reason, at=line.now())
 
 

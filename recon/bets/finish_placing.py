@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from recon.bets import rules
-from recon.bets.confirming import confirm_hold, give_back, ticket_found
+from recon.bets.confirming import confirm_hold, give_back, release, ticket_found
 from recon.bets.errors import ROUND_CLOSED
 from recon.bets.rounds import Phase
 from recon.game import GameRefused, KeyOutcome, Refusal
@@ -63,9 +63,12 @@ async def _with_hold(line: Line, bet: Bet, hold: Hold, phase: Phase) -> Step:
 
 async def _without_hold(line: Line, bet: Bet, phase: Phase) -> Step:
     at = line.now()
+    if bet.game_hold_id is not None and phase is not Phase.BETTING:
+        # A confirm was sent. That its hold can be released proves more than an unknown key.
+        return await release(line, bet, bet.game_hold_id, ROUND_CLOSED)
     if at - bet.created_at > rules.KEY_KEPT:
         # Forgotten or never heard of: the answer is the same. A bet may have come of it.
-        return rules.unsettled(bet, "asked too late: the game keeps keys for a day", at=at)
+        return rules.unsettled(bet, rules.ASKED_TOO_LATE, at=at)
     if phase is Phase.BETTING:
         return await _hold_again(line, bet)
     if phase is Phase.CLOSED or at - bet.created_at > rules.OLD:

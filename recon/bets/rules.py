@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from recon.money import Money
 
 __all__ = [
+    "ASKED_TOO_LATE",
     "CLAIM",
     "KEY_KEPT",
     "OLD",
@@ -53,6 +54,7 @@ signed so long ago can still take effect: the game takes timestamps within a min
 KEY_KEPT: Final = timedelta(hours=23)
 """How long a key that led to nothing proves that nothing was done: the game keeps keys for 24 hours
 from their first arrival, which is a moment after the bet was written down."""
+ASKED_TOO_LATE: Final = "asked too late: the game keeps keys for a day"
 
 _FIRST_LOOK_S: Final = 0.5
 _GROWTH: Final = 1.6

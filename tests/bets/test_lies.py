@@ -109,3 +109,37 @@ async def test_a_promise_in_another_currency_promises_nothing(world: World) -> N
 
     assert (cashed.state, cashed.payout) == ("cashing_out", None)
     assert (await world.bet(bet)).payout is None
+
+
+@pytest.mark.parametrize("after_s", [1.0, 25 * 3600.0])
+async def test_a_stake_whose_confirm_was_sent_is_not_freed_by_the_key_alone(
+    world: World, after_s: float
+) -> None:
+    await world.deposit("100.00")
+    world.network.lose(CONFIRM, "after")
+    bet = await world.place()
+    world.end_round()
+    world.network.retell("idempotency_key=", lambda _: {"hold": None, "bet": None})
+
+    await world.resolve(after_s)
+
+    assert ((await world.bet(bet)).state, await world.ledger()) == ("placing", ("90.00", "10.00"))
+    assert world.at_game() == ("90.00", "0.00")
+
+
+@pytest.mark.parametrize("after_s", [1.0, 25 * 3600.0])
+async def test_a_hold_that_the_game_releases_was_no_bet_whatever_it_knows_of_the_key(
+    world: World, after_s: float
+) -> None:
+    await world.deposit("100.00")
+    world.network.lose(CONFIRM, "before")
+    bet = await world.place()
+    world.fly()
+    world.network.retell("idempotency_key=", lambda _: {"hold": None, "bet": None})
+
+    await world.resolve(after_s)
+
+    expected = "rejected" if after_s < 3600 else "placing"
+    assert (await world.bet(bet)).state == expected
+    assert len(world.network.calls("/release")) == 1
+    assert world.at_game() == ("100.00", "0.00")

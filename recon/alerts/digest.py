@@ -52,12 +52,13 @@ async def _digest(
     opened = await connection.fetch(
         load("recon.alerts", "digest_new"), first_id_at(since), first_id_at(until)
     )
+    reopened = await connection.fetch(load("recon.alerts", "digest_reopened"), since, until)
     healed = await connection.fetch(load("recon.alerts", "digest_healed"), since, until)
     standing = await connection.fetch(load("recon.alerts", "digest_open"))
     ended = await connection.fetch(load("recon.alerts", "digest_runs"), since, until)
     runs = {"finished": 0, "incomplete": 0, "failed": 0}
     runs |= {row["state"]: row["count"] for row in ended if row["state"] in runs}
-    if not (opened or healed or standing or runs["incomplete"] or runs["failed"]):
+    if not (opened or reopened or healed or standing or runs["incomplete"] or runs["failed"]):
         return None
     items = await connection.fetch(load("recon.alerts", "digest_items"), SHOWN)
     open_count = sum(row["count"] for row in standing)
@@ -66,8 +67,9 @@ async def _digest(
         "until": format_time(until),
         "open": open_count,
         "new": sum(row["count"] for row in opened),
+        "reopened": sum(row["count"] for row in reopened),
         "healed": sum(row["count"] for row in healed),
-        "currencies": _by_currency(standing, opened, healed),
+        "currencies": _by_currency(standing, opened, reopened, healed),
         "runs": runs,
         "discrepancies": [discrepancy_item(row, policy) for row in items],
         "not_shown": open_count - len(items),
@@ -78,12 +80,15 @@ async def _digest(
 def _by_currency(
     standing: Sequence[asyncpg.Record],
     opened: Sequence[asyncpg.Record],
+    reopened: Sequence[asyncpg.Record],
     healed: Sequence[asyncpg.Record],
 ) -> list[dict[str, Any]]:
-    parts = [{row["currency"]: row for row in rows} for rows in (standing, opened, healed)]
+    parts = [
+        {row["currency"]: row for row in rows} for rows in (standing, opened, reopened, healed)
+    ]
     found = []
     for currency in sorted({currency for part in parts for currency in part}):
-        now_open, new, gone = (part.get(currency) for part in parts)
+        now_open, new, back, gone = (part.get(currency) for part in parts)
         found.append(
             {
                 "currency": currency,
@@ -93,6 +98,7 @@ def _by_currency(
                 "unexplained": format_minor(_part(now_open, "unexplained"), currency),
                 "new": _part(new, "count"),
                 "new_difference": format_minor(_part(new, "difference"), currency),
+                "reopened": _part(back, "count"),
                 "healed": _part(gone, "count"),
                 "healed_by_itself": _part(gone, "cleared"),
                 "healed_difference": format_minor(_part(gone, "difference"), currency),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import structlog
 
 from recon.alerts.digest import find_digest
+from recon.alerts.incidents import find_incidents
 from recon.alerts.metrics import GIVEN_UP
 from recon.alerts.model import AlertType
 from recon.alerts.outbox import put, take_on
@@ -37,6 +38,7 @@ _LOCK: Final = int.from_bytes(blake2b(b"recon.alerts", digest_size=7).digest())
 
 _FINDERS: Final[dict[AlertType, Finder]] = {
     AlertType.UNEXPLAINED: find_unexplained,
+    AlertType.INCIDENTS: find_incidents,
     AlertType.RUNS_BAD: find_bad_runs,
     AlertType.RUNS_SKIPPED: find_skipped_runs,
     AlertType.DIGEST: find_digest,

@@ -28,6 +28,7 @@ class AlertType(StrEnum):
     """What a message is about; its ``type`` on the wire."""
 
     UNEXPLAINED = "discrepancies.unexplained"
+    INCIDENTS = "incidents.opened"
     RUNS_BAD = "runs.failed"
     RUNS_SKIPPED = "runs.skipped"
     SEALS_BROKEN = "seals.broken"

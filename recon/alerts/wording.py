@@ -87,12 +87,15 @@ def _tables(kind: AlertType, data: dict[str, Any]) -> list[_Table]:
         found.append(
             _table(
                 data["currencies"],
-                ("currency", "open", "difference", "unexplained", "new", "healed"),
+                ("currency", "open", "difference", "unexplained", "new", "reopened", "healed"),
             )
         )
     if kind in {AlertType.DIGEST, AlertType.UNEXPLAINED} and data["discrepancies"]:
         columns = ("difference", "unexplained", "currency", "severity", "user_id", "first_seen_at")
         found.append(_table(data["discrepancies"], (*columns, "discrepancy_id")))
+    if kind is AlertType.INCIDENTS:
+        columns = ("cause", "root", "from_at", "until_at", "discrepancies", "still_open")
+        found.append(_table(data["incidents"], (*columns, "incident_id")))
     if kind is AlertType.RUNS_BAD:
         columns = ("state", "scope", "started_at", "compared", "not_compared", "reason", "run_id")
         found.append(_table(data["runs"], columns))
@@ -136,6 +139,14 @@ def _unexplained(data: dict[str, Any]) -> str:
     return f"{_many(data['count'], 'discrepancy')} {stand} unexplained: {sums}"
 
 
+def _incidents(data: dict[str, Any]) -> str:
+    last = data["incidents"][-1]
+    more = f", and {data['count'] - 1} more" if data["count"] > 1 else ""
+    wallets = _many(last["discrepancies"], "wallet")
+    cause = last["cause"].replace("_", " ")
+    return f"{wallets} differ by one root: {cause}, {last['root']}{more}"
+
+
 def _runs_bad(data: dict[str, Any]) -> str:
     parts = []
     if data["failed"]:
@@ -161,6 +172,7 @@ def _digest(data: dict[str, Any]) -> str:
 
 _HEADLINES: Final[dict[AlertType, Callable[[dict[str, Any]], str]]] = {
     AlertType.UNEXPLAINED: _unexplained,
+    AlertType.INCIDENTS: _incidents,
     AlertType.RUNS_BAD: _runs_bad,
     AlertType.RUNS_SKIPPED: _runs_skipped,
     AlertType.SEALS_BROKEN: lambda data: f"Nothing is sealed any more: {data['reason']}",

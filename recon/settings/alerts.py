@@ -32,10 +32,16 @@ _MOST: Final = 50
 
 _Item = TypeVar("_Item")
 _Type = Literal[
-    "discrepancies.unexplained", "runs.failed", "runs.skipped", "seals.broken", "digest"
+    "discrepancies.unexplained",
+    "incidents.opened",
+    "runs.failed",
+    "runs.skipped",
+    "seals.broken",
+    "digest",
 ]
 _TYPES: Final[tuple[_Type, ...]] = (
     "discrepancies.unexplained",
+    "incidents.opened",
     "runs.failed",
     "runs.skipped",
     "seals.broken",

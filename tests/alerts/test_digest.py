@@ -88,6 +88,9 @@ async def test_it_tells_what_is_open_new_and_healed_once(
     await books.differs("u_2", "700", currency="JPY")
     await books.differs("u_3", "4.00")
     await books.cases.agrees("u_3")
+    await books.differs("u_4", "9.00", currency="EUR")
+    await books.cases.agrees("u_4", "EUR")
+    await books.differs("u_4", "9.00", currency="EUR")
     await books.ran("incomplete", started=ago(minutes=1))
     await books.ran("finished", started=ago(minutes=2))
 
@@ -97,10 +100,11 @@ async def test_it_tells_what_is_open_new_and_healed_once(
     (said,) = hook.said
     data = said["data"]
     assert said["type"] == "digest"
-    assert data["summary"] == "2 discrepancies open, 3 new, 1 healed"
+    assert data["summary"] == "3 discrepancies open, 4 new, 1 healed"
     assert parse_time(data["until"]) - parse_time(data["since"]) == DAY
     assert data["runs"] == {"finished": 1, "incomplete": 1, "failed": 0}
-    gbp, jpy = data["currencies"]
+    eur, gbp, jpy = data["currencies"]
+    assert (eur["open"], eur["new"], eur["reopened"], eur["healed"]) == (1, 1, 1, 0)
     assert gbp == {
         "currency": "GBP",
         "open": 1,
@@ -109,6 +113,7 @@ async def test_it_tells_what_is_open_new_and_healed_once(
         "unexplained": "10.00",
         "new": 2,
         "new_difference": "14.00",
+        "reopened": 0,
         "healed": 1,
         "healed_by_itself": 1,
         "healed_difference": "4.00",
@@ -123,13 +128,14 @@ async def test_it_tells_what_is_open_new_and_healed_once(
     assert {(row["user_id"], row["difference"]) for row in rows} == {
         ("u_1", "10.00"),
         ("u_2", "700"),
+        ("u_4", "9.00"),
     }
     assert rows[0]["url"].startswith("https://recon.example/discrepancies/")
     assert "Attached: discrepancies.csv, all that is open." in words_of(letter)
 
     # The next day tells only of what is new since; what is open stays open.
     assert await look(books, alerting, ahead=26 * HOUR) == 1
-    assert hook.said[1]["data"]["summary"] == "2 discrepancies open, 0 new, 0 healed"
+    assert hook.said[1]["data"]["summary"] == "3 discrepancies open, 0 new, 0 healed"
 
 
 async def test_a_day_on_which_there_is_nothing_has_none_and_its_hour_is_over(

@@ -132,6 +132,23 @@ async def test_it_is_told_again_once_when_it_is_reopened(books: Books, hook: Hoo
     assert [one["told_because"] for one in hook.said[1]["data"]["discrepancies"]] == ["reopened"]
 
 
+async def test_one_that_comes_back_after_it_had_healed_is_told_once_it_stands_again(
+    books: Books, hook: Hook
+) -> None:
+    at_once = policy(at_most_every=timedelta(0))
+    alerting = Alerting(policy=at_once, channels=[hook.receiver()])
+    found = await books.differs("u_1", "10.00")
+    await books.look(alerting)
+    await books.cases.agrees("u_1")
+    assert await books.differs("u_1", "10.00") == found
+
+    assert await books.look(alerting) == 0, "it has only just come back"
+    await books.owner.execute("UPDATE discrepancies SET reopened_at = reopened_at - interval '1 h'")
+    assert [await books.look(alerting) for _ in range(2)] == [1, 0]
+
+    assert [one["told_because"] for one in hook.said[1]["data"]["discrepancies"]] == ["reopened"]
+
+
 async def test_what_comes_soon_after_waits_and_what_heals_meanwhile_is_never_told(
     books: Books, hook: Hook
 ) -> None:

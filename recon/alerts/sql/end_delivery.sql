@@ -1,6 +1,6 @@
 -- $1 message, $2 channel, $3 fence, $4 whether it arrived, $5 after how long it is tried again if
--- not, $6 what was answered. No row back: the channel is held by somebody else by now, who says when
--- it is tried again; that it arrived is true whoever says so.
+-- not, $6 what was answered. No row back: the channel is held by somebody else by now, who says
+-- when it is tried again; that it arrived is true whoever says so.
 UPDATE alert_deliveries AS d
 SET
     state = CASE WHEN $4::boolean THEN 'sent' ELSE 'pending' END,

@@ -1,0 +1,63 @@
+"""An incident that stays open is told once, and its wallets are not told one by one."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from recon.alerts import Alerting
+from recon.clock import new_id
+from tests.alerts.plain import policy
+
+if TYPE_CHECKING:
+    from tests.alerts.conftest import Books, Hook
+
+# An endpoint that was down: three wallets whose differences are explained by what it did not say.
+_SHARED = """
+UPDATE discrepancies
+SET
+    cause = 'missing_webhook', explained = difference, unexplained = 0, incident_id = $1,
+    root = 'bank'
+"""
+_OPENED = """
+INSERT INTO incidents (incident_id, cause, root, from_at, until_at, opened_at)
+VALUES ($1, 'missing_webhook', 'bank', now() - interval '1 h', now() - interval '50 min', now())
+"""
+
+
+async def test_an_incident_that_stays_open_is_told_once_with_its_sums(
+    books: Books, hook: Hook
+) -> None:
+    alerting = Alerting(policy=policy(), channels=[hook.receiver()])
+    for user, amount in (("u_1", "5.00"), ("u_2", "7.50"), ("u_3", "10.00")):
+        await books.differs(user, amount)
+    incident = new_id()
+    await books.pool.execute(_OPENED, incident)
+    await books.pool.execute(_SHARED, incident)
+
+    assert await books.look(alerting) == 0, "it may heal by itself"
+    await books.owner.execute("UPDATE incidents SET opened_at = opened_at - interval '15 min'")
+    assert await books.look(alerting) == 1
+    await books.pass_by(timedelta(hours=1))
+    assert await books.look(alerting) == 0
+
+    (said,) = hook.said
+    assert said["type"] == "incidents.opened"
+    data = said["data"]
+    assert data["summary"] == "3 wallets differ by one root: missing webhook, bank"
+    (told,) = data["incidents"]
+    assert (told["incident_id"], told["discrepancies"], told["still_open"]) == (str(incident), 3, 3)
+    assert told["currencies"] == [
+        {"currency": "GBP", "discrepancies": 3, "still_open": 3, "difference": "22.50"}
+    ]
+    assert told["url"].endswith(f"/discrepancies?status=all&incident_id={incident}")
+
+
+async def test_one_that_has_healed_is_not_told(books: Books, hook: Hook) -> None:
+    alerting = Alerting(policy=policy(), channels=[hook.receiver()])
+    await books.pool.execute(_OPENED, new_id())
+    await books.owner.execute(
+        "UPDATE incidents SET opened_at = opened_at - interval '1 h', closed_at = now()"
+    )
+
+    assert await books.look(alerting) == 0

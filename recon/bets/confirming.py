@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from recon.bets import rules
 from recon.bets.calls import UNANSWERED
 from recon.bets.errors import ROUND_CLOSED
-from recon.game import GameRefused, Refusal
+from recon.game import BetStatus, GameRefused, Refusal
 
 if TYPE_CHECKING:
     from recon import game
@@ -17,10 +17,11 @@ if TYPE_CHECKING:
     from recon.bets.model import Bet
     from recon.bets.rules import Step
 
-__all__ = ["confirm_hold", "give_back", "release", "ticket_found"]
+__all__ = ["RETURNED", "confirm_hold", "give_back", "release", "ticket_found"]
 
 # The statuses that the game's page leaves open; a hold in one of these is not held any more.
-_RETURNED: Final = frozenset({"released", "expired"})
+RETURNED: Final = frozenset({"released", "expired"})
+"""A hold that is one of these has become no bet, and never will."""
 _GONE: Final = frozenset({Refusal.HOLD_EXPIRED, Refusal.NOT_FOUND})
 _TOO_LATE: Final = frozenset({Refusal.HOLD_EXPIRED, Refusal.ROUND_CLOSED})
 # What these refuse was decided by the state of the hold, and is the answer to the key for good.
@@ -44,7 +45,7 @@ async def confirm_hold(line: Line, bet: Bet, hold_id: str) -> Step:
 
 async def give_back(line: Line, bet: Bet, hold: game.Hold, reason: str) -> Step:
     """Have the game release its hold, then release ours; not before, lest a bet come of it."""
-    if hold.status in _RETURNED:
+    if hold.status in RETURNED:
         return rules.rejected(bet, reason, at=line.now())
     return await release(line, bet, hold.hold_id, reason)
 
@@ -71,7 +72,7 @@ async def _gone(line: Line, bet: Bet, reason: str) -> Step:
         return rules.waiting(bet, at=line.now())
     if found.bet is not None:
         return ticket_found(line, bet, found.bet)
-    if found.hold is not None and found.hold.status not in {"held", *_RETURNED}:
+    if found.hold is not None and found.hold.status not in {"held", *RETURNED}:
         said = f"hold {found.hold.hold_id} is {found.hold.status}, and no bet"
         return rules.unsettled(bet, said, at=line.now())
     if found.hold is None and line.now() - bet.created_at > rules.KEY_KEPT:
@@ -82,8 +83,10 @@ async def _gone(line: Line, bet: Bet, reason: str) -> Step:
 def ticket_found(line: Line, bet: Bet, ticket: game.Bet) -> Step:
     """The bet that the game has, if it is ours."""
     if not rules.is_about(bet, ticket):
+        if ticket.status is BetStatus.VOID and rules.was_mismatched(bet):
+            return rules.rejected(bet, "void", at=line.now())
         said = f"ticket {ticket.ticket_id} is {ticket.amount} on round {ticket.round_id}"
-        return rules.for_people(bet, "bet_mismatch", said, at=line.now())
+        return rules.mismatched(bet, said, at=line.now())
     return rules.placed(bet, ticket, at=line.now())
 
 

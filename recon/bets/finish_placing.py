@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from recon.bets import rules
-from recon.bets.confirming import confirm_hold, give_back, release, ticket_found
+from recon.bets.confirming import RETURNED, confirm_hold, give_back, release, ticket_found
 from recon.bets.errors import ROUND_CLOSED
 from recon.bets.rounds import Phase
 from recon.game import GameRefused, KeyOutcome, Refusal
@@ -51,8 +51,10 @@ async def finish_placing(line: Line, bet: Bet, rounds: Rounds) -> Step:
 
 async def _with_hold(line: Line, bet: Bet, hold: Hold, phase: Phase) -> Step:
     if not rules.is_about(bet, hold):
+        if hold.status in RETURNED and rules.was_mismatched(bet):
+            return rules.rejected(bet, ROUND_CLOSED, at=line.now())
         said = f"hold {hold.hold_id} is {hold.amount} on round {hold.round_id}"
-        return rules.for_people(bet, "bet_mismatch", said, at=line.now())
+        return rules.mismatched(bet, said, at=line.now())
     if hold.auto_cashout != bet.auto_cashout:
         # Another bet than was wished for, and none yet: it must not become one.
         return await give_back(line, bet, hold, "auto_cashout_mismatch")

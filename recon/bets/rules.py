@@ -36,6 +36,7 @@ __all__ = [
     "in_play_again",
     "is_about",
     "lost",
+    "mismatched",
     "payout_awaited",
     "payout_booked",
     "placed",
@@ -44,6 +45,7 @@ __all__ = [
     "unsettled",
     "void",
     "waiting",
+    "was_mismatched",
 ]
 
 CLAIM: Final = timedelta(seconds=45)
@@ -56,6 +58,7 @@ KEY_KEPT: Final = timedelta(hours=23)
 from their first arrival, which is a moment after the bet was written down."""
 ASKED_TOO_LATE: Final = "asked too late: the game keeps keys for a day"
 
+_MISMATCH: Final = "bet_mismatch"
 _FIRST_LOOK_S: Final = 0.5
 _GROWTH: Final = 1.6
 _LONGEST_S: Final = 60.0
@@ -93,6 +96,7 @@ def placed(bet: Bet, ticket: game.Bet, *, at: datetime) -> Step:
         game_hold_id=ticket.hold_id,
         ticket_id=ticket.ticket_id,
         placed_at=ticket.placed_at,
+        reason=None,
         due_at=at + timedelta(seconds=_FIRST_LOOK_S),
         looks=0,
         updated_at=at,
@@ -107,7 +111,7 @@ def ticket_taken(placed: Bet) -> Step:
     """The ticket that the game gave for a bet stands for another one: no stake is booked by it."""
     bet = replace(placed, state=BetState.PLACING, game_hold_id=None, ticket_id=None, placed_at=None)
     said = f"the game gives ticket {placed.ticket_id}, which is another bet's"
-    return for_people(bet, "bet_mismatch", said, at=placed.updated_at)
+    return mismatched(bet, said, at=placed.updated_at)
 
 
 def rejected(bet: Bet, reason: str, *, at: datetime) -> Step:
@@ -214,6 +218,16 @@ def void(bet: Bet, *, at: datetime) -> Step:
     return Step(
         after, ledger.stake_returned(bet.user_id, bet.stake, bet_id=bet.bet_id, event_at=at)
     )
+
+
+def mismatched(bet: Bet, said: str, *, at: datetime) -> Step:
+    """The game speaks of another round or stake than the bet's."""
+    return for_people(bet, _MISMATCH, said, at=at)
+
+
+def was_mismatched(bet: Bet) -> bool:
+    """People have seen that the game speaks of another bet, and had it asked again."""
+    return bet.reason == _MISMATCH
 
 
 def is_about(bet: Bet, answer: game.Bet | game.Hold) -> bool:

@@ -122,8 +122,10 @@ async def _by_ticket(  # noqa: PLR0911 - one answer for each status
 ) -> Step:
     at = line.now()
     if not rules.is_about(bet, ticket):
+        if ticket.status is BetStatus.VOID and rules.was_mismatched(bet):
+            return rules.void(bet, at=at)
         said = f"ticket {ticket.ticket_id} is {ticket.amount} on round {ticket.round_id}"
-        return rules.for_people(bet, "bet_mismatch", said, at=at)
+        return rules.mismatched(bet, said, at=at)
     match ticket.status:
         case BetStatus.LOST:
             return rules.lost(bet, at=at)

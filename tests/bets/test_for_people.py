@@ -282,3 +282,58 @@ async def test_a_payout_that_is_not_the_stake_times_the_multiplier_is_booked_and
     assert await cases(world) == [("payout_mismatch", "open", str(bet.bet_id))]
     (reason,) = await world.pool.fetchrow("SELECT reason FROM cases")
     assert reason == f"payout {payout.transaction_id} is 200.00 GBP, for 10.00 GBP at 2.00"
+
+
+async def test_a_wrong_hold_that_has_lapsed_frees_the_stake_once_its_case_is_closed(
+    world: World,
+) -> None:
+    await world.deposit("100.00")
+    world.clock.ticking = True
+    world.network.lose("POST /api/v1/bets/holds", "after")
+    bet = await world.place()
+    hold = world.sandbox.book.by_key["u_1", str(bet.hold_key)]
+    world.sandbox.backend.release("u_1", "GBP", 1, ref=hold.hold_id)
+    hold.amount_minor = 9_99
+    await world.resolve()
+    assert (await world.bet(bet)).reason == "bet_mismatch"
+
+    world.clock.passed_s += 60.0
+    await world.resolve()
+    assert await world.ledger() == ("90.00", "10.00")
+    await close_the_case(world, "the hold has lapsed at the game")
+    await world.resolve()
+
+    assert ((await world.bet(bet)).state, await cases(world)) == (
+        "rejected",
+        [("bet_mismatch", "closed", str(bet.bet_id))],
+    )
+    assert await world.ledger() == world.at_game() == ("100.00", "0.00")
+
+
+@pytest.mark.parametrize("state", ["placing", "placed"])
+async def test_a_wrong_bet_that_the_operator_voids_gives_the_stake_back(
+    world: World, state: str
+) -> None:
+    await world.deposit("100.00")
+    world.clock.ticking = True
+    if state == "placing":
+        world.network.lose("/confirm", "after")
+    bet = await world.place()
+    hold = world.sandbox.book.by_key["u_1", str(bet.hold_key)]
+    world.sandbox.backend.give_back("u_1", "GBP", 1, ref=hold.hold_id)
+    hold.amount_minor = 9_99
+    world.fly()
+    world.clock.passed_s += 60.0
+    await world.resolve()
+    resting = await world.bet(bet)
+    assert (resting.state, resting.reason) == (state, "bet_mismatch")
+    assert hold.bet is not None
+
+    hold.bet.status = "void"
+    world.sandbox.backend.give_back("u_1", "GBP", 9_99, ref=hold.bet.ticket_id)
+    await close_the_case(world, "the operator has voided it")
+    await world.resolve()
+
+    after = await world.bet(bet)
+    assert after.state == ("rejected" if state == "placing" else "void")
+    assert await world.ledger() == world.at_game() == ("100.00", "0.00")

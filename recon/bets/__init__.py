@@ -9,7 +9,10 @@ The rules that make this safe:
 
 - The bytes and the keys of a bet are fixed in the commit that takes the stake from ``available``.
 - Only the very first attempt may conclude from "certainly not sent" that there is no bet.
-- Everybody else sees the round closed first and asks by key second; then "nothing" is final.
+- Everybody else sees the round closed first and asks by key second; then "nothing" is final,
+  unless a confirm was sent: then the game has to release its hold.
+- What is not as it was asked for, or has no outcome for an hour, people are shown; when they close
+  the case of a bet that rests, the game is asked again.
 - A hold of the game is released before ours is, and never while a bet may come of it.
 """
 

@@ -237,7 +237,10 @@ def _player_shown(player: Player) -> dict[str, object]:
 def _faults(sandbox: Sandbox) -> dict[str, object]:
     return {
         "rates": dict(sandbox.faults.rates) | sandbox.hub.rates,
-        "planted": [planted.as_json() for planted in sandbox.faults.planted],
+        "planted": [
+            {**planted.as_json(), "at": format_time(planted.at)}
+            for planted in sandbox.faults.planted
+        ],
         "stream": dict(sandbox.hub.struck),
     }
 

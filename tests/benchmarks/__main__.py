@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from recon.db.embedded import remove_embedded
 from tests.benchmarks.bets import measure_bets
 from tests.benchmarks.bets_report import bets_part
 from tests.benchmarks.intake import Plan, measure_intake
 from tests.benchmarks.intake_report import intake_part
+from tests.benchmarks.quality import measure_quality
+from tests.benchmarks.quality_report import quality_part
 from tests.benchmarks.report import Part, machine, write_part
 
 if TYPE_CHECKING:
@@ -28,9 +32,22 @@ async def _bets(plan: Plan) -> Part | None:
     return bets_part(await measure_bets(rounds=plan.rounds, seconds=plan.seconds))
 
 
+async def _quality(plan: Plan) -> Part | None:
+    wallets, minutes = plan.wallets, plan.minutes
+    with tempfile.TemporaryDirectory(prefix="recon-bench-") as folder:
+        home = Path(folder)
+        home.chmod(0o755)  # noqa: ASYNC240 - nothing else runs yet
+        try:
+            quality = await measure_quality(wallets=wallets, minutes=minutes, home=home / "data")
+        finally:
+            await remove_embedded(home / "data")
+    return quality_part(quality, minutes=minutes)
+
+
 _PARTS: Final[dict[str, Callable[[Plan], Coroutine[None, None, Part | None]]]] = {
     "intake": _intake,
     "bets": _bets,
+    "quality": _quality,
 }
 
 
@@ -47,6 +64,8 @@ def main() -> None:
     parser.add_argument(
         "--only", nargs="*", default=[], help="of the intake, these contenders; it is not written"
     )
+    parser.add_argument("--wallets", type=int, default=10_000, help="of the quality")
+    parser.add_argument("--minutes", type=float, default=6.0, help="of play, for the quality")
     parser.add_argument("--out", type=Path, default=_ROOT / "benchmarks", help="where to write")
     given = parser.parse_args()
     if unknown := set(given.parts) - set(_PARTS):
@@ -58,6 +77,8 @@ def main() -> None:
         endurance=1_000_000 if given.big else 60_000,
         pgledger=given.pgledger,
         only=frozenset(given.only),
+        wallets=given.wallets,
+        minutes=given.minutes,
     )
     for name in given.parts or _PARTS:
         where = machine()

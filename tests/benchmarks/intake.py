@@ -54,6 +54,8 @@ class Plan:
         endurance: deliveries after which memory is read again.
         pgledger: where its SQL is; ``None`` leaves it out.
         only: names of contenders; empty for all.
+        wallets: of the quality.
+        minutes: of play, for the quality.
     """
 
     rounds: int
@@ -62,6 +64,8 @@ class Plan:
     endurance: int
     pgledger: Path | None
     only: frozenset[str]
+    wallets: int = 10_000
+    minutes: float = 6.0
 
 
 @dataclass(slots=True)

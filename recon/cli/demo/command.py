@@ -27,7 +27,7 @@ from recon.web import Role, add_staff, create_sign_in_link
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["demo"]
+__all__ = ["demo", "reconcile", "settle"]
 
 _EXIT_DIFFERS = 1
 _EXIT_INTERRUPTED = 130
@@ -125,9 +125,9 @@ async def _show(stage: Stage, wish: _Wish, progress: Progress, step: Any) -> Rep
     ticking.cancel()
     await early
     progress.update(step, description="The last rounds and webhooks come home", total=None)
-    await _settle(stage)
+    await settle(stage)
     progress.update(step, description="Every wallet is compared with the game's")
-    await _reconcile(stage, "all")
+    await reconcile(stage, "all")
     return await _report(stage, wish, counts)
 
 
@@ -141,16 +141,21 @@ async def _tick(progress: Progress, step: Any, duration_s: float) -> None:  # no
 async def _reconcile_midway(stage: Stage, duration_s: float) -> None:
     """The first of the two runs, while everybody plays."""
     await asyncio.sleep(duration_s / 2)
-    await _reconcile(stage, "changed")
+    await reconcile(stage, "changed")
 
 
-async def _reconcile(stage: Stage, scope: str) -> RunView:
+async def reconcile(stage: Stage, scope: str, *, within_s: float = _RUN_S) -> RunView:
+    """Start a run and wait for its end.
+
+    Raises:
+        Unavailable: it does not end in time.
+    """
     headers = {"Idempotency-Key": str(uuid4())}
     path = "/api/v1/reconciliation/runs"
     async with stage.service.post(path, json={"scope": scope}, headers=headers) as answer:
         answer.raise_for_status()
         run = msgspec.json.decode(await answer.read(), type=RunView)
-    until = time.monotonic() + _RUN_S
+    until = time.monotonic() + within_s
     while run.state == "running":
         if time.monotonic() > until:
             raise Unavailable(f"run {run.run_id} does not end", code="demo_failed")
@@ -161,11 +166,15 @@ async def _reconcile(stage: Stage, scope: str) -> RunView:
     return run
 
 
-async def _settle(stage: Stage) -> None:
-    """Wait until no webhook is on its way or missed, and every bet has its outcome."""
+async def settle(stage: Stage, *, within_s: float = _SETTLE_S) -> None:
+    """Wait until no webhook is on its way or missed, and every bet has its outcome.
+
+    Raises:
+        Unavailable: it does not come to that in time.
+    """
     async with stage.sandbox.post("/sandbox/psp/settle") as answer:
         answer.raise_for_status()
-    until, sent = time.monotonic() + _SETTLE_S, now()
+    until, sent = time.monotonic() + within_s, now()
     while not await stage.pool.fetchval(
         "SELECT EXISTS (SELECT FROM backfills WHERE listed_until > $1)", sent
     ):

@@ -69,8 +69,18 @@ class Table:
 
 
 class _Player:
-    def __init__(self, stage: Stage, table: Table, counts: Counts, number: int, seed: int) -> None:
+    def __init__(
+        self,
+        stage: Stage,
+        table: Table,
+        counts: Counts,
+        number: int,
+        seed: int,
+        *,
+        pause_s: tuple[float, float],
+    ) -> None:
         self.stage = stage
+        self.pause_s = pause_s
         self.table = table
         self.counts = counts
         self.user_id = f"u_{1001 + number}"
@@ -99,7 +109,7 @@ class _Player:
         while True:
             (act,) = self.rng.choices(acts, weights=(75, 12, 9, 3, 1))
             await act()
-            await asyncio.sleep(self.rng.uniform(0.1, 0.8))
+            await asyncio.sleep(self.rng.uniform(*self.pause_s))
 
     async def deposit(self, **more: object) -> None:
         reference = self._reference("dep")
@@ -202,14 +212,35 @@ class _Player:
         return format_minor(minor, self.currency)
 
 
-async def play(stage: Stage, *, users: int, duration_s: float, seed: int) -> Counts:
-    """Let players live for a while; an error of theirs that is not the service's refusal raises."""
+async def play(
+    stage: Stage,
+    *,
+    users: int,
+    duration_s: float,
+    seed: int,
+    pause_s: tuple[float, float] = (0.1, 0.8),
+    joined: asyncio.Event | None = None,
+) -> Counts:
+    """Let players live for a while; an error of theirs that is not the service's refusal raises.
+
+    Args:
+        stage: where.
+        users: how many.
+        duration_s: for how long, once all have joined.
+        seed: of their whims.
+        pause_s: between two acts of one, at least and at most.
+        joined: set once all have.
+    """
     table, counts = Table(), Counts()
-    players = [_Player(stage, table, counts, number, seed) for number in range(users)]
+    players = [
+        _Player(stage, table, counts, number, seed, pause_s=pause_s) for number in range(users)
+    ]
     watching = asyncio.create_task(table.watch(stage))
     living: list[asyncio.Task[None]] = []  # none yet, should it be interrupted while they join
     try:
         await asyncio.gather(*(player.join() for player in players))
+        if joined is not None:
+            joined.set()
         living = [asyncio.create_task(player.live()) for player in players]
         done, _ = await asyncio.wait(
             [*living, watching], timeout=duration_s, return_when=asyncio.FIRST_EXCEPTION

@@ -10,7 +10,8 @@ from collections import deque
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final
 
 import aiohttp
 import asyncpg
@@ -27,11 +28,12 @@ from recon.seals import SealKeys, keys_of_data_dir
 from recon.seals.keys import key_file_of
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping
+    from collections.abc import AsyncIterator, Mapping, Sequence
     from pathlib import Path
 
 __all__ = ["Stage", "raise_stage"]
 
+_AS_IT_COMES: Final[Mapping[str, str]] = MappingProxyType({})
 _PREFIX = "demo_"
 _READY_S = 60
 _STOP_S = 15
@@ -68,18 +70,36 @@ class StageError(Unavailable):
 
 @asynccontextmanager
 async def raise_stage(
-    data_dir: Path, *, seed: int, grace: timedelta, faults: Mapping[str, float]
+    data_dir: Path,
+    *,
+    seed: int,
+    grace: timedelta,
+    faults: Mapping[str, float],
+    sandbox_options: Sequence[str] = (),
+    settings: Mapping[str, str] = _AS_IT_COMES,
 ) -> AsyncIterator[Stage]:
-    """Start all of it; at the end, or on an error, nothing is left running."""
+    """Start all of it; at the end, or on an error, nothing is left running.
+
+    Args:
+        data_dir: of the embedded Postgres.
+        seed: of the sandbox.
+        grace: the service's grace period.
+        faults: the sandbox's faults by kind.
+        sandbox_options: further ones of ``recon sandbox``.
+        settings: of the Postgres.
+    """
     async with AsyncExitStack() as stack:
-        server = await stack.enter_async_context(embedded_postgres(data_dir))
+        server = await stack.enter_async_context(embedded_postgres(data_dir, settings=settings))
         keys = keys_of_data_dir(server.data_dir)
         run = new_id().hex[-12:]
         database_url = await _fresh_database(server, run)
         pool = await stack.enter_async_context(open_pool(database_url, max_size=4))
         rates = [part for kind, rate in faults.items() for part in ("--fault", f"{kind}={rate}")]
         sandbox = await stack.enter_async_context(
-            _process(["sandbox", "--port", "0", "--seed", str(seed), "--json", *rates], {})
+            _process(
+                ["sandbox", "--port", "0", "--seed", str(seed), "--json", *rates, *sandbox_options],
+                {},
+            )
         )
         environment = {
             **sandbox["settings"],

@@ -16,6 +16,7 @@ from tests.benchmarks.intake_report import intake_part
 from tests.benchmarks.quality import measure_quality
 from tests.benchmarks.quality_report import quality_part
 from tests.benchmarks.report import Part, machine, write_part
+from tests.benchmarks.sweep import measure_sweep, sweep_part
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -30,6 +31,10 @@ async def _intake(plan: Plan) -> Part | None:
 
 async def _bets(plan: Plan) -> Part | None:
     return bets_part(await measure_bets(rounds=plan.rounds, seconds=plan.seconds))
+
+
+async def _sweep(plan: Plan) -> Part | None:
+    return sweep_part(await measure_sweep(rounds=plan.rounds))
 
 
 async def _quality(plan: Plan) -> Part | None:
@@ -47,6 +52,7 @@ async def _quality(plan: Plan) -> Part | None:
 _PARTS: Final[dict[str, Callable[[Plan], Coroutine[None, None, Part | None]]]] = {
     "intake": _intake,
     "bets": _bets,
+    "sweep": _sweep,
     "quality": _quality,
 }
 

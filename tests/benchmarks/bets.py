@@ -6,29 +6,23 @@ The game is the sandbox, a process of its own; so are the service, the loop and 
 from __future__ import annotations
 
 import asyncio
-import json
-import os
-import signal
-import subprocess
-import sys
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from statistics import median
 from typing import TYPE_CHECKING, Any, Final
 
 import aiohttp
 
-from recon.clock import now
 from recon.db import open_pool
-from recon.db.embedded.child import die_with_parent
 from recon.http import Scope
 from recon.http.keys import create_key
-from recon.ledger import post, rules, verify_books
+from recon.ledger import verify_books
 from recon.money import Money
-from tests.benchmarks.bets_traffic import player_name
+from tests.benchmarks.funding import fund
 from tests.benchmarks.processes import (
+    Child,
     Sender,
     Service,
+    child,
     cpu_seconds,
     sender,
     service,
@@ -38,7 +32,7 @@ from tests.benchmarks.say import say
 from tests.benchmarks.server import bench_server, make_databases
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable
 
     from recon.db import Pool
     from recon.db.embedded import EmbeddedPostgres
@@ -104,10 +98,10 @@ class _Table:
     """Everybody at it."""
 
     server: EmbeddedPostgres
-    game: _Child
+    game: Child
     service: Service
     sender: Sender
-    loop: _Child
+    loop: Child
     round_id: str
     api_key: str
 
@@ -163,43 +157,6 @@ class _Table:
         )
 
 
-class _Child:
-    """A process that answers each line with a line."""
-
-    def __init__(self, process: subprocess.Popen[bytes]) -> None:
-        self._process = process
-
-    @property
-    def pid(self) -> int:
-        return self._process.pid
-
-    def read(self) -> dict[str, Any]:
-        assert self._process.stdout is not None
-        answer: dict[str, Any] = json.loads(self._process.stdout.readline())
-        return answer
-
-    def ask(self, **order: object) -> dict[str, Any]:
-        assert self._process.stdin is not None
-        self._process.stdin.write(json.dumps(order).encode() + b"\n")
-        self._process.stdin.flush()
-        return self.read()
-
-
-@contextmanager
-def _child(*command: str, environment: Mapping[str, str] | None = None) -> Iterator[_Child]:
-    with subprocess.Popen(  # noqa: S603 - this very interpreter
-        [sys.executable, "-m", *command],
-        env={**os.environ, **(environment or {})},
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        preexec_fn=die_with_parent(),  # noqa: PLW1509 - one call of prctl, from the main thread
-    ) as process:
-        try:
-            yield _Child(process)
-        finally:
-            process.send_signal(signal.SIGTERM)
-
-
 async def measure_bets(*, rounds: int, seconds: float) -> Bets:
     """Measure bets on an empty database of a server of their own.
 
@@ -218,7 +175,7 @@ async def measure_bets(*, rounds: int, seconds: float) -> Bets:
 async def _measure(server: EmbeddedPostgres, rounds: int, seconds: float) -> Bets:
     every = ("--betting", "86400", "--hold-ttl", "86400", "--rate-limit", "1000000000")
     results = Bets()
-    with _child("recon", "sandbox", "--json", "--port", "0", *every) as game, sender() as sending:
+    with child("recon", "sandbox", "--json", "--port", "0", *every) as game, sender() as sending:
         told = game.read()
         settings = {k: v for k, v in told["settings"].items() if k.startswith("RECON_GAME_")}
         url = server.service_dsn_for(_DATABASE)
@@ -226,11 +183,11 @@ async def _measure(server: EmbeddedPostgres, rounds: int, seconds: float) -> Bet
             key = await create_key(
                 pool, name="bench", scopes=[Scope.WRITE_BET, Scope.READ_BET], lifetime=None
             )
-            await _fund(pool, told["url"])
+            await fund(pool, told["url"], PLAYERS)
             round_id = await _round(told["url"], settings["RECON_GAME_API_KEY"])
             with (
                 service("shared", url, environment=settings) as served,
-                _child("tests.benchmarks.bets_looping", environment=settings) as loop,
+                child("tests.benchmarks.bets_looping", environment=settings) as loop,
             ):
                 table = _Table(server, game, served, sending, loop, round_id, key.key)
                 placed = await _turns(table, results, rounds, seconds)
@@ -269,32 +226,6 @@ def _shown(turn: BetTurn) -> str:
         f"{turn.rate:,.0f}/s p50 {turn.p50_ms:.1f} p99 {turn.p99_ms:.1f} ms; CPU µs: "
         f"client {turn.client_us:.0f}, Postgres {turn.postgres_us:.0f}, game {turn.game_us:.0f}"
     )
-
-
-async def _fund(pool: Pool, game_url: str) -> None:
-    """The same money on both sides."""
-    entries = [
-        rules.fact_for_player(
-            player_name(number),
-            _FUNDS,
-            kind="deposit.succeeded",
-            source="bench",
-            key=f"{number}:deposit",
-            event_at=now(),
-        )
-        for number in range(PLAYERS)
-    ]
-    async with pool.acquire() as connection, connection.transaction():
-        await post(connection, entries)
-    async with aiohttp.ClientSession(game_url) as session:
-        for number in range(PLAYERS):
-            opened = {
-                "user_id": player_name(number),
-                "currency": "GBP",
-                "available": str(_FUNDS),
-            }
-            async with session.post("/sandbox/users", json=opened) as answer:
-                answer.raise_for_status()
 
 
 async def _round(game_url: str, api_key: str) -> str:

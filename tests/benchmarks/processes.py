@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from contextlib import ExitStack, contextmanager
@@ -17,7 +18,16 @@ from tests.benchmarks.serving import URL_VARIABLE
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-__all__ = ["Sender", "Service", "cpu_seconds", "sender", "service", "tree_cpu_seconds"]
+__all__ = [
+    "Child",
+    "Sender",
+    "Service",
+    "child",
+    "cpu_seconds",
+    "sender",
+    "service",
+    "tree_cpu_seconds",
+]
 
 _TICKS = os.sysconf("SC_CLK_TCK")
 
@@ -131,3 +141,44 @@ def tree_cpu_seconds(pid: int) -> float:
         except OSError:  # it has just ended
             continue
     return total
+
+
+class Child:
+    """A process that answers each line of JSON with a line."""
+
+    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+        self._process = process
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        return self._process.pid
+
+    def read(self) -> dict[str, Any]:
+        """Its next line."""
+        assert self._process.stdout is not None
+        answer: dict[str, Any] = json.loads(self._process.stdout.readline())
+        return answer
+
+    def ask(self, **order: object) -> dict[str, Any]:
+        """Its answer to a line."""
+        assert self._process.stdin is not None
+        self._process.stdin.write(json.dumps(order).encode() + b"\n")
+        self._process.stdin.flush()
+        return self.read()
+
+
+@contextmanager
+def child(*command: str, environment: Mapping[str, str] | None = None) -> Iterator[Child]:
+    """Run a module of ours until the block ends."""
+    with subprocess.Popen(  # noqa: S603 - this very interpreter
+        [sys.executable, "-m", *command],
+        env={**os.environ, **(environment or {})},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        preexec_fn=die_with_parent(),  # noqa: PLW1509 - one call of prctl, from the main thread
+    ) as process:
+        try:
+            yield Child(process)
+        finally:
+            process.send_signal(signal.SIGTERM)

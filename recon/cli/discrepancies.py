@@ -18,20 +18,22 @@ from recon.cli.context import (
     run_async,
     settings_of,
 )
-from recon.cli.discrepancy_text import ShownDiscrepancy, say_list, say_one
+from recon.cli.discrepancy_text import ShownDiscrepancy, say_incidents, say_list, say_one
 from recon.reconciliation import (
     Cause,
     Discrepancy,
     DiscrepancyFilter,
+    Incident,
     Status,
     list_discrepancies,
+    list_incidents,
     read_discrepancy,
 )
 from recon.reconciliation.adjustments import list_adjustments
 from recon.reconciliation.export import ExportFormat, csv_chunks, json_chunks
 from recon.reconciliation.history import list_events
 from recon.reconciliation.review_views import adjustment_view, event_view
-from recon.reconciliation.views import discrepancy_view
+from recon.reconciliation.views import discrepancy_view, incident_view
 from recon.reconciliation.xlsx import xlsx_chunks
 
 if TYPE_CHECKING:
@@ -52,6 +54,9 @@ def _filters(command: Callable[..., None]) -> Callable[..., None]:
     """The options that choose discrepancies."""
     for option in (
         click.option("--currency", help="Only this currency."),
+        click.option(
+            "--incident", "incident_id", type=click.UUID, help="Only what is part of this incident."
+        ),
         click.option("--run", "run_id", type=click.UUID, help="Only what this run saw."),
         click.option("--user", "user_id", help="Only this player's."),
         click.option(
@@ -113,6 +118,19 @@ def show(ctx: click.Context, *, discrepancy_id: UUID, as_json: bool) -> None:
 
 
 @discrepancies.command()
+@click.option("--all", "with_closed", is_flag=True, help="Those that are over as well.")
+@click.option("--json", "as_json", is_flag=True)
+@click.pass_context
+def incidents(ctx: click.Context, *, with_closed: bool, as_json: bool) -> None:
+    """What several wallets' discrepancies have in common, newest first: one root, one spell."""
+    found = run_async(_incidents(settings_of(ctx), only_open=not with_closed))
+    if as_json:
+        print_json([incident_view(one) for one in found])
+    else:
+        say_incidents(found)
+
+
+@discrepancies.command()
 @_filters
 @click.option(
     "--format",
@@ -149,6 +167,7 @@ def _filter(
     user_id: str | None,
     run_id: UUID | None,
     currency: str | None,
+    incident_id: UUID | None,
 ) -> DiscrepancyFilter:
     return DiscrepancyFilter(
         statuses=tuple(Status(text) for text in statuses) or None,
@@ -156,6 +175,7 @@ def _filter(
         user_id=user_id,
         run_id=run_id,
         currency=currency,
+        incident_id=incident_id,
     )
 
 
@@ -175,6 +195,17 @@ async def _list(
             connection, replace(wanted, statuses=_STILL_OPEN), limit=1
         )
     return found, bool(still_open)
+
+
+async def _incidents(settings: Settings, *, only_open: bool) -> list[Incident]:
+    found: list[Incident] = []
+    async with open_database(settings) as pool, pool.acquire() as connection:
+        while True:
+            before = found[-1].incident_id if found else None
+            page = await list_incidents(connection, only_open=only_open, before=before, limit=_PAGE)
+            found += page
+            if len(page) < _PAGE:
+                return found
 
 
 async def _show(settings: Settings, discrepancy_id: UUID) -> ShownDiscrepancy:

@@ -13,11 +13,11 @@ from recon.clock import format_time
 from recon.money import Money
 
 if TYPE_CHECKING:
-    from recon.reconciliation import Discrepancy
+    from recon.reconciliation import Discrepancy, Incident
     from recon.reconciliation.review_views import AdjustmentView, EventView
     from recon.reconciliation.views import DiscrepancyView
 
-__all__ = ["ShownDiscrepancy", "say_list", "say_one"]
+__all__ = ["ShownDiscrepancy", "say_incidents", "say_list", "say_one"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +49,27 @@ def say_list(found: list[Discrepancy]) -> None:
             for one in found
         ),
         amounts=("difference", "unexplained"),
+    )
+
+
+def say_incidents(found: list[Incident]) -> None:
+    """A table of them, a line for each currency."""
+    if not found:
+        progress_console.print("No incident is open.")
+        return
+    print_table(
+        ("incident", "cause", "root", "from", "until", "wallets", "still open", "difference"),
+        (
+            (
+                *(str(one.incident_id), one.cause, one.root),
+                *(format_time(at.replace(microsecond=0)) for at in (one.from_at, one.until_at)),
+                *(str(part.discrepancies), str(part.still_open)),
+                _signed(part.difference, part.currency),
+            )
+            for one in found
+            for part in one.parts
+        ),
+        amounts=("wallets", "still open", "difference"),
     )
 
 

@@ -142,6 +142,36 @@ async def test_one_is_shown_with_its_equation_its_adjustments_and_its_history(
     assert "p1 unreported" in words
 
 
+async def test_incidents_are_listed_and_what_is_part_of_one(
+    run: Run, cases: Cases, owner: Pool
+) -> None:
+    case, other = await cases.seen("u_1", "20.00"), await cases.seen("u_2", "30.00")
+    incident_id = new_id()
+    async with owner.acquire() as connection:
+        await connection.execute(
+            "INSERT INTO incidents (incident_id, cause, root, from_at, until_at)"
+            " VALUES ($1, 'missing_webhook', 'stripe_uk', now(), now())",
+            incident_id,
+        )
+        await connection.execute(
+            "UPDATE discrepancies SET incident_id = $1 WHERE discrepancy_id = $2",
+            *(incident_id, case),
+        )
+
+    told = await run("discrepancies", "incidents", "--json")
+    shown = await run("discrepancies", "incidents")
+    part = await run("discrepancies", "list", "--incident", str(incident_id), "--json")
+
+    (incident,) = told.json()
+    assert (incident["incident_id"], incident["root"]) == (str(incident_id), "stripe_uk")
+    assert incident["parts"] == [
+        {"currency": "GBP", "discrepancies": 1, "still_open": 1, "difference": "20.00"}
+    ]
+    assert b"stripe_uk" in shown.out
+    assert [one["discrepancy_id"] for one in part.json()] == [str(case)]
+    assert str(other).encode() not in part.out
+
+
 async def test_showing_what_is_not_there_fails(run: Run) -> None:
     with pytest.raises(NotFound):
         await run("discrepancies", "show", str(new_id()))

@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
+from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from recon import schedule
+import pytest
+
+from recon import app, schedule
 from recon.alerts import Alerting
 from recon.jobs import run_until_cancelled
 from recon.payments import Overdue
 from recon.schedule import Lookout, build_worker
 from recon.seals import ChainBrokenError, Sealer, SealKeys
+from recon.settings import load_settings
 from recon.webhooks.redact import Retention
-from tests.alerts.plain import policy
+from tests.alerts.conftest import ago
+from tests.alerts.plain import SECRET, policy
+from tests.game.stream.conftest import open_game
 
 if TYPE_CHECKING:
-    import pytest
+    from collections.abc import AsyncIterator, Coroutine
 
     from recon.jobs import Worker
     from tests.alerts.conftest import Books, Hook
@@ -30,10 +35,31 @@ class BrokenSealer(Sealer):
         raise ChainBrokenError("seal 7, made or seen by this process, is gone")
 
 
-async def test_a_worker_tells_of_differences_and_of_a_broken_chain(
-    books: Books, hook: Hook, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture(autouse=True)
+def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(schedule, "_EVERY_TEN_SECONDS", "* * * * * *")
+
+
+@asynccontextmanager
+async def at_work(work: Coroutine[None, None, None]) -> AsyncIterator[None]:
+    working = asyncio.create_task(work)
+    try:
+        yield
+    finally:
+        working.cancel()
+        with suppress(asyncio.CancelledError):
+            await working
+
+
+async def called(hook: Hook, times: int) -> None:
+    async with asyncio.timeout(30):
+        while len(hook.calls) < times:  # noqa: ASYNC110 - what is waited for is in the database
+            await asyncio.sleep(0.05)
+
+
+async def test_a_worker_tells_of_differences_and_of_a_broken_chain(
+    books: Books, hook: Hook
+) -> None:
     alerting = Alerting(policy=policy(), channels=[hook.receiver()])
     await books.differs("u_1", "10.00")
 
@@ -54,15 +80,39 @@ async def test_a_worker_tells_of_differences_and_of_a_broken_chain(
             alerting=alerting,
         )
 
-    working = asyncio.create_task(run_until_cancelled(build))
-    try:
-        async with asyncio.timeout(20):
-            while len(hook.calls) < 2:  # noqa: ASYNC110 - what is waited for is in the database
-                await asyncio.sleep(0.05)
-    finally:
-        working.cancel()
-        with suppress(asyncio.CancelledError):
-            await working
+    async with at_work(run_until_cancelled(build)):
+        await called(hook, 2)
 
     assert {said["type"] for said in hook.said} == {"discrepancies.unexplained", "seals.broken"}
     assert len(set(hook.ids)) == len(hook.calls) == 2
+
+
+async def test_the_service_watches_its_own_schedule_by_its_settings(
+    books: Books, hook: Hook, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Somebody watched since yesterday, and was gone for the last hour.
+    await books.pool.execute(
+        "INSERT INTO alert_lanes (scope, every, since)"
+        " VALUES ('changed', interval '7 min', now() - interval '1 day')"
+    )
+    last = await books.ran("finished", started=ago(hours=1))
+    async with open_game() as game:
+        said = {
+            **game.settings,
+            "RECON_DATABASE_URL": database_url,
+            "RECON_GAME_STREAM": "off",
+            "RECON_RECONCILE_EVERY": "7m",
+            "RECON_ALERTS__WEBHOOKS__OPS__URL": hook.url,
+            "RECON_ALERTS__WEBHOOKS__OPS__SECRET": SECRET,
+        }
+        for name, value in said.items():
+            monkeypatch.setenv(name, value)
+        settings = load_settings()
+        async with (
+            app.open_game(settings) as client,
+            at_work(app.run_worker(settings, books.pool, client)),
+        ):
+            await called(hook, 1)
+
+    (gap,) = hook.said[0]["data"]["skipped"]
+    assert (gap["scope"], gap["every_s"], gap["last_run_id"]) == ("changed", 420, last)

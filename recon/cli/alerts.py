@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import click
+from rich.text import Text
 
 from recon.alerting import alerting_of
 from recon.alerts import enable_channel, list_alerts, send_trial
@@ -75,9 +76,10 @@ def test_command(ctx: click.Context, channel: str | None, *, as_json: bool) -> N
         )
     else:
         for name, outcome in outcomes.items():
-            mark = "[green]arrived[/]" if outcome.delivered else "[red]failed[/] "
-            console.print(f"{mark} {name}: ", end="")
-            console.print(outcome.detail, markup=False, highlight=False)
+            mark = ("arrived", "green") if outcome.delivered else ("failed ", "red")
+            # As text: a channel called webhook:pager is no picture of a pager.
+            line = Text.assemble(mark, f" {name}: {outcome.detail}")
+            console.print(line, soft_wrap=True, highlight=False)
     if not all(outcome.delivered for outcome in outcomes.values()):
         ctx.exit(_EXIT_FAILED)
 
@@ -88,7 +90,7 @@ def test_command(ctx: click.Context, channel: str | None, *, as_json: bool) -> N
 def enable_command(ctx: click.Context, channel: str) -> None:
     """Send through CHANNEL again, whose receiver had said that it is gone."""
     run_async(_enable(settings_of(ctx), channel))
-    console.print(f"{channel} is used again", markup=False)
+    console.print(Text(f"{channel} is used again"))
 
 
 def _alerting(settings: Settings) -> Alerting:

@@ -77,7 +77,8 @@ def doctor(ctx: click.Context, *, as_json: bool) -> None:
     else:
         for finding in findings:
             mark = "[green]ok[/]   " if finding.ok else "[red]fault[/]"
-            console.print(f"{mark} {finding.check}: ", end="")
+            # Names that people have given, such as webhook:pager, are no pictures.
+            console.print(f"{mark} {finding.check}: ", end="", emoji=False)
             console.print(finding.detail, markup=False, highlight=False)
     if not all(finding.ok for finding in findings):
         ctx.exit(_EXIT_FAULT)

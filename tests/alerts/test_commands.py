@@ -23,8 +23,8 @@ def env(database_url: str, hook: Hook, post: Post) -> dict[str, str]:
     return {
         "NO_COLOR": "1",
         "RECON_DATABASE_URL": database_url,
-        "RECON_ALERTS__WEBHOOKS__OPS__URL": hook.url,
-        "RECON_ALERTS__WEBHOOKS__OPS__SECRET": SECRET,
+        "RECON_ALERTS__WEBHOOKS__PAGER__URL": hook.url,
+        "RECON_ALERTS__WEBHOOKS__PAGER__SECRET": SECRET,
         "RECON_ALERTS__EMAIL__URL": f"smtp+plain://localhost:{post.port}",
         "RECON_ALERTS__EMAIL__SENDER": "recon@example.com",
         "RECON_ALERTS__EMAIL__RECIPIENTS": '["finance@example.com"]',
@@ -49,21 +49,21 @@ async def test_a_test_message_says_what_came_back(
 
     assert result.exit_code == 1
     assert json.loads(result.stdout) == [
-        {"channel": "webhook:ops", "delivered": False, "detail": "answered 401"},
+        {"channel": "webhook:pager", "delivered": False, "detail": "answered 401"},
         {"channel": "email", "delivered": True, "detail": "accepted: taken"},
     ]
     assert hook.said[0]["type"] == "test"
     assert post.letters[0]["Subject"] == "[recon sandbox] This is a test: messages arrive here"
 
-    again = await run(env, "alerts", "test", "webhook:ops")
-    assert (again.exit_code, again.stdout) == (0, "arrived webhook:ops: answered 204\n")
+    again = await run(env, "alerts", "test", "webhook:pager")
+    assert (again.exit_code, again.stdout) == (0, "arrived webhook:pager: answered 204\n")
     assert len(post.letters) == 1
 
 
 async def test_a_channel_that_nobody_has_set_is_not_tried(env: dict[str, str]) -> None:
     wrong = await run(env, "alerts", "test", "webhook:nobody")
     assert wrong.exit_code == 1
-    assert "there are: webhook:ops, email" in str(wrong.exception)
+    assert "there are: webhook:pager, email" in str(wrong.exception)
 
     none = await run({"NO_COLOR": "1"}, "alerts", "test")
     assert none.exit_code == 2
@@ -73,7 +73,7 @@ async def test_a_channel_that_nobody_has_set_is_not_tried(env: dict[str, str]) -
 async def test_what_was_told_is_listed_with_its_ways(
     env: dict[str, str], books: Books, hook: Hook, post: Post
 ) -> None:
-    alerting = Alerting(policy=policy(), channels=[hook.receiver(), post.mailbox()])
+    alerting = Alerting(policy=policy(), channels=[hook.receiver("pager"), post.mailbox()])
     hook.answers = [500]
     await books.differs("u_1", "10.00")
     await books.look(alerting)
@@ -94,7 +94,7 @@ async def test_what_was_told_is_listed_with_its_ways(
     )
     assert (webhook["state"], webhook["attempts"]) == ("pending", 1)
     assert webhook["next_at"] > one["created_at"]
-    assert "webhook:ops pending" in text
+    assert "webhook:pager pending" in text
     assert "tried 1 times: answered 500" in text
     assert ([two["alert_id"] for two in sent], gone) == ([one["alert_id"]], [])
 
@@ -110,19 +110,21 @@ async def test_doctor_says_whether_anybody_would_be_told(
     )
 
     hook.answers = [410]
-    alerting = Alerting(policy=policy(), channels=[hook.receiver(), post.mailbox()])
+    alerting = Alerting(policy=policy(), channels=[hook.receiver("pager"), post.mailbox()])
     await books.differs("u_1", "10.00")
     await books.look(alerting)
     after = await findings(env)
 
     assert after["alerts email"]["ok"]
+    assert "alerts webhook:pager: disabled at " in (await run(env, "doctor")).stdout
     assert after["alerts email"]["detail"].startswith("the last one: 20")
-    webhook = after["alerts webhook:ops"]
+    webhook = after["alerts webhook:pager"]
     assert not webhook["ok"]
     assert "answered 410; give it another address" in webhook["detail"]
     assert "1 of the last seven days were given up" in webhook["detail"]
-    assert (await run(env, "alerts", "enable", "webhook:ops")).exit_code == 0
-    assert "disabled" not in (await findings(env))["alerts webhook:ops"]["detail"]
+    enabled = await run(env, "alerts", "enable", "webhook:pager")
+    assert (enabled.exit_code, enabled.stdout) == (0, "webhook:pager is used again\n")
+    assert "disabled" not in (await findings(env))["alerts webhook:pager"]["detail"]
 
 
 async def test_its_numbers_are_those_of_the_database(books: Books, hook: Hook) -> None:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from recon.db import load
 from recon.money import format_minor
 from recon.seals import SealKeys, verify_all
+from recon.simulation.looks import shown_rightly
 from recon.simulation.past import never_went_back, nothing_freed_too_early
+from recon.simulation.psp import SOURCE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -18,8 +21,9 @@ if TYPE_CHECKING:
     from recon.db import Pool
     from recon.sandbox.parts import Sandbox
     from recon.simulation.callers import Told
+    from recon.simulation.psp import TruePayment
 
-__all__ = ["judge"]
+__all__ = ["Truth", "judge"]
 
 _ENDS = {"cashed_out": "cashed_out", "lost": "lost", "void": "void"}
 _MAY_BECOME = {
@@ -33,17 +37,33 @@ _MAY_BECOME = {
 }
 
 
-async def judge(pool: Pool, sandbox: Sandbox, told: Sequence[Told]) -> list[str]:
+@dataclass(frozen=True, slots=True)
+class Truth:
+    """What the simulation knows, and the service can only ask.
+
+    Attributes:
+        sandbox: the game's own books.
+        told: what callers were told.
+        payments: what truly became of payments.
+    """
+
+    sandbox: Sandbox
+    told: Sequence[Told]
+    payments: Sequence[TruePayment]
+
+
+async def judge(pool: Pool, truth: Truth) -> list[str]:
     """Every broken promise, in words; none when all is well.
 
     Args:
         pool: on the run's database, where nothing is under way any more.
-        sandbox: the game's own books.
-        told: what callers were told.
+        truth: what everything is held against.
     """
+    sandbox = truth.sandbox
     async with pool.acquire() as connection:
         bets = await connection.fetch(load("recon.simulation", "bets"))
         postings = await connection.fetch(load("recon.simulation", "postings"))
+        shown = await connection.fetch(load("recon.simulation", "discrepancies"))
         wallets = await connection.fetch(load("recon.simulation", "wallets"))
         raised = await connection.fetch(load("recon.simulation", "raised"))
         changes = await connection.fetch(load("recon.simulation", "history"))
@@ -53,11 +73,13 @@ async def judge(pool: Pool, sandbox: Sandbox, told: Sequence[Told]) -> list[str]
         *_once(bets, sandbox),
         *_none_lost(bets, sandbox),
         *_booked(bets, postings, sandbox),
-        *_agree(wallets, sandbox),
+        *_agree(wallets, truth),
+        *_paid(postings, truth.payments),
+        *shown_rightly(shown, bets, postings, sandbox, truth.payments),
         *never_went_back(changes),
         *nothing_freed_too_early(voided, sandbox),
-        *_kept_word(bets, told),
-        *(f"{row['kind']} {row['name']} of {row['user_id']}: {row['detail']}" for row in raised),
+        *_kept_word(bets, truth.told),
+        *(f"case {row['kind']} of {row['user_id']}: {row['reason']}" for row in raised),
         *(f"verify: {one.check} {one.user_id}: {one.detail}" for one in proof.faults),
     ]
 
@@ -112,13 +134,36 @@ def _booked(
             yield f"bet {bet['bet_id']} was not paid out what the game says"
 
 
-def _agree(wallets: Sequence[asyncpg.Record], sandbox: Sandbox) -> Iterator[str]:
-    """Both sides have the same, and nothing is held; the game's own money adds up."""
+def _paid(postings: Sequence[asyncpg.Record], payments: Sequence[TruePayment]) -> Iterator[str]:
+    """Each movement of a payment is booked once, to its player, and none is made up."""
+    booked = Counter(
+        (row["key"].partition(":")[0], row["user_id"], row["kind"], int(row["amount"]))
+        for row in postings
+        if row["source"] == SOURCE
+    )
+    for payment in payments:
+        for kind in payment.booked:
+            known = [
+                (name, payment.user_id, kind, payment.amount.minor) for name in payment.objects
+            ]
+            times = sum(booked.pop(one, 0) for one in known)
+            if times != 1:
+                yield f"{kind} of {payment.reference} is booked {times} times"
+    for (name, user_id, kind, _), times in booked.items():
+        yield f"{kind} of {name} is booked {times} times for {user_id}, and never happened"
+
+
+def _agree(wallets: Sequence[asyncpg.Record], truth: Truth) -> Iterator[str]:
+    """Both sides have the same but for what we were never told of; nothing is held."""
+    sandbox, untold = truth.sandbox, Counter[str]()
+    for payment in truth.payments:
+        untold[payment.user_id] += payment.amount.minor if payment.untold else 0
     for row in wallets:
         theirs = sandbox.backend.wallet(row["user_id"], row["currency"])
         if int(row["held"]) or int(row["reserved"]):
             yield f"{row['user_id']} still has money on hold: {_shown(row)}"
-        if (int(row["available"]), int(row["held"])) != (theirs.available, theirs.held):
+        known = theirs.available - untold[row["user_id"]]
+        if (int(row["available"]), int(row["held"])) != (known, theirs.held):
             game = format_minor(theirs.available, row["currency"])
             yield f"{row['user_id']} has {_shown(row)} here and {game} at the game"
     for currency, brought in sandbox.backend.brought_in.items():

@@ -28,6 +28,7 @@ from recon.schedule import settle_by_news
 from recon.simulation.network import SimulatedTransport
 from recon.simulation.pool import SimulatedPool
 from recon.simulation.stream import SimulatedStream
+from recon.webhooks import Drain
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -57,13 +58,16 @@ class Member:
         pool: a `recon.db.Pool` to the rooms.
         game: the real client over the simulated network.
         desk: where its callers' bets share commits.
-        reconciler: of both.
+        drain: where its PSPs' webhooks do.
+        reconciler: of both sides.
+        stream: the game's.
     """
 
     process: Process
     pool: Pool
     game: GameClient
     desk: Desk
+    drain: Drain
     reconciler: Reconciler
     stream: StreamAddress
 
@@ -106,7 +110,7 @@ def open_member(process: Process, postgres: Postgres, network: Network, game: Ga
     )
     stream = SimulatedStream(process, game, network.context)
     address = StreamAddress(_BASE_URL, game.api_key, connect=stream.connect)
-    return Member(process, pool, client, Desk(pool), reconciler, address)
+    return Member(process, pool, client, Desk(pool), Drain(pool), reconciler, address)
 
 
 async def settle_forever(member: Member) -> NoReturn:

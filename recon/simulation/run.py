@@ -8,13 +8,14 @@ import time
 from contextlib import contextmanager
 from contextvars import copy_context
 from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from recon import clock
 from recon.simulation.cluster import Cluster, Skies
 from recon.simulation.game import open_game
 from recon.simulation.instants import Instants
-from recon.simulation.judge import judge
+from recon.simulation.judge import Truth, judge
 from recon.simulation.loop import StuckError, VirtualLoop
 from recon.simulation.network import Network
 from recon.simulation.postgres import Postgres
@@ -158,9 +159,10 @@ class _World:
             await storm.come_to_rest()
             self.digest = self._trace.digest()
             cluster.stop()
-            sandbox, told = game.sandbox, storm.callers.told
-            found = await self._postgres.run(lambda pool: judge(pool, sandbox, told))
-            return [*storm.faults, *storm.callers.faults, *cluster.faults, *found]
+            truth = Truth(game.sandbox, storm.callers.told, storm.psp.payments)
+            found = await self._postgres.run(lambda pool: judge(pool, truth))
+            by_the_way = [storm.faults, storm.callers.faults, storm.psp.faults, cluster.faults]
+            return [*chain.from_iterable(by_the_way), *found]
 
 
 @contextmanager

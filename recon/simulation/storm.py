@@ -13,6 +13,7 @@ from recon.reconciliation import RunScope, RunState, run_here, start_run
 from recon.sandbox.stream import STREAM_FAULTS
 from recon.simulation.callers import Callers
 from recon.simulation.member import is_passing
+from recon.simulation.psp import Psp
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -36,7 +37,8 @@ _STEPS: Final = {
     "ask_again": 10,
     "cash_out": 22,
     "deposit": 5,
-    "reconcile": 2,
+    "withdraw": 4,
+    "reconcile": 5,
     "pause": 4,
     "nothing": 10,
 }
@@ -57,12 +59,13 @@ class Storm:
         self._loop = asyncio.get_running_loop()
         self._sweeps: dict[asyncio.Task[Run], None] = {}
         self.callers = Callers(cluster, _PLAYERS)
+        self.psp = Psp(cluster, skies)
         self.faults: list[str] = []
 
     async def blow(self, steps: int) -> None:
         """Play so many steps in the weather of the seed."""
         for player in _PLAYERS:
-            await self._deposit(player, _OPENING)
+            await self._open(player, _OPENING)
         self._game_streams()
         self._cluster.start()
         for _ in range(steps):
@@ -75,6 +78,7 @@ class Storm:
         self._game_streams()
         self._cluster.trace.note("calm", "-", "")
         await self.callers.all_answered()
+        await self.psp.all_told()
         began_s = self._loop.time()
         while unsettled := await self._unsettled():
             if self._loop.time() - began_s > _LONGEST_REST_S:
@@ -102,7 +106,9 @@ class Storm:
             case "cash_out":
                 self.callers.cash_out()
             case "deposit":
-                await self._deposit(self._dice.choice(_PLAYERS), "5.00")
+                self.psp.deposit(self._dice.choice(_PLAYERS))
+            case "withdraw":
+                self.psp.withdraw(self._dice.choice(_PLAYERS))
             case "reconcile":
                 sweep = self._loop.create_task(self._reconcile(RunScope.CHANGED))
                 self._sweeps[sweep] = None
@@ -122,8 +128,8 @@ class Storm:
         if self._dice.random() < weather.cancelled_round and game.cancel_round():
             trace.note("cancelled_round", "game", "")
 
-    async def _deposit(self, player: str, amount: str) -> None:
-        """A PSP tells both sides; of its own faults other tests speak."""
+    async def _open(self, player: str, amount: str) -> None:
+        """What a player has on both sides when all begins."""
         money = Money.parse(amount, "GBP")
         entry = rules.fact_for_player(
             player,
@@ -149,8 +155,10 @@ class Storm:
             await asyncio.sleep(_LOOK_EVERY_S)
             run = await self._reconcile(RunScope.ALL)
         counts = run.wallets
-        if (run.state, counts.agreed) != (RunState.FINISHED, counts.total):
-            self.faults.append(f"the last run is {run.state}: {counts}")
+        untold = {payment.user_id for payment in self.psp.payments if payment.untold}
+        rightly = (RunState.FINISHED, counts.total - len(untold), len(untold))
+        if (run.state, counts.agreed, counts.discrepant) != rightly:
+            self.faults.append(f"the last run is {run.state}: {counts}, untold of {sorted(untold)}")
 
     async def _reconcile(self, scope: RunScope) -> Run:
         """One run, taken over by another process as often as its process dies."""

@@ -33,6 +33,11 @@ _HIGHEST: Final = {
     "stream_gap": 0.2,
     "stream_duplicate": 0.2,
     "stream_reorder": 0.2,
+    "webhook_lost": 0.3,
+    "webhook_late": 0.4,
+    "webhook_doubled": 0.3,
+    "webhook_never": 0.15,
+    "registered_late": 0.5,
     "restart": 0.05,
     "cancelled_round": 0.06,
 }
@@ -66,6 +71,11 @@ class Weather:
         stream_late: of a message of the stream, that it arrives seconds later, out of its order.
         stream_gap: of an event, that the game never sends it; ``stream_duplicate``: that it sends
             it twice; ``stream_reorder``: that it does so behind the next.
+        webhook_lost: of an attempt to tell us something, that it never arrives, or its answer.
+        webhook_late: of an event, that it is first told up to a minute later.
+        webhook_doubled: of an attempt, that it is made twice at once.
+        webhook_never: of a deposit, that we are never told of it.
+        registered_late: of a deposit, that it is registered after it was made, and maybe told.
         restart: of a step, that the game restarts.
         cancelled_round: of a step, that the game cancels its round.
     """
@@ -88,6 +98,11 @@ class Weather:
     stream_gap: float = 0.0
     stream_duplicate: float = 0.0
     stream_reorder: float = 0.0
+    webhook_lost: float = 0.0
+    webhook_late: float = 0.0
+    webhook_doubled: float = 0.0
+    webhook_never: float = 0.0
+    registered_late: float = 0.0
     restart: float = 0.0
     cancelled_round: float = 0.0
 

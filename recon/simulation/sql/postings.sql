@@ -1,7 +1,12 @@
--- What was booked for bets: each posting's key, `<bet>:<step>`, and its amount.
+-- Everything that was booked, wallet by wallet in order; a posting of a bet has the key
+-- `<bet>:<step>`.
 SELECT
+    user_id,
+    kind,
+    source,
     key,
-    amount
+    amount,
+    available_after,
+    held_after
 FROM postings
-WHERE source = 'bets'
-ORDER BY key
+ORDER BY user_id, currency, version

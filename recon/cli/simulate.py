@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import shutil
+import signal
 import tempfile
 import time
-from contextlib import contextmanager
+from collections import Counter
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -30,12 +32,13 @@ _QUICK: Final = {"fsync": "off", "synchronous_commit": "off", "full_page_writes"
 
 
 class _Outcome(msgspec.Struct, frozen=True):
-    """Every run; ``seeds_per_s`` without the start of Postgres."""
+    """Every run; ``seeds_per_s`` without the start of Postgres; ``faults`` by kind."""
 
     ok: bool
     seeds: int
     steps: int
     seeds_per_s: float
+    faults: dict[str, int]
     failed_seeds: list[int]
     runs: list[Report]
 
@@ -76,7 +79,7 @@ def simulate(
     """
     configure_logging(str(flags_of(ctx).get("log_level", "critical")))
     reports = []
-    with _databases() as databases:
+    with _ended_by_signals(), _databases() as databases:
         began_s = time.monotonic()
         for one in range(seed, seed + count):
             report = simulate_seed(databases, one, steps, show=_writer(trace_file))
@@ -90,6 +93,7 @@ def simulate(
         seeds=count,
         steps=steps,
         seeds_per_s=round(count / took_s, 2),
+        faults=dict(sum((Counter(report.faults) for report in reports), Counter())),
         failed_seeds=failed,
         runs=reports,
     )
@@ -117,26 +121,39 @@ def _databases() -> Iterator[Databases]:
     # Passable, so that as root the server's user reaches its data there and leaves none elsewhere.
     home.chmod(0o755)
     data = home / "data"
-    try:
+    with ExitStack() as leaving:
+        leaving.callback(shutil.rmtree, home, ignore_errors=True)
+        leaving.callback(lambda: run_async(remove_embedded(data)))
         progress_console.print("Starting a Postgres of its own …")
-        with (
-            embedded_postgres_sync(data, settings=_QUICK) as server,
-            Databases(server) as databases,
-        ):
-            databases.prepare()
-            yield databases
-        run_async(remove_embedded(data))
+        server = leaving.enter_context(embedded_postgres_sync(data, settings=_QUICK))
+        databases = leaving.enter_context(Databases(server))
+        databases.prepare()
+        yield databases
+
+
+@contextmanager
+def _ended_by_signals() -> Iterator[None]:
+    """SIGTERM ends it as SIGINT does: once, with everything cleared away."""
+    numbers = (signal.SIGINT, signal.SIGTERM)
+
+    def end(*_: object) -> None:
+        for number in numbers:
+            signal.signal(number, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    before = {number: signal.signal(number, end) for number in numbers}
+    try:
+        yield
     finally:
-        shutil.rmtree(home, ignore_errors=True)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _say(report: Report) -> None:
-    counts = report.counts
-    faults = sum(counts.get(kind, 0) for kind in ("death", "stall", "restart", "database_cut"))
     console.print(
         f"seed {report.seed}: {'ok' if report.ok else 'BROKEN'}, trace {report.trace[:16]}, "
-        f"{report.virtual_s:.0f} s in {report.took_s:.1f} s, {counts.get('call', 0)} calls, "
-        f"{report.statements} statements, {faults} deaths, stalls, restarts and broken connections",
+        f"{report.virtual_s:.0f} s in {report.took_s:.1f} s, {report.counts.get('call', 0)} calls, "
+        f"{report.statements} statements, {sum(report.faults.values())} faults",
         style="green" if report.ok else "bold red",
         highlight=False,
         soft_wrap=True,
@@ -148,6 +165,8 @@ def _say(report: Report) -> None:
 
 
 def _conclude(outcome: _Outcome) -> None:
+    struck = ", ".join(f"{kind} {times}" for kind, times in outcome.faults.items())
+    console.print(f"Faults: {struck or 'none'}.", highlight=False, soft_wrap=True)
     console.print(
         f"{outcome.seeds} seeds of {outcome.steps} steps, {len(outcome.failed_seeds)} broken, "
         f"{outcome.seeds_per_s} seeds/s.",

@@ -69,6 +69,12 @@ class _Facts:
         """A posting of a player's."""
         return self._postings[user_id][version - 1]
 
+    def moved_since(self, shown: asyncpg.Record) -> bool:
+        """Whether the wallet was another than was looked at when the game spoke."""
+        known = self._postings[shown["user_id"]]
+        seen = [row for row in known if row["recorded_at"] <= shown["game_as_of"]]
+        return len(seen) != int(shown["ledger_version"])
+
     def movements(self, shown: asyncpg.Record) -> list[Movement]:
         """What the game had moved for a player when it spoke."""
         journal = self._sandbox.backend.players[shown["user_id"]].journal
@@ -141,6 +147,8 @@ def _false(shown: asyncpg.Record, facts: _Facts) -> Iterator[str]:
     mine = (int(here["available_after"]), int(here["held_after"]))
     if mine != (int(shown["ledger_available"]), int(shown["ledger_held"])):
         yield "has figures that the ledger never had"
+    if facts.moved_since(shown):
+        yield "is of a wallet that moved while it was looked at"
     there = facts.movements(shown)
     theirs = (sum(one.available_minor for one in there), sum(one.held_minor for one in there))
     if theirs != (int(shown["game_available"]), int(shown["game_held"])):

@@ -99,6 +99,7 @@ class Network:
         fate = self._fate(outgoing)
         what = f"{outgoing.method} {outgoing.target}"
         self._trace.note("call", process.name, f"{what} {_digest(request)} {fate.name}")
+        self._trace.count("on_the_turn" if fate.name.endswith("_the_turn") else fate.name)
         await process.wait(0.0, 0.002)
         if fate.name == "refused" or self._game.is_down(self._loop.time()):
             raise RequestNotSentError("connection refused")
@@ -165,8 +166,9 @@ class Network:
         if draw() < weather.answered_for:
             status = dice.choice([_NOT_EXECUTED, 500, 502, 503])
             takes_effect = status != _NOT_EXECUTED and draw() < _HALF
-            name = f"answered_for/{status}/{takes_effect}"
-            return _Fate(name, (there_s,), back_s, answer_for=status, takes_effect=takes_effect)
+            return _Fate(
+                "answered_for", (there_s,), back_s, answer_for=status, takes_effect=takes_effect
+            )
         if self._is_conspired() and draw() < _CONSPIRING:
             return self._on_the_turn(outgoing, there_s, back_s)
         if draw() < weather.doubled:

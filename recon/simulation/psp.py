@@ -196,14 +196,13 @@ class Psp:
             answered = await asyncio.gather(*(self._send(document) for _ in range(copies)))
             if any(answered):
                 return
-            trace.note("webhook_unanswered", "psp", f"{payment.reference} {kind}")
             await asyncio.sleep(dice.uniform(1.0, _RETRY_S))
 
     async def _send(self, document: dict[str, Any]) -> bool:
         """One attempt; whether it was answered with 2xx, and the answer arrived."""
         dice = self._dice
         await asyncio.sleep(dice.uniform(0.002, 0.2))
-        if dice.random() < self._skies.now.webhook_lost:
+        if self._is_lost():
             return False
 
         async def take(member: Member) -> object:
@@ -213,7 +212,13 @@ class Psp:
         said = await self._ask(take)
         if isinstance(said, ReconError):
             self.faults.append(f"a webhook was refused: {said!r}")
-        return said is not None and dice.random() >= self._skies.now.webhook_lost
+        return said is not None and not self._is_lost()
+
+    def _is_lost(self) -> bool:
+        lost = self._dice.random() < self._skies.now.webhook_lost
+        if lost:
+            self._cluster.trace.note("webhook_lost", "psp", "")
+        return lost
 
     async def _ask(
         self, work: Callable[[Member], Coroutine[Any, Any, _T]]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import copy_context
 from dataclasses import dataclass
 from itertools import chain
@@ -22,7 +22,7 @@ from recon.simulation.postgres import Postgres
 from recon.simulation.process import follow_processes
 from recon.simulation.storm import Storm
 from recon.simulation.trace import Trace
-from recon.simulation.weather import drawn
+from recon.simulation.weather import FAULTS, drawn
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -45,6 +45,7 @@ class Report:
         trace: the hash of everything that happened.
         weather: which faults could strike, and how often.
         counts: events by kind.
+        faults: those that struck, by kind.
         statements: calls of Postgres; ``lock_waits`` of them waited for another process.
         virtual_s: how long it took in virtual time.
         took_s: how long it took.
@@ -58,6 +59,7 @@ class Report:
     trace: str
     weather: str
     counts: dict[str, int]
+    faults: dict[str, int]
     statements: int
     lock_waits: int
     virtual_s: float
@@ -112,6 +114,7 @@ def simulate_seed(
         trace=world.digest,
         weather=world.weather.shown(),
         counts=dict(sorted(trace.counts.items())),
+        faults={kind: trace.counts[kind] for kind in FAULTS if trace.counts[kind]},
         statements=postgres.calls,
         lock_waits=postgres.waits,
         virtual_s=round(loop.time(), 3),
@@ -158,6 +161,7 @@ class _World:
             await storm.blow(steps)
             await storm.come_to_rest()
             self.digest = self._trace.digest()
+            self._trace.counts.update(game.sandbox.hub.struck)
             cluster.stop()
             truth = Truth(game.sandbox, storm.callers.told, storm.psp.payments)
             found = await self._postgres.run(lambda pool: judge(pool, truth))
@@ -182,5 +186,6 @@ def _close(loop: VirtualLoop) -> None:
             task.cancel()
         await asyncio.gather(*left, return_exceptions=True)
 
-    loop.run_until_complete(leave(asyncio.all_tasks(loop)))
+    with suppress(StuckError):  # a task that does not want to leave
+        loop.run_until_complete(leave(asyncio.all_tasks(loop)))
     loop.close()

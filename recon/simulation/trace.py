@@ -46,6 +46,10 @@ class Trace:
         if self._show is not None:
             self._show(line)
 
+    def count(self, kind: str) -> None:
+        """One more of a kind, which another event's line has told already."""
+        self.counts[kind] += 1
+
     def digest(self) -> str:
         """The hash of all events so far."""
         return self._hash.hexdigest()

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     import random
 
-__all__ = ["CALM", "Weather", "drawn"]
+__all__ = ["CALM", "FAULTS", "Weather", "drawn"]
 
 _HIGHEST: Final = {
     "refused": 0.10,
@@ -110,6 +110,9 @@ class Weather:
         """The faults that can strike, with their rates."""
         return " ".join(f"{name}={rate:.4f}" for name, rate in asdict(self).items() if rate)
 
+
+FAULTS: Final = tuple(_HIGHEST)
+"""Every kind of fault; the trace counts them by these names."""
 
 CALM: Final = Weather()
 """No fault at all."""

@@ -61,3 +61,23 @@ def test_the_command_replays_it_on_a_server_of_its_own(
     assert (said["ok"], said["seeds"], said["failed_seeds"]) == (True, 1, [])
     assert said["runs"][0]["trace"] == report.trace
     assert trace.read_text(encoding="utf-8").splitlines() == here
+
+
+def test_the_command_leaves_nothing_behind_when_it_is_told_to_end(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "recon", "simulate", "--seeds", "9999", "--steps", "5"]
+    with subprocess.Popen(  # noqa: S603 - our own interpreter
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env={**os.environ, "TMPDIR": str(tmp_path), "PYTHONUNBUFFERED": "1"},
+        text=True,
+    ) as running:
+        assert running.stdout is not None
+        first = running.stdout.readline()
+        there = list(tmp_path.iterdir())
+        running.terminate()
+        _, said = running.communicate(timeout=60)
+
+    assert first.startswith("seed 1: ok")
+    assert len(there) == 1
+    assert (running.returncode, list(tmp_path.iterdir())) == (130, []), said

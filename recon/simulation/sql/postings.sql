@@ -6,6 +6,7 @@ SELECT
     source,
     key,
     amount,
+    recorded_at,
     available_after,
     held_after
 FROM postings

@@ -42,9 +42,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Member", "is_passing", "open_member"]
 
-_EVERY_S: Final = 2.0
+_EVERY_S: Final = 3.0
 _GRACE: Final = timedelta(seconds=8)
-_LEASE: Final = Lease(lasts_s=20.0, renew_s=6.0, hang_up_s=3.0, ask_s=8.0)
+_LEASE: Final = Lease(lasts_s=30.0, renew_s=9.0, hang_up_s=4.0, ask_s=12.0)
 """Slower than in a deployment, where most of what a quiet run does would be to ask for it."""
 _BASE_URL: Final = "https://game.simulation"
 

@@ -10,7 +10,6 @@ from recon.db import load
 from recon.ledger import post_one, rules
 from recon.money import Money
 from recon.reconciliation import RunScope, RunState, run_here, start_run
-from recon.sandbox.stream import STREAM_FAULTS
 from recon.simulation.callers import Callers
 from recon.simulation.member import is_passing
 from recon.simulation.psp import Psp
@@ -38,7 +37,7 @@ _STEPS: Final = {
     "cash_out": 22,
     "deposit": 5,
     "withdraw": 4,
-    "reconcile": 5,
+    "reconcile": 2,
     "pause": 4,
     "nothing": 10,
 }
@@ -91,8 +90,10 @@ class Storm:
 
     def _game_streams(self) -> None:
         """Let the game lose, double and swap its events as the weather has it."""
-        for kind in STREAM_FAULTS:
-            self._cluster.game.sandbox.hub.set_rate(kind, getattr(self._skies.now, kind))
+        hub, now = self._cluster.game.sandbox.hub, self._skies.now
+        hub.set_rate("stream_gap", now.stream_gap)
+        hub.set_rate("stream_duplicate", now.stream_duplicate)
+        hub.set_rate("stream_reorder", now.stream_reorder)
 
     async def _step(self) -> None:
         self._befall()

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from recon.simulation import Databases
 
 SEEDS = int(os.environ.get("RECON_SIMULATION_SEEDS", "12"))
-STEPS = int(os.environ.get("RECON_SIMULATION_STEPS", "60"))
+STEPS = int(os.environ.get("RECON_SIMULATION_STEPS", "40"))
 
 
 @pytest.mark.parametrize("seed", range(1, SEEDS + 1))

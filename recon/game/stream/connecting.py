@@ -6,7 +6,7 @@ import asyncio
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Final, Protocol, TypeAlias
 
 import aiohttp
 from yarl import URL
@@ -21,11 +21,6 @@ if TYPE_CHECKING:
 __all__ = ["MISCONFIGURED", "Patience", "SessionEndedError", "Socket", "StreamAddress", "connected"]
 
 Socket: TypeAlias = "aiohttp.ClientWebSocketResponse[bool]"
-Connect: TypeAlias = (
-    "Callable[[StreamAddress, Patience, Callable[[Mapping[str, str]], None]],"
-    " AbstractAsyncContextManager[Socket]]"
-)
-"""Opens a connection, as `connected` does."""
 
 _PATH: Final = "/api/v1/stream"
 _LARGEST_BYTES: Final = 64 * 1024
@@ -35,6 +30,20 @@ MISCONFIGURED: Final = frozenset({"auth", "untrusted", "absent"})
 """Reasons for which people must act: trying again soon is noise at the game and in its log."""
 
 _REASONS: Final = {401: "auth", 403: "auth", 404: "absent"}
+
+
+class Connect(Protocol):
+    """Opens a connection, as `connected` does."""
+
+    def __call__(
+        self,
+        address: StreamAddress,
+        patience: Patience,
+        note: Callable[[Mapping[str, str]], None],
+        /,
+    ) -> AbstractAsyncContextManager[Socket]:
+        """As `connected`."""
+        ...
 
 
 class SessionEndedError(Exception):

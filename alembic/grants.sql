@@ -47,6 +47,12 @@ GRANT INSERT, DELETE ON run_wallets TO :"service";
 GRANT INSERT ON run_discrepancies, run_totals, discrepancy_events, adjustments TO :"service";
 GRANT UPDATE (state, decided_by, decided_at, decision_reason) ON adjustments TO :"service";
 
+-- Settlement files; what is found in them may be explained later.
+GRANT INSERT ON settlement_files, settlement_lines TO :"service";
+GRANT INSERT, UPDATE ON settlement_batches TO :"service";
+GRANT INSERT ON settlement_findings TO :"service";
+GRANT UPDATE (state, resolved_at, resolution) ON settlement_findings TO :"service";
+
 -- Callers, staff, and what they did.
 GRANT INSERT, UPDATE ON api_keys, staff, sessions, sign_in_links TO :"service";
 GRANT INSERT, UPDATE, DELETE ON api_requests TO :"service";

@@ -35,6 +35,7 @@ _COMMANDS = {
     "sandbox": "sandbox",
     "seal": "seal",
     "serve": "serve",
+    "settlements": "settlements",
     "simulate": "simulate",
     "users": "users",
     "verify": "verify",

@@ -75,6 +75,7 @@ class Settings(BaseSettings):
     withdrawal_overdue_after: Schedule = timedelta(days=3)
     deposit_abandoned_after: Schedule = timedelta(days=7)
     waiting_after: Schedule = timedelta(hours=1)
+    settlement_grace: Duration = timedelta(days=5)
     tolerance: Amounts = Field(default_factory=dict)
     seal_keys: SealKeySet = ()
     seal_anchor: Path | None = None

@@ -22,6 +22,7 @@ BY_PLAYER = {
     "idempotency",
     "postings",
     "run_discrepancies",
+    "settlement_findings",
     "suspects",
     "wallets",
 }
@@ -47,6 +48,8 @@ APPEND_ONLY = (
     "postings",
     "seal_links",
     "seals",
+    "settlement_files",
+    "settlement_lines",
 )
 
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"

@@ -67,6 +67,10 @@ RIGHTS = {
     "sessions": CHANGES,
     "sign_in_attempts": {"INSERT", "DELETE"},
     "sign_in_links": CHANGES,
+    "settlement_batches": CHANGES,
+    "settlement_files": GROWS,
+    "settlement_findings": GROWS,
+    "settlement_lines": GROWS,
     "staff": CHANGES,
     "stream_holders": CHANGES,
     "suspects": COMES_AND_GOES,
@@ -84,6 +88,7 @@ COLUMNS = {
         *("state", "payment_id", "reported_at", "updated_at", "overdue_at", "unpaid_at"),
     },
     "redaction": {"done_until"},
+    "settlement_findings": {"state", "resolved_at", "resolution"},
 }
 LASTING = sorted(table for table, rights in RIGHTS.items() if "DELETE" not in rights)
 

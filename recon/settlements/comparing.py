@@ -1,0 +1,379 @@
+"""Compare a staged file with what is booked: every step over whole tables, in DuckDB.
+
+Each function blocks and is called in a thread, one after the other.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final
+
+from recon.money import Money
+from recon.settlements.errors import MerchantAccountError, NotReadableError
+from recon.settlements.matching import compiled
+from recon.settlements.model import PAYMENT_KINDS, Batch, LineKind, Total
+from recon.settlements.records import MAX_REJECTED
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from recon.settlements.formats import Layout
+    from recon.settlements.model import Account
+    from recon.settlements.periods import Period
+    from recon.settlements.records import Rejected
+    from recon.settlements.stage import Stage
+
+__all__ = [
+    "Counts",
+    "attribute",
+    "batches",
+    "compare",
+    "count",
+    "missing_ids",
+    "period_of",
+    "prove_lines",
+    "references",
+    "sort_lines",
+    "totals",
+    "view_settled",
+]
+
+_PAYMENTS: Final = ", ".join(f"'{kind}'" for kind in PAYMENT_KINDS)
+_MOST_TOTALS: Final = 1000
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND: Final = timedelta(microseconds=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How many lines a file has, and what they are."""
+
+    lines: int
+    new: int
+    repeated: int
+    duplicate: int
+    rejected: int
+
+
+def prove_lines(stage: Stage, rejected: Sequence[Rejected], account: Account) -> None:
+    """Refuse a file that is of another account, or of which too much cannot be read.
+
+    Raises:
+        MerchantAccountError: a line is of another merchant account than the endpoint's.
+        NotReadableError: too many lines cannot be read, or none can.
+    """
+    for one in rejected:
+        stage.run("INSERT INTO rejected VALUES ($1, $2)", [one.line_no, one.reason])
+    odd = stage.rows("SELECT line_no, reason FROM parsed WHERE reason IS NOT NULL LIMIT 1001")
+    if len(odd) + len(rejected) > MAX_REJECTED:
+        shown = "; ".join(f"line {number}: {reason}" for number, reason in sorted(odd)[:3])
+        raise NotReadableError(
+            f"more than {MAX_REJECTED} lines cannot be read, so nothing was imported. {shown}"
+        )
+    stage.run("INSERT INTO rejected SELECT line_no, reason FROM parsed WHERE reason IS NOT NULL")
+    if stage.one("SELECT count(*) FROM parsed WHERE reason IS NULL") == 0:
+        first = stage.rows("SELECT line_no, reason FROM rejected ORDER BY line_no LIMIT 1")
+        why = f"line {first[0][0]}: {first[0][1]}" if first else "it has a header and nothing else"
+        raise NotReadableError(f"no line of the file can be used. {why}")
+    if account.merchant_account is None:
+        return
+    others = stage.rows(
+        "SELECT min(line_no), account FROM parsed WHERE account <> $1 GROUP BY account ORDER BY 1"
+        " LIMIT 1",
+        [account.merchant_account],
+    )
+    if others:
+        number, name = others[0]
+        raise MerchantAccountError(
+            f"line {number} is of merchant account {name[:64]}, and endpoint {account.endpoint} is"
+            f" {account.merchant_account}; nothing was imported"
+        )
+
+
+def period_of(stage: Stage) -> Period:
+    """From when to when the file speaks."""
+    first, last = stage.rows(
+        "SELECT epoch_us(min(settled_at)), epoch_us(max(settled_at)) FROM parsed"
+        " WHERE reason IS NULL"
+    )[0]
+    return _instant(first), _instant(last)
+
+
+def sort_lines(stage: Stage) -> None:
+    """Set apart what the file says twice, what an earlier one said, and what cannot be read.
+
+    What remains is the view ``lines``.
+    """
+    stage.run("""
+        CREATE OR REPLACE TABLE doubled AS
+        SELECT line_key, min(line_no) AS first_no
+        FROM parsed WHERE reason IS NULL GROUP BY line_key HAVING count(*) > 1
+    """)
+    stage.run("""
+        CREATE OR REPLACE TABLE set_apart AS
+        SELECT line_no, 'rejected' AS fate, NULL::BIGINT AS first_no
+        FROM parsed WHERE reason IS NOT NULL
+        UNION ALL
+        SELECT p.line_no, 'duplicate', d.first_no
+        FROM parsed AS p JOIN doubled AS d USING (line_key)
+        WHERE p.reason IS NULL AND p.line_no <> d.first_no
+        UNION ALL
+        SELECT p.line_no, 'repeated', NULL
+        FROM parsed AS p SEMI JOIN earlier USING (line_key)
+        ANTI JOIN (
+            SELECT q.line_no FROM parsed AS q JOIN doubled AS d USING (line_key)
+            WHERE q.line_no <> d.first_no
+        ) AS twice USING (line_no)
+        WHERE p.reason IS NULL
+    """)
+    stage.run("""
+        CREATE OR REPLACE VIEW lines AS SELECT * FROM parsed ANTI JOIN set_apart USING (line_no)
+    """)
+
+
+def count(stage: Stage) -> Counts:
+    """How many there are of each."""
+    apart = {
+        fate: int(lines)
+        for fate, lines in stage.rows("SELECT fate, count(*) FROM set_apart GROUP BY fate")
+    }
+    rejected = stage.one("SELECT count(*) FROM rejected")
+    new = stage.one("SELECT count(*) FROM lines")
+    repeated, duplicate = apart.get("repeated", 0), apart.get("duplicate", 0)
+    return Counts(new + repeated + duplicate + rejected, new, repeated, duplicate, rejected)
+
+
+def references(stage: Stage) -> list[str]:
+    """References of lines that name no id of the PSP's."""
+    return [
+        row[0]
+        for row in stage.rows(
+            "SELECT DISTINCT reference FROM lines WHERE payment_id IS NULL"  # noqa: S608 - our own words
+            f" AND kind IN ({_PAYMENTS})"
+        )
+    ]
+
+
+def view_settled(stage: Stage) -> None:
+    """The expression's two tables, as views over what was loaded."""
+    # What a PSP pays to a player is a payout to it like those to us.
+    stage.run("""
+        UPDATE parsed SET kind = 'withdrawal'
+        WHERE kind = 'payout' AND amount >= 0
+            AND effect_id IN (SELECT effect_id FROM moved WHERE kind = 'withdrawal')
+    """)
+    stage.run("""
+        UPDATE parsed SET kind = 'withdrawal_returned', amount = -amount
+        WHERE kind = 'payout' AND amount < 0
+            AND effect_id IN (SELECT effect_id FROM moved WHERE kind LIKE 'withdrawal%')
+    """)
+    stage.run("""
+        CREATE OR REPLACE TABLE also_known AS
+        SELECT also_known_as, min(payment_id) AS payment_id
+        FROM moved WHERE also_known_as IS NOT NULL GROUP BY also_known_as
+    """)
+    stage.run(f"""
+        CREATE OR REPLACE VIEW settled AS
+        SELECT
+            l.kind,
+            coalesce(a.payment_id, l.payment_id, r.payment_id, chr(31) || l.reference)
+                AS payment_id,
+            l.effect_id, l.reference, l.user_id, l.currency, l.amount, l.line_no, l.settled_at,
+            1 AS is_new
+        FROM lines AS l
+        LEFT JOIN also_known AS a ON l.payment_id = a.also_known_as
+        LEFT JOIN (
+            SELECT reference, min(payment_id) AS payment_id FROM reported GROUP BY reference
+        ) AS r ON l.payment_id IS NULL AND l.reference = r.reference
+        WHERE l.kind IN ({_PAYMENTS})
+        UNION ALL
+        SELECT
+            e.kind, coalesce(a.payment_id, e.payment_id), e.effect_id, NULL, NULL, e.currency,
+            e.amount, NULL, make_timestamp((e.settled_at * 1000000)::BIGINT), 0
+        FROM earlier AS e
+        LEFT JOIN also_known AS a ON e.payment_id = a.also_known_as
+        WHERE e.kind IN ({_PAYMENTS})
+    """)  # noqa: S608 - our own words
+    # What left suspense is one movement in two rows: the second says whose it is.
+    stage.run("""
+        CREATE OR REPLACE VIEW booked AS
+        SELECT
+            m.kind, m.payment_id, m.effect_id, m.user_id, m.currency, m.amount,
+            make_timestamp((m.booked_at * 1000000)::BIGINT) AS booked_at
+        FROM (SELECT DISTINCT * FROM moved WHERE is_released = 't') AS m
+        UNION ALL
+        SELECT
+            m.kind, m.payment_id, m.effect_id, m.user_id, m.currency, m.amount,
+            make_timestamp((m.booked_at * 1000000)::BIGINT)
+        FROM moved AS m
+        ANTI JOIN (SELECT * FROM moved WHERE is_released = 't') AS r
+            ON m.effect_id = r.effect_id AND m.effect || ':released' = r.effect
+        WHERE m.is_released = 'f'
+    """)
+
+
+def compare(stage: Stage, layout: Layout, judged: Sequence[Period]) -> None:
+    """Run the expression; ``odd`` is what is not booked just as it was settled.
+
+    What is booked and in no file counts only where its time is one of ``judged``, and its kind one
+    that such files tell of.
+    """
+    told = {*layout.expected} | {
+        LineKind(kind)
+        for (kind,) in stage.rows(f"SELECT DISTINCT kind FROM lines WHERE kind IN ({_PAYMENTS})")  # noqa: S608 - our own words
+    }
+    kinds = ", ".join(f"'{kind}'" for kind in told)
+    times = " OR ".join(
+        f"epoch_us(booked_at) BETWEEN {_micros(begin)} AND {_micros(end)}" for begin, end in judged
+    )
+    stage.run(f"""
+        CREATE OR REPLACE TABLE odd AS
+        SELECT *, NULL::VARCHAR AS told FROM ({compiled("duckdb")})
+        WHERE verdict <> 'matched' AND CASE
+            WHEN verdict = 'missing_there' THEN kind IN ({kinds}) AND ({times or "false"})
+            ELSE new_lines > 0
+        END
+    """)  # noqa: S608 - our own words and numbers
+
+
+def missing_ids(stage: Stage) -> list[str]:
+    """Ids under which the PSP has settled something that was not found among what is booked."""
+    return [
+        row[0]
+        for row in stage.rows("""
+            SELECT payment_id FROM odd
+            WHERE verdict = 'missing_here' AND NOT starts_with(payment_id, chr(31))
+            UNION
+            SELECT effect_id FROM odd WHERE verdict = 'missing_here' AND effect_id IS NOT NULL
+        """)
+    ]
+
+
+def attribute(stage: Stage, *, never_says_paid: bool) -> int:
+    """Say of what is missing here whose it is and what we know of it, by ``known``.
+
+    A withdrawal that was accepted, at a PSP that never says that one is paid, is no finding: the
+    file is how it says so. Their number is returned.
+    """
+    stage.run("""
+        CREATE OR REPLACE TABLE told_of AS
+        SELECT
+            o.kind, o.payment_id, o.effect_id,
+            arg_min(k.user_id, k.direction = 'delivery') AS user_id,
+            arg_min(k.reference, k.direction = 'delivery') AS reference,
+            arg_min(k.detail, k.direction = 'delivery') AS detail,
+            arg_min(k.direction, k.direction = 'delivery') AS direction,
+            arg_min(k.state, k.direction = 'delivery') AS state,
+            arg_min(k.amount, k.direction = 'delivery') AS amount,
+            arg_min(k.currency, k.direction = 'delivery') AS currency
+        FROM (
+            SELECT *, payment_id AS id FROM odd
+            UNION ALL
+            SELECT *, chr(31) || reference FROM odd
+            WHERE reference IS NOT NULL AND payment_id <> chr(31) || reference
+        ) AS o
+        JOIN (
+            SELECT payment_id AS id, * FROM known WHERE payment_id IS NOT NULL
+            UNION ALL
+            SELECT chr(31) || reference, * FROM known WHERE reference IS NOT NULL
+        ) AS k ON k.id = o.id
+        WHERE o.verdict IN ('missing_here', 'status_conflict')
+        GROUP BY o.kind, o.payment_id, o.effect_id
+    """)
+    confirmed = 0
+    if never_says_paid:
+        confirmed = stage.one("""
+            SELECT coalesce(sum(o.new_lines), 0)::BIGINT FROM odd AS o JOIN told_of AS t
+            ON o.kind = t.kind AND o.payment_id = t.payment_id
+            WHERE o.verdict = 'missing_here' AND o.kind = 'withdrawal'
+                AND t.direction = 'withdrawal' AND t.state IN ('pending', 'accepted')
+                AND t.amount = o.settled_amount AND t.currency = o.settled_currency
+        """)
+        stage.run("""
+            DELETE FROM odd AS o USING told_of AS t
+            WHERE o.kind = t.kind AND o.payment_id = t.payment_id
+                AND o.verdict = 'missing_here' AND o.kind = 'withdrawal'
+                AND t.direction = 'withdrawal' AND t.state IN ('pending', 'accepted')
+                AND t.amount = o.settled_amount AND t.currency = o.settled_currency
+        """)
+    stage.run("""
+        UPDATE odd AS o
+        SET
+            holder = coalesce(o.holder, t.user_id),
+            reference = coalesce(t.reference, o.reference),
+            told = t.detail,
+            verdict = CASE
+                WHEN t.direction IN ('deposit', 'withdrawal')
+                    AND t.state IN ('failed', 'returned') AND o.kind = t.direction
+                THEN 'status_conflict'
+                ELSE o.verdict
+            END
+        FROM told_of AS t
+        WHERE o.kind = t.kind AND o.payment_id = t.payment_id
+            AND o.effect_id IS NOT DISTINCT FROM t.effect_id
+            AND o.verdict IN ('missing_here', 'status_conflict')
+    """)
+    return int(confirmed)
+
+
+def batches(stage: Stage) -> list[Batch]:
+    """What the file's new lines add to each batch."""
+    return [
+        Batch(
+            batch=batch,
+            lines=lines,
+            net=Money(int(net), currency),
+            paid=Money(int(paid), currency),
+            payouts=payouts,
+        )
+        for batch, currency, lines, net, paid, payouts in stage.rows("""
+            SELECT
+                batch, net_currency, count(*),
+                coalesce(sum(net) FILTER (WHERE kind <> 'payout'), 0),
+                coalesce(sum(net) FILTER (WHERE kind = 'payout'), 0),
+                count(*) FILTER (WHERE kind = 'payout')
+            FROM lines WHERE batch IS NOT NULL
+            GROUP BY batch, net_currency ORDER BY batch, net_currency
+        """)
+    ]
+
+
+def totals(stage: Stage) -> list[Total]:
+    """Sums over the file's new lines.
+
+    Raises:
+        NotReadableError: there are too many types for a settlement file.
+    """
+    rows = stage.rows(
+        """
+        SELECT
+            kind, word, CASE WHEN kind IN ('fee', 'payout', 'transfer') THEN NULL ELSE currency END,
+            count(*), sum(coalesce(amount, 0)), net_currency, sum(net), sum(fee)
+        FROM lines GROUP BY ALL ORDER BY 1, 2, 3, 6 LIMIT $1
+        """,
+        [_MOST_TOTALS + 1],
+    )
+    if len(rows) > _MOST_TOTALS:
+        raise NotReadableError(f"it has more than {_MOST_TOTALS} types; is this a settlement file?")
+    return [
+        Total(
+            kind=LineKind(kind),
+            word=word,
+            currency=currency,
+            lines=lines,
+            gross=int(gross) if currency is not None else 0,
+            net_currency=net_currency,
+            net=int(net),
+            fee=int(fee),
+        )
+        for kind, word, currency, lines, gross, net_currency, net, fee in rows
+    ]
+
+
+def _micros(instant: datetime) -> int:
+    return (instant - _EPOCH) // _MICROSECOND
+
+
+def _instant(micros: Any) -> datetime:  # noqa: ANN401 - a number of DuckDB's
+    return _EPOCH + int(micros) * _MICROSECOND

@@ -1,0 +1,110 @@
+"""What a format says: where each of our fields stands, and what its words mean; pure."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from recon.settlements.model import SIGNS, Format, LineKind
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+__all__ = ["FIELDS", "Header", "Layout", "Word"]
+
+FIELDS: Final = (
+    *("word", "line_id", "payment_id", "effect_id", "reference", "user_id", "batch", "account"),
+    *("currency", "credit", "debit", "net_currency", "net_credit", "net_debit"),
+    *("fee", "fee_2", "fee_3", "fee_4", "settled_at", "zone"),
+)
+"""Our fields of a line, each of them text until it is read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """What a PSP's type means.
+
+    Args:
+        text: the type, in lower case.
+        kind: what it is about.
+        sign: of the gross amount: 1 where a credit to us is that kind's own direction.
+    """
+
+    text: str
+    kind: LineKind
+    sign: int
+
+    @classmethod
+    def table(cls, words: Mapping[LineKind, Sequence[str]]) -> tuple[Word, ...]:
+        """All words of a format, each with the direction of its kind."""
+        return tuple(
+            cls(text.lower(), kind, SIGNS[kind]) for kind, texts in words.items() for text in texts
+        )
+
+
+class Header:
+    """The names of a file's columns, found again however they are spaced or written."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self.names = [name.strip() for name in names]
+        self._places: dict[str, int] = {}
+        for place, name in enumerate(self.names):
+            self._places.setdefault(_plain(name), place)
+
+    def has(self, *names: str) -> bool:
+        """Whether all of these columns are there."""
+        return all(_plain(name) in self._places for name in names)
+
+    def lacks(self, *names: str) -> list[str]:
+        """Those that are not."""
+        return [name for name in names if not self.has(name)]
+
+    def column(self, *names: str) -> str:
+        """SQL of the first of these columns that is there; an empty one is ``NULL``."""
+        for name in names:
+            place = self._places.get(_plain(name))
+            if place is not None:
+                return f"nullif(trim(c{place}), '')"
+        return "NULL"
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """One file's columns in our words.
+
+    Args:
+        format: whose columns they are.
+        width: how many there are.
+        fields: SQL over ``c0``, ``c1``, … for each of `FIELDS`; those left out are ``NULL``.
+        words: what its types mean.
+        signed: amounts have their kind's direction, whatever their sign (a plain file).
+        payouts_close: every batch ends with its payout in the same file, or is not balanced.
+    """
+
+    format: Format
+    width: int
+    fields: Mapping[str, str]
+    words: tuple[Word, ...]
+    signed: bool = False
+    payouts_close: bool = False
+    expected: tuple[LineKind, ...] = field(
+        default=(
+            LineKind.DEPOSIT,
+            LineKind.REFUND,
+            LineKind.REFUND_REVERSED,
+            LineKind.CHARGEBACK,
+            LineKind.SECOND_CHARGEBACK,
+            LineKind.CHARGEBACK_REVERSED,
+        )
+    )
+    """Kinds that are in such a file whenever they happened; the others only where one is there."""
+
+    def field_sql(self, name: str) -> str:
+        """SQL of one field."""
+        return self.fields.get(name, "NULL")
+
+
+def _plain(name: str) -> str:
+    """A name without its case, spaces, underscores and brackets: reports of any age agree on it."""
+    return re.sub(r"[^a-z0-9]", "", name.casefold())

@@ -1,0 +1,374 @@
+"""Import a settlement file: read it, compare it with what is booked, and write down what was found.
+
+The file is read and parsed before anything is locked. Then one transaction holds the endpoint (of
+two imports at once the second waits, and finds what the first wrote), streams what is booked into
+the import's own DuckDB, compares, and writes. So a file is here whole or not at all, whatever
+becomes of the process, and importing it again changes nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, BinaryIO, Final, TypeAlias
+
+from recon.clock import new_id, now
+from recon.db import load, with_retries
+from recon.settlements import comparing, finding, writing
+from recon.settlements.folders import work_folder
+from recon.settlements.formats import recognise
+from recon.settlements.model import Format, ImportOptions, SettlementFile
+from recon.settlements.periods import judged, without
+from recon.settlements.read import read_file
+from recon.settlements.records import Reader
+from recon.settlements.stage import BOOKED_COLUMNS, Stage
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+    from uuid import UUID
+
+    import asyncpg
+
+    from recon.db import Pool
+    from recon.settlements.formats import Layout
+    from recon.settlements.model import Account, Batch
+    from recon.settlements.periods import Period
+
+    Connection: TypeAlias = asyncpg.Connection[Any]
+
+__all__ = ["Imported", "import_settlement"]
+
+_CHUNK: Final = 64 * 2**20
+_MARGIN: Final = timedelta(days=1)
+"""Clocks and time zones apart, nothing is settled longer than this before it is booked."""
+_LOOKED_UP: Final = 200_000
+"""So many ids are looked up one by one; for more, everything of the endpoint is read."""
+_EVER: Final = (datetime(1970, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC))
+# Adyen has no notification that a payout has reached its bank: only the report says so.
+_NEVER_SAY_PAID: Final = frozenset({"adyen"})
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """The file as it stands, and whether it was here before."""
+
+    file: SettlementFile
+    is_repeated: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Import:
+    """One import under way, its file read and parsed."""
+
+    stage: Stage
+    folder: Path
+    layout: Layout
+    reader: Reader
+    name: str
+    account: Account
+    options: ImportOptions
+    actor: str
+    period: Period
+
+
+async def import_settlement(
+    pool: Pool,
+    source: BinaryIO,
+    *,
+    name: str,
+    account: Account,
+    options: ImportOptions,
+    actor: str,
+    progress: Callable[[str], None] = lambda _: None,
+) -> Imported:
+    """Import a file of a PSP account, and compare it with what is booked of that account.
+
+    Args:
+        pool: the database.
+        source: the file, packed by gzip or not; it can be read from its beginning.
+        name: what people call it.
+        account: whose file it is.
+        options: how it is read and compared.
+        actor: who imports it.
+        progress: told of each step as it begins.
+
+    Returns:
+        The file with its findings; of one that was imported before, as it stands today.
+
+    Raises:
+        FormatError: it has no header that we know, or is another provider's.
+        MerchantAccountError: it is of another merchant account.
+        NotReadableError: it is no text, or too many lines cannot be read.
+        TruncatedError: it ends in the middle.
+        Invalid: a name of a column is not ours.
+    """
+    with work_folder() as folder:
+        progress("Reading the file")
+        work = await asyncio.to_thread(
+            _read, source, folder, name=name, account=account, options=options, actor=actor
+        )
+        try:
+            return await _compare(pool, work, progress)
+        finally:
+            await asyncio.to_thread(work.stage.close)
+
+
+def _read(
+    source: BinaryIO,
+    folder: Path,
+    *,
+    name: str,
+    account: Account,
+    options: ImportOptions,
+    actor: str,
+) -> _Import:
+    """Read the whole file into the stage: one thread cuts it into records, another parses them."""
+    reader = Reader(source, options.delimiter)
+    place, layout = recognise(reader.first_rows(), account.provider, options.columns)
+    if layout.format is not Format.PLAIN and options.delimiter != ",":
+        options = replace(options, delimiter=",")
+        reader = Reader(source, ",")
+        place, layout = recognise(reader.first_rows(), account.provider, options.columns)
+    reader.skip(place + 1)
+    stage = Stage(folder, options, layout)
+    try:
+        with ThreadPoolExecutor(max_workers=1) as parser:
+            parsing: Future[None] | None = None
+            for path in _chunks(reader, layout.width, folder):
+                if parsing is not None:
+                    parsing.result()
+                parsing = parser.submit(_parse, stage, path)
+            if parsing is not None:
+                parsing.result()
+        comparing.prove_lines(stage, reader.rejected, account)
+        period = comparing.period_of(stage)
+    except BaseException:
+        stage.close()
+        raise
+    return _Import(stage, folder, layout, reader, name, account, options, actor, period)
+
+
+def _chunks(reader: Reader, width: int, folder: Path) -> Any:  # noqa: ANN401 - an iterator of paths
+    """Files of numbered records, some megabytes each."""
+    number, size = 0, 0
+    path = folder / "chunk-0.csv"
+    out = path.open("wb")
+    try:
+        for block in reader.records(width):
+            size += out.write(block)
+            if size < _CHUNK:
+                continue
+            out.close()
+            yield path
+            number, size = number + 1, 0
+            path = folder / f"chunk-{number}.csv"
+            out = path.open("wb")
+    finally:
+        out.close()
+    if size:
+        yield path
+
+
+def _parse(stage: Stage, path: Path) -> None:
+    stage.take_lines(path)
+    path.unlink()
+
+
+@with_retries
+async def _compare(pool: Pool, work: _Import, progress: Callable[[str], None]) -> Imported:
+    async with pool.acquire() as connection, connection.transaction():
+        await connection.execute(
+            load("recon.settlements", "hold_endpoint"),
+            work.account.endpoint,
+            timeout=writing.COPY_TIMEOUT_S,
+        )
+        before: UUID | None = await connection.fetchval(
+            load("recon.settlements", "by_content"),
+            *(work.account.endpoint, work.reader.content_sha256),
+        )
+        if before is not None:
+            return Imported(await read_file(connection, before), is_repeated=True)
+        file_id = await _import(connection, work, progress)
+        return Imported(await read_file(connection, file_id), is_repeated=False)
+
+
+async def _import(connection: Connection, work: _Import, progress: Callable[[str], None]) -> UUID:
+    stage, endpoint = work.stage, work.account.endpoint
+    await asyncio.to_thread(stage.forget_loaded)
+    first, last = work.period
+    asked, until = await _judged_now(connection, work)
+    begin = min([first, *(period[0] for period in asked)]) - work.options.grace - _MARGIN
+
+    progress("Reading what is booked")
+    await _copy_out(connection, work, "earlier", "earlier_lines", endpoint, begin, _EVER[1])
+    await asyncio.to_thread(comparing.sort_lines, stage)
+    await _copy_out(connection, work, "moved", "booked_within", endpoint, begin, last + _MARGIN)
+    await _look_up(
+        connection,
+        work,
+        "reported",
+        "payments_of_references",
+        await asyncio.to_thread(comparing.references, stage),
+    )
+    await _copy_out(connection, work, "open_findings", "open_findings_of", endpoint)
+
+    progress("Comparing payment by payment")
+    await _compare_with_all(connection, work, asked)
+    confirmed = await asyncio.to_thread(
+        comparing.attribute,
+        stage,
+        never_says_paid=work.account.provider in _NEVER_SAY_PAID,
+    )
+    del confirmed  # they are matched: no finding speaks of them
+    await asyncio.to_thread(finding.find, stage, work.account)
+
+    progress("Writing down what was found")
+    file = await asyncio.to_thread(_file_of, work, until)
+    await writing.insert_file(connection, file)
+    await _write(connection, work, file)
+    return file.file_id
+
+
+async def _judged_now(connection: Connection, work: _Import) -> tuple[list[Period], datetime]:
+    """The times of which it can be said only now that what was booked then should be in a file."""
+    rows = await connection.fetch(load("recon.settlements", "periods"), work.account.endpoint)
+    earlier = [(row["period_from"], row["period_to"]) for row in rows]
+    grace = work.options.grace
+    after = judged([*earlier, work.period], grace)
+    until = max([end for _, end in after], default=work.period[0])
+    return without(after, judged(earlier, grace)), until
+
+
+async def _compare_with_all(connection: Connection, work: _Import, asked: Sequence[Period]) -> None:
+    """Compare with what was booked about that time, and again with what was booked before."""
+    stage, endpoint = work.stage, work.account.endpoint
+
+    def compare() -> list[str]:
+        comparing.view_settled(stage)
+        comparing.compare(stage, work.layout, asked)
+        return comparing.missing_ids(stage)
+
+    missing = await asyncio.to_thread(compare)
+    booked = await asyncio.to_thread(stage.one, "SELECT count(*) FROM moved")
+    if len(missing) > _LOOKED_UP:
+        await asyncio.to_thread(stage.run, "DELETE FROM moved")
+        await _copy_out(connection, work, "moved", "booked_within", endpoint, *_EVER)
+    else:
+        await _look_up(connection, work, "moved", "booked_of", missing)
+    if await asyncio.to_thread(stage.one, "SELECT count(*) FROM moved") != booked:
+        missing = await asyncio.to_thread(compare)
+    references = await asyncio.to_thread(
+        stage.rows,
+        "SELECT DISTINCT reference FROM odd"
+        " WHERE reference IS NOT NULL AND verdict IN ('missing_here', 'status_conflict')",
+    )
+    conflicts = await asyncio.to_thread(
+        stage.rows, "SELECT DISTINCT payment_id FROM odd WHERE verdict = 'status_conflict'"
+    )
+    ids = sorted({*missing, *(row[0] for row in conflicts)})
+    named = [row[0] for row in references]
+    for some in writing.slices(ids):
+        await _copy_out(connection, work, "known", "known_of", endpoint, [*some], [])
+    for some in writing.slices(named):
+        await _copy_out(connection, work, "known", "known_of", endpoint, [], [*some])
+
+
+def _file_of(work: _Import, until: datetime) -> SettlementFile:
+    stage = work.stage
+    counts = comparing.count(stage)
+    payments = stage.one("SELECT count(*) FROM settled WHERE is_new = 1")
+    unmatched = stage.one(
+        "SELECT coalesce(sum(new_lines), 0)::BIGINT FROM odd WHERE verdict <> 'missing_there'"
+    )
+    return SettlementFile(
+        file_id=new_id(),
+        endpoint=work.account.endpoint,
+        format=work.layout.format,
+        name=work.name,
+        content_sha256=work.reader.content_sha256,
+        bytes=work.reader.size,
+        lines=counts.lines,
+        new_lines=counts.new,
+        repeated_lines=counts.repeated,
+        duplicate_lines=counts.duplicate,
+        rejected_lines=counts.rejected,
+        matched=payments - unmatched,
+        period_from=work.period[0],
+        period_to=work.period[1],
+        checked_until=until,
+        totals=tuple(comparing.totals(stage)),
+        imported_at=now(),
+        imported_by=work.actor,
+    )
+
+
+async def _write(connection: Connection, work: _Import, file: SettlementFile) -> None:
+    stage, endpoint, name = work.stage, file.endpoint, work.name
+    path = work.folder / "out.csv"
+    lines = (
+        f"SELECT '{file.file_id}', line_no, line_key, kind, payment_id, effect_id, currency,"  # noqa: S608 - an id of our own
+        " amount, settled_at::VARCHAR || 'Z' FROM lines"
+    )
+    await asyncio.to_thread(stage.write, lines, path)
+    await writing.copy_in(connection, "settlement_lines", writing.LINE_COLUMNS, path)
+
+    touched = await writing.add_to_batches(
+        connection, endpoint, file.file_id, await asyncio.to_thread(comparing.batches, stage)
+    )
+    await writing.resolve_batches(connection, endpoint, touched, f"told of anew by {name}")
+    await asyncio.to_thread(
+        finding.find_in_batches, stage, work.account, _unbalanced(touched, work.layout)
+    )
+    resolved, said_anew = await asyncio.to_thread(finding.explained, stage)
+    await writing.resolve(connection, resolved, f"explained by {name}")
+    await writing.resolve(connection, said_anew, f"told of anew by {name}")
+
+    cases = await asyncio.to_thread(finding.assign_cases, stage, file.file_id, name)
+    await writing.insert_cases(connection, endpoint, cases, file.imported_at)
+    findings = (
+        f"SELECT user_id, finding_id, {_quoted(endpoint)}, '{file.file_id}', kind,"  # noqa: S608 - ours
+        " about, payment_id, effect_id, reference, line_no, settled_currency, settled_amount,"
+        " booked_currency, booked_amount, settled_at::VARCHAR || 'Z', detail, case_id FROM found"
+    )
+    await asyncio.to_thread(stage.write, findings, path)
+    await writing.copy_in(connection, "settlement_findings", writing.FINDING_COLUMNS, path)
+
+
+def _unbalanced(batches: Sequence[Batch], layout: Layout) -> list[Batch]:
+    """Batches that do not come to zero, though their payout is there or should be."""
+    return [
+        batch
+        for batch in batches
+        if batch.difference.minor and (batch.payouts or layout.payouts_close)
+    ]
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
+
+
+async def _look_up(
+    connection: Connection, work: _Import, table: str, statement: str, ids: Sequence[str]
+) -> None:
+    for some in writing.slices(ids):
+        await _copy_out(connection, work, table, statement, work.account.endpoint, [*some])
+
+
+async def _copy_out(
+    connection: Connection, work: _Import, table: str, statement: str, *parameters: object
+) -> None:
+    """Stream the answer of one of our statements into a table of the stage."""
+    path = work.folder / "in.csv"
+    await connection.copy_from_query(
+        load("recon.settlements", statement),
+        *parameters,
+        output=path,
+        format="csv",
+        timeout=writing.COPY_TIMEOUT_S,
+    )
+    columns = BOOKED_COLUMNS if table == "moved" else None
+    await asyncio.to_thread(work.stage.take, table, path, columns)
+    path.unlink()

@@ -1,0 +1,46 @@
+-- $1 endpoint, $2 ids of payments, charges, refunds, disputes or payouts: what has moved under one
+-- of them, whenever it did. Columns as in booked_within.sql.
+SELECT
+    CASE split_part(m.effect, ':', 1)
+        WHEN 'paid' THEN 'withdrawal'
+        WHEN 'returned' THEN 'withdrawal_returned'
+        WHEN 'refund_failed' THEN 'refund_reversed'
+        WHEN 'deposit_reversed' THEN 'deposit'
+        ELSE split_part(m.effect, ':', 1)
+    END AS kind,
+    m.payment_id,
+    m.object_id AS effect_id,
+    m.also_known_as,
+    m.user_id,
+    m.currency,
+    CASE WHEN m.effect LIKE 'deposit_reversed%' THEN -m.amount ELSE m.amount END AS amount,
+    extract(EPOCH FROM m.event_at)::numeric(20, 6) AS booked_at,
+    m.effect LIKE '%:released' AS is_released,
+    m.effect
+FROM (
+    SELECT
+        a.endpoint,
+        a.object_id,
+        a.effect
+    FROM unnest($2::text[]) AS n (id)
+    INNER JOIN movements AS a ON n.id = a.object_id AND a.endpoint = $1
+    UNION
+    SELECT
+        b.endpoint,
+        b.object_id,
+        b.effect
+    FROM unnest($2::text[]) AS n (id)
+    INNER JOIN movements AS b ON n.id = b.payment_id AND b.payment_id <> b.object_id
+    WHERE b.endpoint = $1
+    UNION
+    SELECT
+        c.endpoint,
+        c.object_id,
+        c.effect
+    FROM unnest($2::text[]) AS n (id)
+    INNER JOIN movements AS c ON n.id = c.also_known_as
+    WHERE c.endpoint = $1
+) AS k
+INNER JOIN movements AS m
+    ON k.endpoint = m.endpoint AND k.object_id = m.object_id AND k.effect = m.effect
+WHERE m.effect NOT LIKE 'voided%'

@@ -1,0 +1,12 @@
+-- $1 endpoint, $2 from, $3 until: the lines of its files that speak of this time.
+SELECT
+    l.line_key,
+    l.kind,
+    l.payment_id,
+    l.effect_id,
+    l.currency,
+    l.amount,
+    extract(EPOCH FROM l.settled_at)::numeric(20, 6) AS settled_at
+FROM settlement_files AS f
+INNER JOIN settlement_lines AS l ON f.file_id = l.file_id
+WHERE f.endpoint = $1 AND f.period_to >= $2 AND f.period_from <= $3

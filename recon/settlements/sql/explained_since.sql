@@ -1,0 +1,79 @@
+-- $1 after this finding (null: the first), $2 how many: open findings of payments that the PSP has
+-- settled, and whether what is booked by now agrees. The last of a page is where the next begins.
+SELECT
+    f.user_id,
+    f.finding_id,
+    f.settled_amount = b.amount AND f.settled_currency = b.currency AS is_explained
+FROM (
+    SELECT
+        o.user_id,
+        o.finding_id,
+        o.endpoint,
+        o.about,
+        o.payment_id,
+        o.effect_id,
+        o.settled_currency,
+        o.settled_amount
+    FROM settlement_findings AS o
+    WHERE
+        o.state = 'open'
+        AND o.kind IN ('missing_here', 'amount_mismatch', 'currency_mismatch', 'status_conflict')
+        AND ($1::uuid IS NULL OR o.finding_id > $1)
+    ORDER BY o.finding_id
+    LIMIT $2
+) AS f
+LEFT JOIN LATERAL (
+    SELECT
+        sum(CASE WHEN k.effect = 'deposit_reversed' THEN -k.amount ELSE k.amount END) AS amount,
+        CASE WHEN min(k.currency) = max(k.currency) THEN min(k.currency) END AS currency
+    FROM (
+        SELECT DISTINCT
+            m.object_id,
+            m.currency,
+            m.amount,
+            split_part(m.effect, ':', 1) AS effect
+        FROM (
+            SELECT
+                x.object_id,
+                x.currency,
+                x.amount,
+                x.effect
+            FROM movements AS x
+            WHERE x.endpoint = f.endpoint AND x.object_id = coalesce(f.effect_id, f.payment_id)
+            UNION
+            SELECT
+                y.object_id,
+                y.currency,
+                y.amount,
+                y.effect
+            FROM movements AS y
+            WHERE y.endpoint = f.endpoint AND y.object_id = f.payment_id
+            UNION
+            SELECT
+                z.object_id,
+                z.currency,
+                z.amount,
+                z.effect
+            FROM movements AS z
+            WHERE
+                z.endpoint = f.endpoint
+                AND z.payment_id = f.payment_id
+                AND z.payment_id <> z.object_id
+        ) AS m
+        WHERE m.effect NOT LIKE 'voided%'
+    ) AS k
+    WHERE
+        f.about = CASE k.effect
+            WHEN 'paid' THEN 'withdrawal'
+            WHEN 'returned' THEN 'withdrawal_returned'
+            WHEN 'refund_failed' THEN 'refund_reversed'
+            WHEN 'deposit_reversed' THEN 'deposit'
+            ELSE k.effect
+        END
+        AND (
+            f.about = 'deposit'
+            OR f.effect_id IS NULL
+            OR k.object_id IN (f.effect_id, f.payment_id)
+        )
+) AS b ON true
+ORDER BY f.finding_id

@@ -55,6 +55,7 @@ from recon.reconciliation.review_handlers import routes as review_routes
 from recon.reconciliation.send_export import PUBLIC_URL
 from recon.schedule import Lookout, build_worker, settle_by_news
 from recon.seals import Sealer
+from recon.settlements.handlers import routes as settlement_routes
 from recon.webhooks import DRAIN, INTAKE, Drain, build_endpoints, build_intake, register_payment
 from recon.webhooks.backfill import build_api_accounts, refresh_gauges
 from recon.webhooks.handlers import routes as webhook_routes
@@ -157,6 +158,7 @@ def build_app(settings: Settings, database_url: str, *, jobs: bool) -> web.Appli
         bet_routes,
         ledger_routes,
         game_routes,
+        settlement_routes,
         # Before the patterns that would take `export` for an id.
         review_routes,
         reconciliation_routes,

@@ -24,6 +24,7 @@ from recon.reconciliation import (
     sweep_range,
 )
 from recon.seals import ChainBrokenError
+from recon.settlements import resolve_explained
 from recon.webhooks.backfill import ApiAccount, backfill_due
 from recon.webhooks.redact import Retention, redact_payloads
 from recon.webhooks.waiting import find_waiting
@@ -43,6 +44,7 @@ __all__ = ["Lookout", "build_worker", "settle_by_news"]
 # Six fields: the last one counts seconds.
 _EVERY_SECOND = "* * * * * *"
 _EVERY_TEN_SECONDS = "* * * * * */10"
+_EVERY_MINUTE = "* * * * *"
 _HOURLY = "17 * * * *"
 _HOURLY_LATER = "47 * * * *"
 
@@ -152,6 +154,11 @@ def _look_out(worker: Worker, pool: Pool, lookout: Lookout) -> None:
         await find_overdue(pool, lookout.overdue)
 
     worker.tick("find_overdue", _EVERY_TEN_SECONDS, find)
+
+    async def explain() -> None:
+        await resolve_explained(pool)
+
+    worker.tick("explain_settlements", _EVERY_MINUTE, explain)
     waiting = lookout.waiting
     if waiting is not None:
 

@@ -68,7 +68,7 @@ CREATE TABLE settlement_findings (
     user_id text NOT NULL,
     finding_id uuid NOT NULL,
     endpoint text NOT NULL,
-    file_id uuid NOT NULL REFERENCES settlement_files (file_id),
+    file_id uuid NOT NULL,
     kind text NOT NULL CHECK (
         kind IN (
             'missing_here', 'missing_there', 'amount_mismatch', 'currency_mismatch',

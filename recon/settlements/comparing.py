@@ -30,6 +30,7 @@ __all__ = [
     "batches",
     "compare",
     "count",
+    "drop_doubled",
     "missing_ids",
     "period_of",
     "prove_lines",
@@ -179,8 +180,7 @@ def view_settled(stage: Stage) -> None:
             l.kind,
             coalesce(a.payment_id, l.payment_id, r.payment_id, chr(31) || l.reference)
                 AS payment_id,
-            l.effect_id, l.reference, l.user_id, l.currency, l.amount, l.line_no, l.settled_at,
-            1 AS is_new
+            l.effect_id, l.currency, l.amount, l.line_no, l.settled_at, 1::BIGINT AS is_new
         FROM lines AS l
         LEFT JOIN also_known AS a ON l.payment_id = a.also_known_as
         LEFT JOIN (
@@ -189,8 +189,8 @@ def view_settled(stage: Stage) -> None:
         WHERE l.kind IN ({_PAYMENTS})
         UNION ALL
         SELECT
-            e.kind, coalesce(a.payment_id, e.payment_id), e.effect_id, NULL, NULL, e.currency,
-            e.amount, NULL, make_timestamp((e.settled_at * 1000000)::BIGINT), 0
+            e.kind, coalesce(a.payment_id, e.payment_id), e.effect_id, e.currency, e.amount,
+            NULL, make_timestamp((e.settled_at * 1000000)::BIGINT), 0
         FROM earlier AS e
         LEFT JOIN also_known AS a ON e.payment_id = a.also_known_as
         WHERE e.kind IN ({_PAYMENTS})
@@ -199,22 +199,27 @@ def view_settled(stage: Stage) -> None:
     stage.run("""
         CREATE OR REPLACE VIEW booked AS
         SELECT
-            m.kind, m.payment_id, m.effect_id, m.user_id, m.currency, m.amount,
+            m.kind, m.payment_id, m.effect_id, m.currency, m.amount, m.rowid AS movement_no,
             make_timestamp((m.booked_at * 1000000)::BIGINT) AS booked_at
-        FROM (SELECT DISTINCT * FROM moved WHERE is_released = 't') AS m
-        UNION ALL
-        SELECT
-            m.kind, m.payment_id, m.effect_id, m.user_id, m.currency, m.amount,
-            make_timestamp((m.booked_at * 1000000)::BIGINT)
         FROM moved AS m
-        ANTI JOIN (SELECT * FROM moved WHERE is_released = 't') AS r
+        ANTI JOIN (SELECT effect_id, effect FROM moved WHERE is_released = 't') AS r
             ON m.effect_id = r.effect_id AND m.effect || ':released' = r.effect
-        WHERE m.is_released = 'f'
+    """)
+
+
+def drop_doubled(stage: Stage) -> None:
+    """What was looked up by an id may have been read before, or by another id of its own."""
+    stage.run("""
+        DELETE FROM moved AS m USING (
+            SELECT effect_id, effect, min(rowid) AS first
+            FROM moved GROUP BY effect_id, effect HAVING count(*) > 1
+        ) AS d
+        WHERE m.effect_id = d.effect_id AND m.effect = d.effect AND m.rowid <> d.first
     """)
 
 
 def compare(stage: Stage, layout: Layout, judged: Sequence[Period]) -> None:
-    """Run the expression; ``odd`` is what is not booked just as it was settled.
+    """Run the expression; ``odd`` is what is not booked just as it was settled, with its ids.
 
     What is booked and in no file counts only where its time is one of ``judged``, and its kind one
     that such files tell of.
@@ -228,13 +233,26 @@ def compare(stage: Stage, layout: Layout, judged: Sequence[Period]) -> None:
         f"epoch_us(booked_at) BETWEEN {_micros(begin)} AND {_micros(end)}" for begin, end in judged
     )
     stage.run(f"""
-        CREATE OR REPLACE TABLE odd AS
-        SELECT *, NULL::VARCHAR AS told FROM ({compiled("duckdb")})
-        WHERE verdict <> 'matched' AND CASE
+        CREATE OR REPLACE TABLE found_odd AS
+        SELECT * FROM ({compiled("duckdb")})
+        WHERE CASE
             WHEN verdict = 'missing_there' THEN kind IN ({kinds}) AND ({times or "false"})
             ELSE new_lines > 0
         END
     """)  # noqa: S608 - our own words and numbers
+    stage.run("""
+        CREATE OR REPLACE TABLE odd AS
+        SELECT
+            o.*, coalesce(s.payment_id, m.payment_id) AS payment_id,
+            coalesce(l.effect_id, m.effect_id) AS effect_id, l.reference, l.user_id,
+            m.user_id AS holder, NULL::VARCHAR AS told
+        FROM found_odd AS o
+        LEFT JOIN parsed AS l ON o.line_no = l.line_no
+        LEFT JOIN (
+            SELECT line_no, payment_id FROM settled SEMI JOIN found_odd USING (line_no)
+        ) AS s ON o.line_no = s.line_no
+        LEFT JOIN moved AS m ON o.movement_no = m.rowid
+    """)
 
 
 def missing_ids(stage: Stage) -> list[str]:

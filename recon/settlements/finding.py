@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from recon.money import Money
-from recon.settlements.model import PAYMENT_KINDS, FindingKind
+from recon.settlements.model import CASES, PAYMENT_KINDS, FindingKind
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -175,7 +175,7 @@ def assign_cases(stage: Stage, file_id: UUID, name: str) -> list[NewCase]:
     cases = [
         NewCase(
             case_id=case_id,
-            kind=f"settlement_{kind}",
+            kind=CASES[FindingKind(kind)],
             reference=reference,
             user_id=None if user_id.startswith("~") else user_id,
             amount=None if amount is None or currency is None else Money(int(amount), currency),
@@ -192,11 +192,11 @@ def assign_cases(stage: Stage, file_id: UUID, name: str) -> list[NewCase]:
     return cases + [
         NewCase(
             case_id=case_id,
-            kind=f"settlement_{kind}",
+            kind=CASES[FindingKind(kind)],
             reference=str(file_id),
             user_id=None,
             amount=None,
-            reason=f"{findings} findings of this kind in {name}"
+            reason=f"{findings} findings of kind {kind} in {name}"
             + (f", the first in line {line_no}" if line_no is not None else "")
             + f": recon settlements show {file_id}",
         )

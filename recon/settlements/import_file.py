@@ -259,6 +259,7 @@ async def _compare_with_all(connection: Connection, work: _Import, asked: Sequen
     else:
         await _look_up(connection, work, "moved", "booked_of", missing)
     if await asyncio.to_thread(stage.one, "SELECT count(*) FROM moved") != booked:
+        await asyncio.to_thread(comparing.drop_doubled, stage)
         missing = await asyncio.to_thread(compare)
     references = await asyncio.to_thread(
         stage.rows,

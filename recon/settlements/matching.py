@@ -11,7 +11,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from ibis.expr.types import IntegerColumn, Table
+    from ibis.expr.types import Table
 
 __all__ = ["BOOKED", "SETTLED", "compared", "compiled", "tables"]
 
@@ -19,8 +19,6 @@ SETTLED: Final = {
     "kind": "string",
     "payment_id": "string",
     "effect_id": "string",
-    "reference": "string",
-    "user_id": "string",
     "currency": "string",
     "amount": "decimal(38, 0)",
     "line_no": "int64",
@@ -28,15 +26,15 @@ SETTLED: Final = {
     "is_new": "int64",
 }
 """Lines that move a player's money. Those of earlier files stand beside a file's own (``is_new``
-1), for what is settled in parts, and for what was settled before."""
+1), for what is settled in parts, and for what was settled before; they have no number."""
 
 BOOKED: Final = {
     "kind": "string",
     "payment_id": "string",
     "effect_id": "string",
-    "user_id": "string",
     "currency": "string",
     "amount": "decimal(38, 0)",
+    "movement_no": "int64",
     "booked_at": "timestamp",
 }
 """Money that moved at the PSP as we have it; a deposit that failed after all is there twice, the
@@ -51,60 +49,73 @@ def tables() -> tuple[Table, Table]:
 
 
 def compared(settled: Table, booked: Table) -> Table:
-    """Every payment, refund, dispute and payout of either side once, with a verdict.
+    """Whatever is not settled and booked alike, with a verdict; what agrees is left out.
 
     Two rows are about the same thing where both name the same refund, dispute, capture or payout;
     what is left is compared payment by payment, so that one settled in parts, or known here by
     another id of its own, is compared as a whole.
+
+    Millions are grouped and joined by numbers and keys alone, which every backend can do beyond its
+    memory. Whoever needs more of a row finds it by its number.
 
     Args:
         settled: columns as in `SETTLED`.
         booked: columns as in `BOOKED`.
 
     Returns:
-        One row each: ``kind``, ``payment_id``, ``effect_id``, ``reference``, ``user_id``,
-        ``line_no``, ``new_lines``, ``settled_currency``, ``settled_amount``, ``settled_at``,
-        ``booked_currency``, ``booked_amount``, ``booked_at``, ``holder`` and ``verdict``:
-        ``matched``, ``missing_here``, ``missing_there``, ``currency_mismatch``,
-        ``status_conflict`` or ``amount_mismatch``.
+        ``kind``, ``line_no`` and ``movement_no`` (the first of each side, if it has one),
+        ``new_lines``, ``settled_currency``, ``settled_amount``, ``settled_at``,
+        ``booked_currency``, ``booked_amount``, ``booked_at`` and ``verdict``: ``missing_here``,
+        ``missing_there``, ``currency_mismatch``, ``status_conflict`` or ``amount_mismatch``.
     """
     import ibis  # noqa: PLC0415 - it takes longer than most commands
 
-    theirs = _grouped_settled(_keyed(settled, booked))
-    ours = _grouped_booked(_keyed(booked, settled))
-    both = theirs.outer_join(ours, ["kind", "key"], lname="", rname="our_{name}")
-    here, there = both.movements.notnull(), both.lines.notnull()
-    undone = here & (both.booked_amount == 0)
-    verdict = ibis.cases(
-        (~here & (both.settled_amount == 0), "matched"),
-        (~here, "missing_here"),
-        (~there & undone, "matched"),
-        (~there, "missing_there"),
-        (undone & (both.settled_amount > 0), "status_conflict"),
-        (
-            (both.settled_currency != both.booked_currency)
-            | (both.settled_currency != both.other_currency),
-            "currency_mismatch",
-        ),
-        (both.settled_amount != both.booked_amount, "amount_mismatch"),
-        else_="matched",
+    own = booked.filter(booked.effect_id != booked.payment_id)
+    theirs = _settled_by_key(_keyed(settled, own))
+    ours = _booked_by_key(
+        ibis.union(
+            booked.filter(booked.effect_id == booked.payment_id).mutate(key=booked.payment_id),
+            _keyed(own, settled),
+        )
     )
-    return both.select(
+    both = theirs.outer_join(ours, ["kind", "key", "currency"], lname="", rname="our_{name}")
+    both = both.mutate(
         kind=both.kind.fill_null(both.our_kind),
-        payment_id=both.payment_id.fill_null(both.our_payment_id),
-        effect_id=both.effect_id.fill_null(both.our_effect_id),
-        reference=both.reference,
-        user_id=both.user_id,
-        line_no=both.line_no,
-        new_lines=both.new_lines.fill_null(0),
-        settled_currency=both.settled_currency,
-        settled_amount=both.settled_amount,
-        settled_at=both.settled_at,
-        booked_currency=both.booked_currency,
-        booked_amount=both.booked_amount,
-        booked_at=both.booked_at,
-        holder=both.holder,
-        verdict=verdict,
+        key=both.key.fill_null(both.our_key),
+        settled_currency=both.currency,
+        booked_currency=both.our_currency,
+    )
+    odd = both.filter(both.settled_amount.fill_null(0) != both.booked_amount.fill_null(0))
+    # What is settled in one currency and booked in another is two rows here; the settled one stays.
+    same = ibis.window(group_by=[odd.kind, odd.key])
+    here, there = odd.booked_currency.notnull(), odd.settled_currency.notnull()
+    odd = odd.mutate(
+        booked_currency=odd.booked_currency.fill_null(odd.booked_currency.max().over(same)),
+        booked_amount=odd.booked_amount.fill_null(odd.booked_amount.max().over(same)),
+        booked_at=odd.booked_at.fill_null(odd.booked_at.max().over(same)),
+        movement_no=odd.movement_no.fill_null(odd.movement_no.min().over(same)),
+        is_twin=~there & odd.settled_currency.max().over(same).notnull(),
+        is_alone=~here,
+    )
+    odd = odd.filter(~odd.is_twin)
+    return odd.select(
+        "kind",
+        "line_no",
+        "movement_no",
+        "settled_currency",
+        "settled_amount",
+        "settled_at",
+        "booked_currency",
+        "booked_amount",
+        "booked_at",
+        new_lines=odd.new_lines.fill_null(0),
+        verdict=ibis.cases(
+            (odd.settled_currency.isnull(), "missing_there"),
+            (odd.booked_currency.isnull(), "missing_here"),
+            (odd.is_alone, "currency_mismatch"),
+            ((odd.booked_amount == 0) & (odd.settled_amount > 0), "status_conflict"),
+            else_="amount_mismatch",
+        ),
     )
 
 
@@ -124,42 +135,25 @@ def compiled(dialect: str) -> str:
 
 def _keyed(rows: Table, others: Table) -> Table:
     """Rows with a ``key``: their own effect where the other side names it, else their payment."""
-    named = (
-        others.filter(others.effect_id.notnull())
-        .select("kind", "effect_id")
-        .distinct()
-        .rename(named_kind="kind", named_effect="effect_id")
-    )
-    joined = rows.left_join(
-        named, [rows.kind == named.named_kind, rows.effect_id == named.named_effect]
-    )
-    return joined.mutate(key=joined.named_effect.fill_null(joined.payment_id))
+    import ibis  # noqa: PLC0415 - it takes longer than most commands
+
+    named = rows.semi_join(others, ["kind", "effect_id"])
+    left = rows.anti_join(others, ["kind", "effect_id"])
+    return ibis.union(named.mutate(key=named.effect_id), left.mutate(key=left.payment_id))
 
 
-def _grouped_settled(rows: Table) -> Table:
-    new: IntegerColumn = rows.is_new
-    return rows.group_by("kind", "key").agg(
-        lines=rows.count(),
-        new_lines=new.sum(),
-        line_no=rows.line_no.min(where=new == 1),
-        payment_id=rows.payment_id.min(),
-        effect_id=rows.effect_id.min(),
-        reference=rows.reference.min(),
-        user_id=rows.user_id.min(),
-        settled_currency=rows.currency.min(),
-        other_currency=rows.currency.max(),
+def _settled_by_key(rows: Table) -> Table:
+    return rows.group_by("kind", "key", "currency").agg(
+        new_lines=rows.is_new.sum(),
+        line_no=rows.line_no.min(),
         settled_amount=rows.amount.sum(),
         settled_at=rows.settled_at.max(),
     )
 
 
-def _grouped_booked(rows: Table) -> Table:
-    return rows.group_by("kind", "key").agg(
-        movements=rows.count(),
-        payment_id=rows.payment_id.min(),
-        effect_id=rows.effect_id.min(),
-        holder=rows.user_id.min(),
-        booked_currency=rows.currency.min(),
+def _booked_by_key(rows: Table) -> Table:
+    return rows.group_by("kind", "key", "currency").agg(
+        movement_no=rows.movement_no.min(),
         booked_amount=rows.amount.sum(),
         booked_at=rows.booked_at.max(),
     )

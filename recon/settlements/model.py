@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from recon.money import Money
 
 __all__ = [
+    "CASES",
     "EXPLAINING",
     "PAYMENT_KINDS",
     "SIGNS",
@@ -102,6 +103,19 @@ class FindingKind(StrEnum):
     UNKNOWN_TYPE = "unknown_type"
     PAYOUT_MISMATCH = "payout_mismatch"
 
+
+CASES: Final[Mapping[FindingKind, str]] = {
+    FindingKind.MISSING_HERE: "settlement_missing_here",
+    FindingKind.MISSING_THERE: "settlement_missing_there",
+    FindingKind.AMOUNT_MISMATCH: "settlement_mismatch",
+    FindingKind.CURRENCY_MISMATCH: "settlement_mismatch",
+    FindingKind.STATUS_CONFLICT: "settlement_mismatch",
+    FindingKind.PAYOUT_MISMATCH: "settlement_payout",
+    FindingKind.DUPLICATE_LINE: "settlement_lines",
+    FindingKind.REJECTED_LINE: "settlement_lines",
+    FindingKind.UNKNOWN_TYPE: "settlement_lines",
+}
+"""The kind of case that a finding is, as `recon.webhooks.inbox.CASE_KINDS` has it too."""
 
 EXPLAINING: Final = (
     FindingKind.MISSING_HERE,

@@ -196,7 +196,7 @@ class Stage:
     def _fill(self, table: str, rows: Iterable[tuple[object, ...]]) -> None:
         columns = [[*column] for column in zip(*rows, strict=True)]
         values = ", ".join(f"unnest(${number})" for number in range(1, len(columns) + 1))
-        self.run(f"INSERT INTO {table} SELECT {values}", columns)  # noqa: S608 - ours
+        self.run(f"INSERT INTO {table} SELECT {values}", columns)
 
     def close(self) -> None:
         """Close the database; the folder is the caller's to remove."""

@@ -34,8 +34,13 @@ __all__ = [
 ]
 
 
-CASE_KINDS: Final = (*CaseKind, "payment_overdue", "withdrawal_overdue")
-"""What people must look at: the inbox's own, and overdue payments."""
+CASE_KINDS: Final = (
+    *CaseKind,
+    *("payment_overdue", "withdrawal_overdue"),
+    *("settlement_missing_here", "settlement_missing_there", "settlement_mismatch"),
+    *("settlement_payout", "settlement_lines"),
+)
+"""What people must look at: the inbox's own, overdue payments, and what settlement files say."""
 
 _open_cases = Gauge("recon_cases_open", "Open cases, by what people must look at.", ["kind"])
 

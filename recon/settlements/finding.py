@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from recon.clock import new_id
 from recon.money import Money
 from recon.settlements.model import CASES, PAYMENT_KINDS, FindingKind
 
@@ -155,12 +156,16 @@ def assign_cases(stage: Stage, file_id: UUID, name: str) -> list[NewCase]:
         CREATE OR REPLACE TABLE numbered AS
         SELECT
             *,
+            -- Ids of one import that go up with the lines, so that pages of findings do too.
+            ($2 || printf('%012x', row_number() OVER (
+                ORDER BY line_no NULLS LAST, kind, payment_id, effect_id
+            )))::UUID AS finding_id,
             CASE WHEN kind IN ({_NAMES}) AND row_number() OVER (
                 PARTITION BY kind ORDER BY line_no, payment_id, effect_id
             ) <= $1 THEN uuidv7() END AS own_case
         FROM findings
         """,  # noqa: S608 - our own words
-        [_CASES_OF_A_KIND],
+        [_CASES_OF_A_KIND, new_id().hex[:20]],
     )
     stage.run("""
         CREATE OR REPLACE TABLE shared AS

@@ -167,14 +167,18 @@ class Reader:
         out = []
         place = 0
         while place < len(lines):
-            number, taken = self._line_no + 1, _record_at(lines, place)
-            if taken == 0 and not final and sum(map(len, lines[place:])) < _LONGEST:
-                # The rest of it may stand in the next block.
-                self._rest = b"\n".join([*lines[place:], self._rest])
-                break
-            found = self._fields(b"\n".join(lines[place : place + max(taken, 1)]), width)
-            if isinstance(found, str) and taken != 1:
-                taken, found = 1, "a quote is opened and not closed"
+            number, taken = self._line_no + 1, 1
+            found = self._fields(lines[place], width)
+            if isinstance(found, str) and lines[place].count(b'"') % 2:
+                taken = _record_at(lines, place)
+                if taken == 0 and not final and sum(map(len, lines[place:])) < _LONGEST:
+                    # The rest of it may stand in the next block.
+                    self._rest = b"\n".join([*lines[place:], self._rest])
+                    break
+                if taken > 1:
+                    found = self._fields(b"\n".join(lines[place : place + taken]), width)
+                if taken == 0 or isinstance(found, str):
+                    taken, found = 1, "a quote is opened and not closed"
             self._line_no += taken
             place += taken
             if isinstance(found, str):
@@ -196,9 +200,11 @@ class Reader:
             return []
         rows = csv.reader(io.StringIO(text, newline=""), delimiter=self.delimiter, strict=True)
         try:
-            fields = next(rows)
+            fields, *more = rows
         except csv.Error:
             return "its quotes do not pair"
+        if more:
+            return "it is more than one record"
         return fields if len(fields) == width else _wrong_width(len(fields), width)
 
     def _quoted(self, fields: list[str]) -> bytes:

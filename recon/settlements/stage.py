@@ -132,7 +132,6 @@ CREATE TABLE known (
 );
 CREATE TABLE findings (
     user_id VARCHAR,
-    finding_id UUID DEFAULT uuidv7(),
     kind VARCHAR,
     about VARCHAR,
     payment_id VARCHAR,

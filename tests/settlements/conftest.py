@@ -33,7 +33,7 @@ from recon.webhooks import Delivery, Event, Kind, receive, register_payment
 from recon.webhooks.inbox import CaseRow, list_cases
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping
+    from collections.abc import AsyncIterator, Mapping, Sequence
 
     from recon.db import Pool
 
@@ -98,7 +98,7 @@ STRIPE_COLUMNS = [
 ]
 
 
-def table(columns: list[str], rows: list[Mapping[str, str]]) -> bytes:
+def table(columns: Sequence[str], rows: Sequence[Mapping[str, str]]) -> bytes:
     """A CSV file; a row names what is not empty."""
     out = io.StringIO()
     writer = csv.DictWriter(out, columns, restval="", lineterminator="\n")

@@ -33,9 +33,10 @@ CREATE TABLE settlement_files (
 CREATE INDEX settlement_files_period_idx ON settlement_files (endpoint, period_to);
 
 -- The new lines of each file, so that a later one is compared with them. Read file by file only:
--- an index by payment would cost more than everything else about a file of millions.
+-- an index by payment, or a foreign key looked up for each row, would cost more than everything else
+-- about a file of millions. One transaction writes them and their file.
 CREATE TABLE settlement_lines (
-    file_id uuid NOT NULL REFERENCES settlement_files (file_id),
+    file_id uuid NOT NULL,
     line_no bigint NOT NULL,
     line_key uuid NOT NULL,
     kind text NOT NULL,

@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING, Any, Final
 from recon.money import Money
 from recon.settlements.errors import MerchantAccountError, NotReadableError
 from recon.settlements.matching import compiled
-from recon.settlements.model import PAYMENT_KINDS, Batch, LineKind, Total
+from recon.settlements.model import PAYMENT_KINDS, Batch, Format, LineKind, Total
 from recon.settlements.records import MAX_REJECTED
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
+    from uuid import UUID
 
     from recon.settlements.formats import Layout
     from recon.settlements.model import Account
@@ -31,13 +33,14 @@ __all__ = [
     "compare",
     "count",
     "drop_doubled",
-    "missing_ids",
+    "payouts",
     "period_of",
     "prove_lines",
     "references",
     "sort_lines",
     "totals",
     "view_settled",
+    "write_lines",
 ]
 
 _PAYMENTS: Final = ", ".join(f"'{kind}'" for kind in PAYMENT_KINDS)
@@ -156,6 +159,27 @@ def references(stage: Stage) -> list[str]:
     ]
 
 
+def payouts(stage: Stage, *, layout: Layout) -> list[str]:
+    """Ids of payouts that may be a player's, where one word is said of both."""
+    if layout.format is not Format.STRIPE:
+        return []
+    return [
+        row[0]
+        for row in stage.rows(
+            "SELECT DISTINCT effect_id FROM lines WHERE kind = 'payout' AND effect_id IS NOT NULL"
+        )
+    ]
+
+
+def write_lines(stage: Stage, file_id: UUID, path: Path) -> None:
+    """Write the new lines as CSV, as they are kept."""
+    stage.write(
+        f"SELECT '{file_id}', line_no, line_key, kind, payment_id, effect_id, currency, amount,"  # noqa: S608 - an id of our own
+        " settled_at::VARCHAR || 'Z' FROM lines",
+        path,
+    )
+
+
 def view_settled(stage: Stage) -> None:
     """The expression's two tables, as views over what was loaded."""
     # What a PSP pays to a player is a payout to it like those to us.
@@ -218,11 +242,14 @@ def drop_doubled(stage: Stage) -> None:
     """)
 
 
-def compare(stage: Stage, layout: Layout, judged: Sequence[Period]) -> None:
+def compare(stage: Stage, layout: Layout, judged: Sequence[Period]) -> list[str]:
     """Run the expression; ``odd`` is what is not booked just as it was settled, with its ids.
 
     What is booked and in no file counts only where its time is one of ``judged``, and its kind one
     that such files tell of.
+
+    Returns:
+        Ids under which the PSP has settled something that was not found among what is booked.
     """
     told = {*layout.expected} | {
         LineKind(kind)
@@ -253,10 +280,6 @@ def compare(stage: Stage, layout: Layout, judged: Sequence[Period]) -> None:
         ) AS s ON o.line_no = s.line_no
         LEFT JOIN moved AS m ON o.movement_no = m.rowid
     """)
-
-
-def missing_ids(stage: Stage) -> list[str]:
-    """Ids under which the PSP has settled something that was not found among what is booked."""
     return [
         row[0]
         for row in stage.rows("""

@@ -12,6 +12,7 @@ import asyncio
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from threading import Event
 from typing import TYPE_CHECKING, Any, BinaryIO, Final, TypeAlias
 
 from recon.clock import new_id, now
@@ -26,7 +27,7 @@ from recon.settlements.records import Reader
 from recon.settlements.stage import BOOKED_COLUMNS, Stage
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
     from uuid import UUID
 
@@ -107,11 +108,27 @@ async def import_settlement(
     """
     with work_folder() as folder:
         progress("Reading the file")
-        work = await asyncio.to_thread(
-            _read, source, folder, name=name, account=account, options=options, actor=actor
-        )
+        stop = Event()
+        try:
+            work = await asyncio.to_thread(
+                _read,
+                source,
+                folder,
+                stop,
+                name=name,
+                account=account,
+                options=options,
+                actor=actor,
+            )
+        except asyncio.CancelledError:
+            stop.set()
+            raise
         try:
             return await _compare(pool, work, progress)
+        except asyncio.CancelledError:
+            # A thread cannot be cancelled; what it runs can.
+            work.stage.interrupt()
+            raise
         finally:
             await asyncio.to_thread(work.stage.close)
 
@@ -119,6 +136,7 @@ async def import_settlement(
 def _read(
     source: BinaryIO,
     folder: Path,
+    stop: Event,
     *,
     name: str,
     account: Account,
@@ -137,7 +155,7 @@ def _read(
     try:
         with ThreadPoolExecutor(max_workers=1) as parser:
             parsing: Future[None] | None = None
-            for path in _chunks(reader, layout.width, folder):
+            for path in _chunks(reader, layout.width, folder, stop):
                 if parsing is not None:
                     parsing.result()
                 parsing = parser.submit(_parse, stage, path)
@@ -151,13 +169,15 @@ def _read(
     return _Import(stage, folder, layout, reader, name, account, options, actor, period)
 
 
-def _chunks(reader: Reader, width: int, folder: Path) -> Any:  # noqa: ANN401 - an iterator of paths
+def _chunks(reader: Reader, width: int, folder: Path, stop: Event) -> Iterator[Path]:
     """Files of numbered records, some megabytes each."""
     number, size = 0, 0
     path = folder / "chunk-0.csv"
     out = path.open("wb")
     try:
         for block in reader.records(width):
+            if stop.is_set():
+                return
             size += out.write(block)
             if size < _CHUNK:
                 continue
@@ -214,9 +234,33 @@ async def _import(connection: Connection, work: _Import, progress: Callable[[str
         await asyncio.to_thread(comparing.references, stage),
     )
     await _copy_out(connection, work, "open_findings", "open_findings_of", endpoint)
+    # Of a payout only its id tells whether it is to us or to a player.
+    await _look_up(
+        connection,
+        work,
+        "moved",
+        "booked_of",
+        await asyncio.to_thread(comparing.payouts, stage, layout=work.layout),
+    )
+    await asyncio.to_thread(comparing.drop_doubled, stage)
+    await asyncio.to_thread(comparing.view_settled, stage)
 
     progress("Comparing payment by payment")
-    await _compare_with_all(connection, work, asked)
+    file_id = new_id()
+    path = work.folder / "lines.csv"
+    await asyncio.to_thread(comparing.write_lines, stage, file_id, path)
+    copying = asyncio.create_task(
+        writing.copy_in(connection, "settlement_lines", writing.LINE_COLUMNS, path)
+    )
+    try:
+        # Postgres takes the lines in meanwhile.
+        missing = await asyncio.to_thread(comparing.compare, stage, work.layout, asked)
+        await copying
+    except BaseException:
+        copying.cancel()
+        await asyncio.gather(copying, return_exceptions=True)
+        raise
+    await _compare_with_all(connection, work, asked, missing)
     confirmed = await asyncio.to_thread(
         comparing.attribute,
         stage,
@@ -226,7 +270,7 @@ async def _import(connection: Connection, work: _Import, progress: Callable[[str
     await asyncio.to_thread(finding.find, stage, work.account)
 
     progress("Writing down what was found")
-    file = await asyncio.to_thread(_file_of, work, until)
+    file = await asyncio.to_thread(_file_of, work, file_id, until)
     await writing.insert_file(connection, file)
     await _write(connection, work, file)
     return file.file_id
@@ -242,16 +286,11 @@ async def _judged_now(connection: Connection, work: _Import) -> tuple[list[Perio
     return without(after, judged(earlier, grace)), until
 
 
-async def _compare_with_all(connection: Connection, work: _Import, asked: Sequence[Period]) -> None:
-    """Compare with what was booked about that time, and again with what was booked before."""
+async def _compare_with_all(
+    connection: Connection, work: _Import, asked: Sequence[Period], missing: list[str]
+) -> None:
+    """Look for what is missing among what was booked long before, and compare once more."""
     stage, endpoint = work.stage, work.account.endpoint
-
-    def compare() -> list[str]:
-        comparing.view_settled(stage)
-        comparing.compare(stage, work.layout, asked)
-        return comparing.missing_ids(stage)
-
-    missing = await asyncio.to_thread(compare)
     booked = await asyncio.to_thread(stage.one, "SELECT count(*) FROM moved")
     if len(missing) > _LOOKED_UP:
         await asyncio.to_thread(stage.run, "DELETE FROM moved")
@@ -260,7 +299,8 @@ async def _compare_with_all(connection: Connection, work: _Import, asked: Sequen
         await _look_up(connection, work, "moved", "booked_of", missing)
     if await asyncio.to_thread(stage.one, "SELECT count(*) FROM moved") != booked:
         await asyncio.to_thread(comparing.drop_doubled, stage)
-        missing = await asyncio.to_thread(compare)
+        await asyncio.to_thread(comparing.view_settled, stage)
+        missing = await asyncio.to_thread(comparing.compare, stage, work.layout, asked)
     references = await asyncio.to_thread(
         stage.rows,
         "SELECT DISTINCT reference FROM odd"
@@ -277,7 +317,7 @@ async def _compare_with_all(connection: Connection, work: _Import, asked: Sequen
         await _copy_out(connection, work, "known", "known_of", endpoint, [], [*some])
 
 
-def _file_of(work: _Import, until: datetime) -> SettlementFile:
+def _file_of(work: _Import, file_id: UUID, until: datetime) -> SettlementFile:
     stage = work.stage
     counts = comparing.count(stage)
     payments = stage.one("SELECT count(*) FROM settled WHERE is_new = 1")
@@ -285,7 +325,7 @@ def _file_of(work: _Import, until: datetime) -> SettlementFile:
         "SELECT coalesce(sum(new_lines), 0)::BIGINT FROM odd WHERE verdict <> 'missing_there'"
     )
     return SettlementFile(
-        file_id=new_id(),
+        file_id=file_id,
         endpoint=work.account.endpoint,
         format=work.layout.format,
         name=work.name,
@@ -309,13 +349,6 @@ def _file_of(work: _Import, until: datetime) -> SettlementFile:
 async def _write(connection: Connection, work: _Import, file: SettlementFile) -> None:
     stage, endpoint, name = work.stage, file.endpoint, work.name
     path = work.folder / "out.csv"
-    lines = (
-        f"SELECT '{file.file_id}', line_no, line_key, kind, payment_id, effect_id, currency,"  # noqa: S608 - an id of our own
-        " amount, settled_at::VARCHAR || 'Z' FROM lines"
-    )
-    await asyncio.to_thread(stage.write, lines, path)
-    await writing.copy_in(connection, "settlement_lines", writing.LINE_COLUMNS, path)
-
     touched = await writing.add_to_batches(
         connection, endpoint, file.file_id, await asyncio.to_thread(comparing.batches, stage)
     )

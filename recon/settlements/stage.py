@@ -201,6 +201,10 @@ class Stage:
         """Close the database; the folder is the caller's to remove."""
         self._db.close()
 
+    def interrupt(self) -> None:
+        """Stop what runs, from another thread."""
+        self._db.interrupt()
+
     def forget_loaded(self) -> None:
         """Empty what was loaded beside the file's own lines, so that a comparison begins anew."""
         for table in ("earlier", "moved", "reported", "known", "open_findings", "findings"):

@@ -224,8 +224,16 @@ async def _list(settings: Settings, endpoint: str | None, limit: int) -> list[Se
 
 @settlements.command()
 @click.argument("file_id", type=click.UUID)
-@click.option("--state", type=click.Choice([*FindingState]), help="Of findings; default: any.")
-@click.option("--kind", type=click.Choice([*FindingKind]), help="Of findings; default: any.")
+@click.option(
+    "--state",
+    type=click.Choice([state.value for state in FindingState]),
+    help="Of findings; default: any.",
+)
+@click.option(
+    "--kind",
+    type=click.Choice([kind.value for kind in FindingKind]),
+    help="Of findings; default: any.",
+)
 @click.option("--after", type=click.UUID, help="Go on after this finding.")
 @click.option("--limit", type=click.IntRange(0, _SHOWN_AT_ONCE), default=50, show_default=True)
 @click.option("--json", "as_json", is_flag=True)

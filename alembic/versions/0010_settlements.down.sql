@@ -1,6 +1,5 @@
 DROP TRIGGER cases_dismiss_settlement_findings ON cases;
 DROP FUNCTION dismiss_settlement_findings();
-DROP INDEX movements_event_at_idx;
 DROP TABLE
 settlement_findings,
 settlement_batches,

@@ -33,8 +33,8 @@ CREATE TABLE settlement_files (
 CREATE INDEX settlement_files_period_idx ON settlement_files (endpoint, period_to);
 
 -- The new lines of each file, so that a later one is compared with them. Read file by file only:
--- an index by payment, or a foreign key looked up for each row, would cost more than everything else
--- about a file of millions. One transaction writes them and their file.
+-- an index by payment, or a foreign key looked up for each row, would cost more than everything
+-- else about a file of millions. One transaction writes them and their file.
 CREATE TABLE settlement_lines (
     file_id uuid NOT NULL,
     line_no bigint NOT NULL,
@@ -110,10 +110,6 @@ FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 CREATE TRIGGER settlement_lines_append_only
 BEFORE UPDATE OR DELETE OR TRUNCATE ON settlement_lines
 FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
-
--- Money that moved at a PSP in a file's period: read in the order of writing, almost free to keep.
-CREATE INDEX movements_event_at_idx ON movements USING brin (event_at)
-WITH (pages_per_range = 16, autosummarize = on);
 
 -- Who closes a case has dealt with what was found.
 CREATE FUNCTION dismiss_settlement_findings() RETURNS trigger

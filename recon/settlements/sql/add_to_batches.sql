@@ -14,13 +14,13 @@ SELECT
     $2
 FROM
     unnest($3::text[], $4::text[], $5::bigint[], $6::numeric[], $7::numeric[], $8::bigint[])
-    AS n (batch, currency, lines, net, paid, payouts)
+        AS n (batch, currency, lines, net, paid, payouts)
 ORDER BY n.batch, n.currency
 ON CONFLICT (endpoint, batch, currency) DO UPDATE
-SET
-    lines = b.lines + excluded.lines,
-    net = b.net + excluded.net,
-    paid = b.paid + excluded.paid,
-    payouts = b.payouts + excluded.payouts,
-    last_file_id = excluded.last_file_id
+    SET
+        lines = b.lines + excluded.lines,
+        net = b.net + excluded.net,
+        paid = b.paid + excluded.paid,
+        payouts = b.payouts + excluded.payouts,
+        last_file_id = excluded.last_file_id
 RETURNING batch, currency, lines, net, paid, payouts

@@ -21,18 +21,19 @@ SELECT
     o.open_findings,
     o.findings
 FROM settlement_files AS f
-CROSS JOIN LATERAL (
-    SELECT
-        coalesce(sum(g.open_of_kind), 0)::bigint AS open_findings,
-        coalesce(jsonb_object_agg(g.kind, g.of_kind), '{}') AS findings
-    FROM (
+CROSS JOIN
+    LATERAL (
         SELECT
-            n.kind,
-            count(*) AS of_kind,
-            count(*) FILTER (WHERE n.state = 'open') AS open_of_kind
-        FROM settlement_findings AS n
-        WHERE n.file_id = f.file_id
-        GROUP BY n.kind
-    ) AS g
-) AS o
+            coalesce(sum(g.open_of_kind), 0)::bigint AS open_findings,
+            coalesce(jsonb_object_agg(g.kind, g.of_kind), '{}') AS findings
+        FROM (
+            SELECT
+                n.kind,
+                count(*) AS of_kind,
+                count(*) FILTER (WHERE n.state = 'open') AS open_of_kind
+            FROM settlement_findings AS n
+            WHERE n.file_id = f.file_id
+            GROUP BY n.kind
+        ) AS g
+    ) AS o
 WHERE f.file_id = $1

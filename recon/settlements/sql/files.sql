@@ -21,20 +21,21 @@ SELECT
     o.open_findings,
     o.findings
 FROM settlement_files AS f
-CROSS JOIN LATERAL (
-    SELECT
-        coalesce(sum(g.open_of_kind), 0)::bigint AS open_findings,
-        coalesce(jsonb_object_agg(g.kind, g.of_kind), '{}') AS findings
-    FROM (
+CROSS JOIN
+    LATERAL (
         SELECT
-            n.kind,
-            count(*) AS of_kind,
-            count(*) FILTER (WHERE n.state = 'open') AS open_of_kind
-        FROM settlement_findings AS n
-        WHERE n.file_id = f.file_id
-        GROUP BY n.kind
-    ) AS g
-) AS o
+            coalesce(sum(g.open_of_kind), 0)::bigint AS open_findings,
+            coalesce(jsonb_object_agg(g.kind, g.of_kind), '{}') AS findings
+        FROM (
+            SELECT
+                n.kind,
+                count(*) AS of_kind,
+                count(*) FILTER (WHERE n.state = 'open') AS open_of_kind
+            FROM settlement_findings AS n
+            WHERE n.file_id = f.file_id
+            GROUP BY n.kind
+        ) AS g
+    ) AS o
 WHERE ($1::text IS NULL OR f.endpoint = $1) AND ($2::uuid IS NULL OR f.file_id < $2)
 ORDER BY f.file_id DESC
 LIMIT $3

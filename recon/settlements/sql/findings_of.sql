@@ -1,5 +1,5 @@
--- $1 file, $2 state (null: any), $3 kind (null: any), $4 after this finding (null: the first), $5 how
--- many. In the order in which they were found.
+-- $1 file, $2 state (null: any), $3 kind (null: any), $4 after this finding (null: the first), $5
+-- how many. In the order of their lines.
 SELECT
     finding_id,
     user_id,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import count
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import asyncpg
@@ -45,22 +45,32 @@ async def server(home: Path) -> AsyncIterator[EmbeddedPostgres]:
 
 
 @pytest.fixture(scope="session")
-async def template(server: EmbeddedPostgres) -> str:
+async def administrator(server: EmbeddedPostgres) -> AsyncIterator[asyncpg.Connection[Any]]:
+    """The connection that makes and drops databases: one a session, not two a test."""
+    connection = await asyncpg.connect(server.dsn_for("postgres"))
+    yield connection
+    await connection.close()
+
+
+@pytest.fixture(scope="session")
+async def template(server: EmbeddedPostgres, administrator: asyncpg.Connection[Any]) -> str:
     """The name of a migrated database to clone."""
-    await _execute(server, "CREATE DATABASE template_recon")
+    await administrator.execute("CREATE DATABASE template_recon")
     await migrate(server.dsn_for("template_recon"), service_role=SERVICE_USER)
     return "template_recon"
 
 
 @pytest.fixture
-async def database_url(server: EmbeddedPostgres, template: str) -> AsyncIterator[str]:
+async def database_url(
+    server: EmbeddedPostgres, administrator: asyncpg.Connection[Any], template: str
+) -> AsyncIterator[str]:
     """A migrated database of the test's own, as the service's role, so that the suite proves that
     its rights are enough; `owner` is for what they forbid.
     """
     name = f"test_{next(_numbers)}"
-    await _execute(server, f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy")
+    await administrator.execute(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy")
     yield server.service_dsn_for(name)
-    await _execute(server, f"DROP DATABASE {name} WITH (FORCE)")
+    await administrator.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
 @pytest.fixture
@@ -81,11 +91,3 @@ async def owner(owner_url: str) -> AsyncIterator[Pool]:
     """A pool on the test's own database as its owner, to plant what the service could not do."""
     async with open_pool(owner_url, min_size=0, max_size=4) as opened:
         yield opened
-
-
-async def _execute(server: EmbeddedPostgres, statement: str) -> None:
-    connection = await asyncpg.connect(server.dsn_for("postgres"))
-    try:
-        await connection.execute(statement)
-    finally:
-        await connection.close()

@@ -6,9 +6,8 @@ import shutil
 from dataclasses import dataclass, field
 from datetime import timedelta
 from itertools import count
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-import asyncpg
 import pytest
 from aiohttp import CookieJar, web
 from aiohttp.test_utils import TestClient, TestServer
@@ -29,6 +28,7 @@ from tests.webhooks.conftest import ENDPOINTS
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    import asyncpg
     from playwright.async_api import Browser, BrowserContext, Page
 
     from recon.db import Pool
@@ -148,16 +148,21 @@ async def site(server_at: TestServer, pool: Pool, hashed: str) -> AsyncIterator[
 
 
 @pytest.fixture(scope="session")
-async def week_before(server: EmbeddedPostgres, template: str) -> Seeded:
+async def week_before(
+    server: EmbeddedPostgres, administrator: asyncpg.Connection[Any], template: str
+) -> Seeded:
     """The week, written once into a database to clone."""
-    await _execute(server, f"CREATE DATABASE {_WEEK} TEMPLATE {template}")
+    await administrator.execute(f"CREATE DATABASE {_WEEK} TEMPLATE {template}")
     async with open_pool(server.dsn_for(_WEEK), max_size=2) as pool:
         return await seed_week(pool)
 
 
 @pytest.fixture
 async def database_url(
-    request: pytest.FixtureRequest, server: EmbeddedPostgres, template: str
+    request: pytest.FixtureRequest,
+    server: EmbeddedPostgres,
+    administrator: asyncpg.Connection[Any],
+    template: str,
 ) -> AsyncIterator[str]:
     """A database of the test's own: with the week in it where the test asks for the week."""
     source = template
@@ -165,9 +170,9 @@ async def database_url(
         request.getfixturevalue("week_before")
         source = _WEEK
     name = f"web_{next(_numbers)}"
-    await _execute(server, f"CREATE DATABASE {name} TEMPLATE {source} STRATEGY file_copy")
+    await administrator.execute(f"CREATE DATABASE {name} TEMPLATE {source} STRATEGY file_copy")
     yield server.service_dsn_for(name)
-    await _execute(server, f"DROP DATABASE {name} WITH (FORCE)")
+    await administrator.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
 @pytest.fixture
@@ -184,14 +189,6 @@ async def week(pool: Pool, week_before: Seeded) -> Seeded:
 async def inbox(pool: Pool) -> Inbox:
     """One delivery of every fate."""
     return await fill(pool)
-
-
-async def _execute(server: EmbeddedPostgres, statement: str) -> None:
-    connection = await asyncpg.connect(server.dsn_for("postgres"))
-    try:
-        await connection.execute(statement)
-    finally:
-        await connection.close()
 
 
 @pytest.fixture(scope="session")

@@ -14,9 +14,11 @@ from recon.db import load
 from recon.jobs import Worker
 from recon.payments import Overdue, find_overdue
 from recon.reconciliation import (
+    CUT_JOB,
     SWEEP_JOBS,
     RunScope,
     climb_all,
+    cut_run,
     fail_run,
     forget_ranges,
     resume_stale_ranges,
@@ -134,17 +136,21 @@ def _compare(worker: Worker, reconciler: Reconciler, lanes: Mapping[RunScope, ti
     async def resume() -> None:
         await resume_stale_ranges(reconciler)
 
+    async def cut(payload: dict[str, str]) -> None:
+        await cut_run(pool, UUID(payload["run_id"]))
+
     async def sweep(payload: dict[str, str]) -> None:
         await sweep_range(reconciler, UUID(payload["run_id"]), payload["first_user"])
         await climb_all(reconciler)
 
     async def give_up(payload: dict[str, str]) -> None:
-        reason = "a range of it failed again and again; see the log"
+        reason = "a part of it failed again and again; see the log"
         await fail_run(pool, UUID(payload["run_id"]), reason)
 
     worker.tick("climb", _EVERY_SECOND, climb)
     worker.tick("start_runs", _EVERY_SECOND, start)
     worker.tick("resume_ranges", _EVERY_TEN_SECONDS, resume)
+    worker.handle(CUT_JOB, cut, concurrency=_RANGES_AT_ONCE, parked=give_up)
     for job in SWEEP_JOBS.values():
         worker.handle(job, sweep, concurrency=_RANGES_AT_ONCE, parked=give_up)
 

@@ -11,6 +11,9 @@ CREATE TABLE runs (
     since timestamptz,
     started_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     finished_at timestamptz,
+    -- How far it has been cut into ranges, and when that was done; total grows with it.
+    cut_to text NOT NULL DEFAULT '',
+    cut_at timestamptz,
     total bigint NOT NULL DEFAULT 0,
     compared bigint NOT NULL DEFAULT 0,
     agreed bigint NOT NULL DEFAULT 0,

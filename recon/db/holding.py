@@ -20,10 +20,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import TracebackType
 
-__all__ = ["Held", "held_at_most", "is_limited", "take_your_time"]
+__all__ = ["Held", "held_at_most", "is_limited"]
 
 _at_most_s: ContextVar[float | None] = ContextVar("recon_db_held_at_most_s", default=None)
-_limit: ContextVar[asyncio.Timeout | None] = ContextVar("recon_db_held_limit", default=None)
 
 
 @contextmanager
@@ -41,13 +40,6 @@ def is_limited() -> bool:
     return _at_most_s.get() is not None
 
 
-def take_your_time() -> None:
-    """The connection in use has answered; what follows on it may take long, and is known to."""
-    limit = _limit.get()
-    if limit is not None:
-        limit.reschedule(None)
-
-
 class Held(PoolAcquireContext):  # type: ignore[misc]  # asyncpg is untyped
     """A connection that is held for as long as `held_at_most` says.
 
@@ -55,18 +47,15 @@ class Held(PoolAcquireContext):  # type: ignore[misc]  # asyncpg is untyped
         DatabaseUnavailableError: the time is up.
     """
 
-    __slots__ = ("_before", "_time")
+    __slots__ = ("_time",)
 
     _time: asyncio.Timeout
-    _before: asyncio.Timeout | None
 
     async def __aenter__(self) -> Any:  # noqa: ANN401 - asyncpg's own
         """The connection."""
         connection = await super().__aenter__()
         self._time = asyncio.timeout(_at_most_s.get())
         await self._time.__aenter__()
-        self._before = _limit.get()
-        _limit.set(self._time)
         return connection
 
     async def __aexit__(
@@ -76,7 +65,6 @@ class Held(PoolAcquireContext):  # type: ignore[misc]  # asyncpg is untyped
         trace: TracebackType | None,
     ) -> None:
         """Give it back."""
-        _limit.set(self._before)
         try:
             await self._time.__aexit__(kind, error, trace)
         except TimeoutError as late:

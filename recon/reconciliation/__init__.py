@@ -1,13 +1,14 @@
 """The ledger against the game: every wallet compared, no false alarm, every difference explained.
 
-A run (`start_run`) is cut into ranges of users; `sweep_range` compares a range page by page, and
-what differs climbs a ladder of second looks (`climb`) until the same difference has stood for the
-grace period or is gone. What stands becomes a discrepancy with its explanation; one record per
-wallet and life of a difference. `run_here` drives a whole run inside the calling process.
+A run (`start_run`) is cut into ranges of users (`cut_run`); `sweep_range` compares a range page by
+page, and what differs climbs a ladder of second looks (`climb`) until the same difference has stood
+for the grace period or is gone. What stands becomes a discrepancy with its explanation; one record
+per wallet and life of a difference. `run_here` drives a whole run inside the calling process.
 """
 
 from recon.reconciliation.climb import climb
 from recon.reconciliation.compare import Comparison
+from recon.reconciliation.cut import cut_run
 from recon.reconciliation.drive import (
     abandon_run,
     climb_all,
@@ -28,6 +29,7 @@ from recon.reconciliation.model import (
     Severity,
     Status,
 )
+from recon.reconciliation.queueing import CUT_JOB, SWEEP_JOBS
 from recon.reconciliation.read import (
     DiscrepancyFilter,
     count_open,
@@ -36,10 +38,11 @@ from recon.reconciliation.read import (
     read_discrepancy,
     read_run,
 )
-from recon.reconciliation.start import SWEEP_JOBS, start_due_run, start_run
+from recon.reconciliation.start import start_due_run, start_run
 from recon.reconciliation.sweep import sweep_range
 
 __all__ = [
+    "CUT_JOB",
     "SWEEP_JOBS",
     "Cause",
     "Comparison",
@@ -57,6 +60,7 @@ __all__ = [
     "climb",
     "climb_all",
     "count_open",
+    "cut_run",
     "fail_run",
     "forget_ranges",
     "list_discrepancies",

@@ -9,9 +9,10 @@ import structlog
 
 from recon.db import load
 from recon.reconciliation.climb import climb
+from recon.reconciliation.cut import cut_run
 from recon.reconciliation.model import Run, RunScope, RunState
+from recon.reconciliation.queueing import queue_cut, queue_range
 from recon.reconciliation.read import read_run
-from recon.reconciliation.start import queue_range
 from recon.reconciliation.sweep import STALE_AFTER, sweep_range
 
 if TYPE_CHECKING:
@@ -75,12 +76,15 @@ async def climb_all(reconciler: Reconciler) -> None:
 
 
 async def resume_stale_ranges(reconciler: Reconciler) -> int:
-    """Queue again the ranges whose worker has gone; how many there were."""
+    """Queue again the ranges and cuts whose worker has gone; how many ranges there were."""
     async with reconciler.pool.acquire() as connection, connection.transaction():
         rows = await connection.fetch(load("recon.reconciliation", "stale_ranges"), STALE_AFTER)
         for row in rows:
             scope = RunScope(row["scope"])
             await queue_range(connection, row["run_id"], row["first_user"], scope)
+        uncut = await connection.fetch(load("recon.reconciliation", "stale_cuts"), STALE_AFTER)
+        for row in uncut:
+            await queue_cut(connection, row["run_id"], RunScope(row["scope"]))
     return len(rows)
 
 
@@ -108,7 +112,8 @@ async def _end(pool: Pool, run_id: UUID, state: RunState, reason: str) -> None:
 
 
 async def _sweep_all(reconciler: Reconciler, run_id: UUID) -> None:
-    """Sweep until no range is left; one that another process holds is waited for."""
+    """Cut, and sweep until no range is left; one that another process holds is waited for."""
+    await cut_run(reconciler.pool, run_id, queued=False)
     while True:
         async with reconciler.pool.acquire() as connection:
             ranges = await connection.fetch(load("recon.reconciliation", "ranges"), run_id)

@@ -8,12 +8,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from recon.clock import new_id
-from recon.db import load
 from recon.db.holding import held_at_most
 from recon.db.pool import DatabaseUnavailableError, open_pool
 from recon.http.authenticate import Keys
 from recon.http.stored_requests import Requests
-from recon.reconciliation import RunScope, start, start_run
 from tests.http.conftest import bearer, running
 from tests.violence.line import Line
 
@@ -114,19 +112,3 @@ async def test_a_statement_that_takes_too_long_is_cancelled_and_its_connection_k
         async with pool.acquire() as connection:
             assert connection.get_server_pid() == before
             assert await connection.fetchval("SELECT 1") == 1
-
-
-async def test_what_is_known_to_take_long_may_once_postgres_has_answered(
-    pool: Pool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A run over every wallet is cut into ranges in the call that starts it."""
-
-    def slow(room: str, name: str) -> str:
-        return "SELECT pg_sleep(0.6), $1::uuid, $2::int" if name == "cut_all" else load(room, name)
-
-    monkeypatch.setattr(start, "load", slow)
-
-    with held_at_most(0.3):
-        run_id = await start_run(pool, RunScope.ALL, trigger="test")
-
-    assert await pool.fetchval("SELECT count(*) FROM runs WHERE run_id = $1", run_id) == 1

@@ -14,7 +14,7 @@ from recon.clock import new_id
 from recon.game import Priority
 from recon.game.admission import Admission
 from recon.reconciliation import RunScope
-from recon.reconciliation.start import queue_range
+from recon.reconciliation.queueing import queue_range
 from recon.settings import Settings
 
 if TYPE_CHECKING:

@@ -24,7 +24,7 @@ async def planned(pool: Pool, name: str, *arguments: object) -> str:
 
 
 async def test_a_page_of_discrepancies_is_read_off_an_index_in_its_order(pool: Pool) -> None:
-    nothing = (None,) * 6
+    nothing = (None,) * 7
 
     for name in ("discrepancies", "export_page"):
         plan = await planned(pool, name, *nothing, 50)
@@ -48,6 +48,16 @@ async def test_a_page_of_a_sweep_is_read_off_the_wallets_key(pool: Pool) -> None
 
     assert "wallets_pkey" in plan
     assert "Seq Scan on wallets" not in plan
+
+
+async def test_a_range_is_cut_off_the_keys_and_costs_the_same_wherever_it_begins(
+    pool: Pool,
+) -> None:
+    plan = await planned(pool, "cut_next", UUID(int=1), "u_5", 10_000)
+
+    assert "Index Cond: (user_id > " in plan
+    assert "Seq Scan on wallets" not in plan
+    assert "Seq Scan on payments" not in plan
 
 
 async def test_what_a_run_takes_is_read_off_indexes_of_what_is_open(pool: Pool) -> None:

@@ -15,6 +15,8 @@ WITH cut AS (
 )
 
 UPDATE runs
-SET total = (SELECT count(*) FROM run_wallets WHERE run_id = $1)
+SET
+    total = (SELECT count(*) FROM run_wallets WHERE run_id = $1),
+    cut_at = clock_timestamp()
 WHERE run_id = $1
 RETURNING total

@@ -1,5 +1,6 @@
--- $1 run. Ends it once no range and no suspect is left; incomplete if a wallet was not compared,
--- be it that the run never reached it. Wallets opened since it began may be more than its total.
+-- $1 run. Ends it once it is cut and no range and no suspect is left; incomplete if a wallet was not
+-- compared, be it that the run never reached it. Wallets opened since it began may be more than its
+-- total.
 UPDATE runs AS r
 SET
     state = CASE
@@ -16,6 +17,7 @@ SET
 WHERE
     r.run_id = $1
     AND r.state = 'running'
+    AND r.cut_at IS NOT NULL
     AND NOT EXISTS (SELECT FROM run_ranges AS g WHERE g.run_id = $1 AND g.finished_at IS NULL)
     AND NOT EXISTS (SELECT FROM suspects AS s WHERE s.run_id = $1)
 RETURNING r.state

@@ -145,6 +145,7 @@ async def _conclude_alone(
     (one,) = conclusions
     try:
         async with connection.transaction():
+            await connection.execute(load("recon.bets", "begin"))
             bet, case = await _write(connection, one)
     except asyncpg.UniqueViolationError as error:
         _raise_if_taken(error)

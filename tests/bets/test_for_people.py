@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from recon.bets import queries
 from recon.bets.settle import ticket_of
 from recon.ledger import verify_books
 from recon.sandbox.betting import confirm
@@ -337,3 +338,31 @@ async def test_a_wrong_bet_that_the_operator_voids_gives_the_stake_back(
     after = await world.bet(bet)
     assert after.state == ("rejected" if state == "placing" else "void")
     assert await world.ledger() == world.at_game() == ("100.00", "0.00")
+
+
+async def test_who_stops_while_a_case_is_opened_holds_its_bet_ten_seconds_at_most(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bet = await in_play(world)
+    world.fly()
+    await world.cash_out(bet)
+    payout = world.sandbox.book.bets[ticket_of(bet)].payout
+    assert payout is not None
+    payout.status = "failed"
+    opens, limits = queries.open_case, []
+
+    async def look(connection: Any, *args: Any, **more: Any) -> bool:  # noqa: ANN401 - as it is
+        limits.extend(
+            [
+                await connection.fetchval(f"SHOW {name}")
+                for name in ("idle_in_transaction_session_timeout", "lock_timeout")
+            ]
+        )
+        return await opens(connection, *args, **more)
+
+    monkeypatch.setattr(queries, "open_case", look)
+    await world.resolve()
+
+    assert limits == ["10s", "2s"]
+    payout.status = "pending"
+    await world.pool.execute("UPDATE bets SET due_at = $1", world.clock.now())

@@ -86,7 +86,7 @@ async def test_a_notice_that_is_no_text_is_noted_all_the_same(
     assert "game_api_notice" in capfd.readouterr().err
 
 
-@settings(derandomize=True, max_examples=300, deadline=None)
+@settings(derandomize=True, max_examples=100, deadline=None)
 @given(
     st.dictionaries(
         st.sampled_from(

@@ -3,7 +3,8 @@
 Several processes share a key and know nothing of each other. Each of them spreads what the game
 last called ``remaining`` evenly over the rest of the window; as the others' calls lower what
 remains, all of them slow down together, and none takes more than is there. Calls that can wait
-leave a part of the window to those that cannot, which in turn may go in bursts. A 429 stops
+leave a part of the window to those that cannot, which in turn may go in bursts; but for cash-outs
+no process begins a window with more at once than its part of the last one. A 429 stops
 everything until ``Retry-After`` and halves the pace, once a window; a window without one gives a
 tenth back.
 
@@ -30,6 +31,10 @@ _BURST: Final = (1.0, 0.5, 0.1, 0.05, 0.0, 0.0)
 spaced."""
 _GRAIN_S: Final = 0.01
 """Even spacing is kept to this: a loop that wakes for each of 5000 calls a second does no more."""
+_OURS_LEAST: Final = 1 / 8
+"""A process that has hardly called, while others have, may begin with as much."""
+_AT_ONCE_LEAST: Final = 2.0
+"""Calls that may go at once, whatever the others do; of those that may at all."""
 _SLOWEST: Final = 1 / 64
 _GIVEN_BACK: Final = 0.1
 _FORESEEN_S: Final = 120.0
@@ -79,6 +84,8 @@ class Pace:
         self._held_until_s = -math.inf
         self._retry_at_s = -math.inf
         self._was_refused = False
+        self._served = 0  # calls of ours that were answered in this window, and not by a 429
+        self._ours = 1.0  # their part of all that were made in the last one
 
     @property
     def limit(self) -> int | None:
@@ -122,7 +129,11 @@ class Pace:
         if left < 1:
             return max(at_s, latest_s)
         rest_s = self._ends_s - now_s
-        tolerance_s = max(_GRAIN_S, _BURST[priority] * self._limit * rest_s / self._left)
+        at_once = _BURST[priority] * self._limit
+        if priority is not Priority.CASH_OUT:
+            # Of all processes together; ours is the part that it was in the last window.
+            at_once = max(at_once * self._ours, min(at_once, _AT_ONCE_LEAST))
+        tolerance_s = max(_GRAIN_S, at_once * rest_s / self._left)
         return max(at_s, min(self._next_s - tolerance_s, latest_s))
 
     def taken_for_s(self, calls: int, priority: Priority, now_s: float) -> float:
@@ -169,6 +180,7 @@ class Pace:
         """
         self.under_way -= 1
         self._heard = True
+        self._served += 1
         if limits is None:
             return
         ends_s = now_s + limits.reset_s
@@ -190,6 +202,7 @@ class Pace:
             # Wins over the end of the window: one call may find out, and its answer says more.
             self._retry_at_s = now_s + wait_s
         self._stopped_until_s = max(self._stopped_until_s, now_s + pause_s)
+        self._served -= 1
         if not self._was_refused:
             self._was_refused = True
             self.share = max(_SLOWEST, self.share / 2)
@@ -223,5 +236,9 @@ class Pace:
     def _begin(self, now_s: float) -> None:
         if not (self._was_refused or self._assumed):
             self.share = min(1.0, self.share + _GIVEN_BACK)
+        if not self._assumed:
+            used = 0 if self._limit is None else self._limit - self._left
+            self._ours = min(1.0, max(_OURS_LEAST, self._served / used)) if used > 0 else 1.0
+        self._served = 0
         self._was_refused = self._was_refused and now_s < self._stopped_until_s
         self._next_s = min(self._next_s, now_s)

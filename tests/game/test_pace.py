@@ -113,6 +113,19 @@ def test_processes_share_a_keys_quota_by_the_headers_alone(
     assert min(p.sent for p in asking) >= 0.4 * max(p.sent for p in asking)
 
 
+@pytest.mark.parametrize("processes", [1, 2, 3])
+def test_processes_that_bet_all_at_once_use_the_quota_and_hardly_overdraw_it(
+    processes: int,
+) -> None:
+    game = Game(limit=50, window_s=1.0)
+    asking = [Process(Priority.BET, at_once=20) for _ in range(processes)]
+
+    run(game, asking, until_s=20.0, count_from_s=3.0)
+
+    assert game.served >= 0.9 * 17 * 50
+    assert game.refused <= 0.05 * game.served
+
+
 def test_a_process_that_joins_takes_its_share_from_the_others() -> None:
     game = Game(limit=300, window_s=10.0)
     first, second = (Process(Priority.SWEEP, at_once=32) for _ in range(2))

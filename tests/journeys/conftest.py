@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
+    import asyncpg
+
+    from recon.db.embedded import EmbeddedPostgres
+
 SECRET = "whsec_" + base64.b64encode(b"a webhook secret of 32 bytes....").decode()
 
 
@@ -174,9 +178,9 @@ async def calling(recon: Recon, service: Process, *scopes: str) -> AsyncIterator
         yield Api(session)
 
 
-@pytest.fixture
-async def recon(database_url: str, tmp_path: Path) -> AsyncIterator[Recon]:
-    """Commands on the test's own database, with one PSP account called ``bank``."""
+@asynccontextmanager
+async def commands_on(database_url: str, home: Path) -> AsyncIterator[Recon]:
+    """Commands on a database, with one PSP account called ``bank``; what they start is stopped."""
     commands = Recon(
         {
             "RECON_DATABASE_URL": database_url,
@@ -185,9 +189,31 @@ async def recon(database_url: str, tmp_path: Path) -> AsyncIterator[Recon]:
             "RECON_GRACE_PERIOD": "1s",
             "RECON_RECONCILE_EVERY": "off",
         },
-        tmp_path,
+        home,
     )
     try:
         yield commands
     finally:
         await commands.stop_all()
+
+
+@pytest.fixture
+async def recon(database_url: str, tmp_path: Path) -> AsyncIterator[Recon]:
+    """Commands on the test's own database."""
+    async with commands_on(database_url, tmp_path) as commands:
+        yield commands
+
+
+@pytest.fixture(scope="module")
+async def standing(
+    server: EmbeddedPostgres,
+    administrator: asyncpg.Connection[Any],
+    template: str,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> AsyncIterator[tuple[Recon, Process]]:
+    """A service for tests that ask it something and leave it standing, and commands beside it."""
+    await administrator.execute(f"CREATE DATABASE standing TEMPLATE {template} STRATEGY file_copy")
+    home = tmp_path_factory.mktemp("standing")
+    async with commands_on(server.service_dsn_for("standing"), home) as commands:
+        yield commands, await commands.start("serve", "--port", "0", "--json")
+    await administrator.execute("DROP DATABASE standing WITH (FORCE)")

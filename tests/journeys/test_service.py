@@ -12,7 +12,7 @@ import aiohttp
 from tests.journeys.conftest import calling, deliver, deposited
 
 if TYPE_CHECKING:
-    from tests.journeys.conftest import Recon
+    from tests.journeys.conftest import Process, Recon
 
 SERVE = ("serve", "--port", "0", "--json")
 SANDBOX = ("sandbox", "--port", "0", "--json")
@@ -59,21 +59,26 @@ async def test_two_processes_share_one_port_and_book_a_payment_once(recon: Recon
     assert await service.stop() == 0
 
 
-async def test_a_key_of_another_scope_and_a_revoked_one_are_refused(recon: Recon) -> None:
-    service = await recon.start(*SERVE)
+async def test_a_key_of_another_scope_and_a_revoked_one_are_refused(
+    standing: tuple[Recon, Process],
+) -> None:
+    recon, service = standing
     async with calling(recon, service, "read:bet") as api:
         status, problem = await api.get("/api/v1/wallets/u_7?currency=GBP")
         assert (status, problem["code"]) == (403, "insufficient_scope")
         assert set(problem) >= {"type", "title", "status", "detail", "message", "request_id"}
 
-        (key,) = await recon.json("keys", "list")
+        listed = await recon.json("keys", "list")
+        (key,) = [one for one in listed if one["scopes"] == ["read:bet"]]
         await recon.run("keys", "revoke", key["key_id"])
         status, problem = await api.get("/api/v1/wallets/u_7?currency=GBP")
         assert (status, problem["code"]) == (401, "invalid_api_key")
 
 
-async def test_a_post_is_answered_once_per_idempotency_key(recon: Recon) -> None:
-    service = await recon.start(*SERVE)
+async def test_a_post_is_answered_once_per_idempotency_key(
+    standing: tuple[Recon, Process],
+) -> None:
+    recon, service = standing
     payment = {
         "reference": "ref-1",
         "endpoint": "bank",
@@ -102,8 +107,10 @@ async def test_a_post_is_answered_once_per_idempotency_key(recon: Recon) -> None
         assert (await api.get("/api/v1/payments/ref-1"))[1]["state"] == "registered"
 
 
-async def test_unknown_paths_and_methods_are_problems_too(recon: Recon) -> None:
-    service = await recon.start(*SERVE)
+async def test_unknown_paths_and_methods_are_problems_too(
+    standing: tuple[Recon, Process],
+) -> None:
+    _, service = standing
     async with aiohttp.ClientSession(service.url) as session:
         async with session.get("/api/v1/nothing", headers={"X-Request-Id": "mine-1"}) as answer:
             problem = await answer.json(content_type="application/problem+json")
@@ -118,8 +125,10 @@ async def test_unknown_paths_and_methods_are_problems_too(recon: Recon) -> None:
             assert "POST" in answer.headers["Allow"]
 
 
-async def test_the_openapi_document_has_every_call_of_the_contract(recon: Recon) -> None:
-    service = await recon.start(*SERVE)
+async def test_the_openapi_document_has_every_call_of_the_contract(
+    standing: tuple[Recon, Process],
+) -> None:
+    _, service = standing
     async with aiohttp.ClientSession(service.url) as session, session.get("/openapi.json") as got:
         document = await got.json()
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import math
-from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
+import msgspec
 import structlog
 
 from recon.game.breaker import Breaker, BreakerState
@@ -36,8 +36,7 @@ _GIVEN_UP_AFTER_S: Final = 2.5
 half of the client's own timeout."""
 
 
-@dataclass(frozen=True, slots=True)
-class Pass:
+class Pass(msgspec.Struct, frozen=True):
     """Leave to send one attempt."""
 
     sent_s: float

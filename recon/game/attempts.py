@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final, Generic, TypeVar
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from types import MappingProxyType
+from typing import Final, Generic, TypeVar
+
+import msgspec
 
 from recon.game.pace import Priority
-from recon.game.verdicts import Asked
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-    from datetime import datetime
-
-    from recon.game.verdicts import Answer
+from recon.game.verdicts import Answer, Asked
 
 __all__ = ["Attempt", "Call", "Exchange"]
 
 _T = TypeVar("_T")
 
+_NONE: Final[Mapping[str, str]] = MappingProxyType({})
 _PRIORITY: Final = {"POST /api/v1/bets/{ticket_id}/cashout": Priority.CASH_OUT}
 """Other POSTs place bets; GETs settle them, unless they say what they are for."""
 
 
-@dataclass(frozen=True, slots=True)
-class Attempt:
+class Attempt(msgspec.Struct, frozen=True):
     """One attempt, as `on_attempt` sees it when it is over.
 
     Args:
@@ -55,8 +53,7 @@ class Attempt:
     wait_s: float | None
 
 
-@dataclass(frozen=True, slots=True)
-class Call(Generic[_T]):
+class Call(msgspec.Struct, Generic[_T], frozen=True):
     """What to ask and how to read the answer.
 
     Args:
@@ -76,7 +73,7 @@ class Call(Generic[_T]):
     user_id: str | None = None
     idempotency_key: str | None = None
     body: bytes | None = None
-    validators: Mapping[str, str] = field(default_factory=dict)
+    validators: Mapping[str, str] = _NONE
     wanted_as: Priority | None = None
 
     @property

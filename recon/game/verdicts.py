@@ -7,9 +7,11 @@ proxy's page, a redirect, a conflict that we do not know) leaves the outcome unk
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
+
+import msgspec
 
 from recon.game.errors import (
     GameBusy,
@@ -27,8 +29,6 @@ from recon.game.errors import (
 from recon.game.wire import read_error
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from recon.game.wire import ErrorBody
 
 __all__ = ["Answer", "Asked", "judge", "unreadable"]
@@ -72,8 +72,7 @@ _ADVICE: Final = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(msgspec.Struct, frozen=True):
     """A whole answer: ``headers`` looks names up without regard to case."""
 
     status: int
@@ -81,8 +80,7 @@ class Answer:
     body: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(msgspec.Struct, frozen=True):
     """What a verdict needs to know of the attempt.
 
     Args:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 from itertools import combinations
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -63,8 +63,7 @@ class Snapshot:
         return self.available + self.unreported
 
 
-@dataclass(frozen=True, slots=True)
-class GameSays:
+class GameSays(NamedTuple):
     """The game's side, in minor units; ``as_of`` is ``None`` when it knows no such player."""
 
     available: int
@@ -132,6 +131,8 @@ def _beyond(tolerance: int, difference: int) -> int:
 
 def _accepted_sums(accepted: tuple[int, ...]) -> list[int]:
     """What of accepted withdrawals the game may still show: none of it first, then ever more."""
+    if not accepted:
+        return [0]
     accepted = accepted[:_MAX_ACCEPTED]
     return sorted(
         {

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import structlog
 
@@ -16,7 +15,7 @@ from recon.game import GameRefused, Refusal
 from recon.reconciliation.compare import Comparison, GameSays, Snapshot, Verdict, compare
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Awaitable, Callable, Sequence
 
     import asyncpg
 
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["Look", "LookState", "look", "look_at_page"]
 
 log = structlog.get_logger(__name__)
+_T = TypeVar("_T")
 
 # How long an accepted withdrawal may still be at the game; Adyen, for one, never says paid.
 _AMBIGUOUS_FOR = timedelta(days=7)
@@ -46,8 +46,7 @@ class LookState(StrEnum):
     UNANSWERED = "unanswered"
 
 
-@dataclass(frozen=True, slots=True)
-class Look:
+class Look(NamedTuple):
     """One look at one wallet; ``comparison`` is there unless the game did not answer."""
 
     user_id: str
@@ -70,27 +69,46 @@ async def look_at_page(reconciler: Reconciler, wallets: Sequence[tuple[str, str]
     the page is through, which can take minutes: where the ledger's side has moved since, the
     agreement was with what is no more, and the wallet is looked at by itself.
     """
-    asking = asyncio.Semaphore(reconciler.concurrency)
 
     async def one(snapshot: Snapshot) -> Look:
-        async with asking:
-            first = await _ask(reconciler, snapshot)
-            if first.state is not LookState.DIFFERS:
-                return first
-            return await look(reconciler, snapshot.user_id, snapshot.currency)
-
-    async def again(first: Look, now: Snapshot) -> Look:
-        if first.state is not LookState.AGREES or first.comparison is None:
+        first = await _ask(reconciler, snapshot)
+        if first.state is not LookState.DIFFERS:
             return first
-        if first.comparison.snapshot == now:
-            return first
-        async with asking:
-            return await look(reconciler, now.user_id, now.currency)
+        return await look(reconciler, snapshot.user_id, snapshot.currency)
 
-    snapshots = await _snapshots(reconciler, wallets)
-    looks = await asyncio.gather(*(one(snapshot) for snapshot in snapshots))
-    snapshots = await _snapshots(reconciler, wallets)
-    return list(await asyncio.gather(*map(again, looks, snapshots)))
+    looks = await _each(one, await _snapshots(reconciler, wallets), reconciler.concurrency)
+    now = await _snapshots(reconciler, wallets)
+    moved = [
+        place
+        for place, (first, snapshot) in enumerate(zip(looks, now, strict=True))
+        if first.state is LookState.AGREES
+        and first.comparison is not None
+        and first.comparison.snapshot != snapshot
+    ]
+
+    async def again(place: int) -> Look:
+        return await look(reconciler, now[place].user_id, now[place].currency)
+
+    for place, second in zip(moved, await _each(again, moved, reconciler.concurrency), strict=True):
+        looks[place] = second
+    return looks
+
+
+async def _each(
+    make: Callable[[_T], Awaitable[Look]], given: Sequence[_T], at_once: int
+) -> list[Look]:
+    """What is made of each, in their order, so many at once."""
+    made: list[Look | None] = [None] * len(given)
+    places = iter(range(len(given)))
+
+    async def work() -> None:
+        for place in places:
+            made[place] = await make(given[place])
+
+    async with asyncio.TaskGroup() as workers:
+        for _ in range(min(at_once, len(given))):
+            workers.create_task(work())
+    return [one for one in made if one is not None]
 
 
 async def _bracket(reconciler: Reconciler, before: Snapshot) -> Look:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from decimal import Decimal
 from typing import TYPE_CHECKING
+from uuid import UUID
 
 import msgspec
 import pytest
@@ -12,7 +13,7 @@ import pytest
 from recon.clock import new_id
 from recon.money import Money, format_minor
 from recon.payments import ExpectedPayment
-from recon.reconciliation import Cause, RunScope, RunState, Status, run_here, start_run
+from recon.reconciliation import Cause, RunScope, RunState, Status, list_runs, run_here, start_run
 from recon.webhooks import register_payment
 
 if TYPE_CHECKING:
@@ -478,6 +479,19 @@ async def quarantine(world: World, reference: str, user: str, amount: str) -> No
             *(f"evt-{reference}", new_id(), reference, user),
             Decimal(Money.parse(amount, "GBP").minor),
         )
+
+
+async def test_runs_are_listed_by_when_they_began_whatever_their_ids_are(world: World) -> None:
+    # A run that a caller named has an id without time.
+    ids = [UUID(int=number) for number in (9, 3, 7)]
+    for run_id in ids:
+        await start_run(world.pool, RunScope.ALL, trigger="test", queued=False, run_id=run_id)
+
+    async with world.pool.acquire() as connection:
+        first = await list_runs(connection, limit=2)
+        rest = await list_runs(connection, before=first[-1].run_id, limit=2)
+
+    assert [run.run_id for run in [*first, *rest]] == ids[::-1]
 
 
 async def register(world: World, reference: str, direction: str, user: str, amount: str) -> None:

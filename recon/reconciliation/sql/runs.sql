@@ -19,6 +19,8 @@ SELECT
     reopened,
     healed
 FROM runs
-WHERE $1::uuid IS NULL OR run_id < $1
-ORDER BY run_id DESC
+WHERE
+    $1::uuid IS NULL
+    OR (started_at, run_id) < (SELECT b.started_at, b.run_id FROM runs AS b WHERE b.run_id = $1)
+ORDER BY started_at DESC, run_id DESC
 LIMIT $2

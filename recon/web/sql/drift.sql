@@ -15,8 +15,8 @@ FROM (
         state
     FROM runs
     WHERE scope <> 'users' AND NOT dry_run AND state IN ('finished', 'incomplete')
-    ORDER BY run_id DESC
+    ORDER BY started_at DESC
     LIMIT $2
 ) AS r
 LEFT JOIN run_totals AS t ON r.run_id = t.run_id AND t.currency = $1
-ORDER BY r.run_id DESC
+ORDER BY r.started_at DESC

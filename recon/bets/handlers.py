@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 from uuid import UUID
 
 import msgspec
@@ -16,6 +17,7 @@ from recon.bets.model import Bet, BetState, BetWish
 from recon.bets.place import place_bet
 from recon.bets.read import read_bet
 from recon.db import POOL
+from recon.errors import Invalid
 from recon.game.handlers import (
     GAME_WATCH,
     GameDegradedError,
@@ -54,6 +56,15 @@ class BetView(msgspec.Struct, frozen=True):
     updated_at: datetime
 
 
+class _Spelled(msgspec.Struct, frozen=True):
+    """A wish's target as it was written."""
+
+    auto_cashout: msgspec.Raw = msgspec.Raw(b"null")
+
+
+_PLAIN: Final = re.compile(rb'"[0-9]{1,10}(\.[0-9]{1,64})?"')
+
+
 @routes.post("/api/v1/bets")
 @operation(
     scope=Scope.WRITE_BET,
@@ -63,7 +74,7 @@ class BetView(msgspec.Struct, frozen=True):
 )
 async def place(request: web.Request) -> web.Response:
     """Place a bet; 202 when its outcome is not known yet, and the stake stays on hold."""
-    wish = decode(await request.read(), BetWish)
+    wish = _wish(await request.read())
     receipt = receipt_of(request).answers(_placed)
     work = place_bet(
         request.config_dict[POOL],
@@ -125,6 +136,23 @@ def _placed(bet: Bet) -> web.Response:
 
 def _cashed_out(bet: Bet) -> web.Response:
     return json_response(_view(bet), status=200 if bet.state is BetState.CASHED_OUT else 202)
+
+
+def _wish(body: bytes) -> BetWish:
+    """As `decode`; a target in quotes is digits and a point: `Decimal` takes ``"2_5"`` for 25.
+
+    Raises:
+        Invalid: ``invalid_multiplier``, or as `decode`.
+    """
+    wish = decode(body, BetWish)
+    if wish.auto_cashout is not None:
+        spelled = bytes(decode(body, _Spelled).auto_cashout)
+        if spelled.startswith(b'"') and not _PLAIN.fullmatch(spelled):
+            raise Invalid(
+                "write auto_cashout as a number, or as a plain decimal such as 2.50",
+                code="invalid_multiplier",
+            )
+    return wish
 
 
 def _bet_id(request: web.Request) -> UUID:

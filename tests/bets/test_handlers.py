@@ -69,6 +69,9 @@ async def test_what_cannot_be_understood_is_400(world: World, api: Api) -> None:
         ({"auto_cashout": "1.000000001"}, "invalid_multiplier"),
         ({"auto_cashout": "NaN"}, "invalid_multiplier"),
         ({"auto_cashout": "1e999999"}, "invalid_multiplier"),
+        ({"auto_cashout": "2_5"}, "invalid_multiplier"),
+        ({"auto_cashout": " 2.5"}, "invalid_multiplier"),
+        ({"auto_cashout": "\u0662"}, "invalid_multiplier"),
         ({"user_id": "~u"}, "invalid_user_id"),
         ({"nonsense": 1}, "validation_failed"),
     ]

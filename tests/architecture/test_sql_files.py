@@ -28,13 +28,23 @@ def test_there_are_sql_files() -> None:
     assert len(FILES) > 50
 
 
+@pytest.fixture(scope="module")
+async def tables(
+    schema: asyncpg.Connection[asyncpg.Record],
+) -> asyncpg.Connection[asyncpg.Record]:
+    """The migrated schema, and what a simulation keeps beside it."""
+    await schema.execute("CREATE SCHEMA simulation")
+    await schema.execute((ROOT / "recon/simulation/history.sql").read_text(encoding="utf-8"))
+    return schema
+
+
 @pytest.mark.parametrize("path", FILES, ids=name_of)
 async def test_a_statement_can_be_prepared(
-    schema: asyncpg.Connection[asyncpg.Record], path: Path
+    tables: asyncpg.Connection[asyncpg.Record], path: Path
 ) -> None:
     package, _, name = name_of(path).partition("/")
 
-    prepared = await schema.prepare(load(package, name))
+    prepared = await tables.prepare(load(package, name))
 
     documented = {int(number) for number in re.findall(r"\$(\d+)", _comment(path))}
     taken = len(prepared.get_parameters())

@@ -152,6 +152,23 @@ async def seed_week(pool: Pool, *, now: datetime | None = None) -> Seeded:
     return seeded
 
 
+async def seed_incident(pool: Pool, week: Seeded) -> UUID:
+    """Three of the week's discrepancies as one incident."""
+    incident_id, at = new_id(), week.now - timedelta(hours=3)
+    members = [week.discrepancies[user] for user in ("u_48213", "u_81230", "u_71554")]
+    async with pool.acquire() as connection:
+        await connection.execute(
+            "INSERT INTO incidents (incident_id, cause, root, from_at, until_at)"
+            " VALUES ($1, 'missing_webhook', 'stripe_uk', $2, $3)",
+            *(incident_id, at, at + timedelta(minutes=7)),
+        )
+        await connection.execute(
+            "UPDATE discrepancies SET incident_id = $1 WHERE discrepancy_id = ANY($2)",
+            *(incident_id, members),
+        )
+    return incident_id
+
+
 def _first_deposit(case: _Case, now: datetime) -> Entry:
     return rules.fact_for_player(
         case.user_id,

@@ -12,6 +12,7 @@ import pytest
 from recon.clock import format_time, new_id, now
 from recon.game.handlers import GAME_WATCH
 from recon.web.discrepancy_list import DiscrepancyQuery, list_page
+from tests.web.seeding import seed_incident
 
 if TYPE_CHECKING:
     from aiohttp.test_utils import TestServer
@@ -85,26 +86,13 @@ async def test_the_drift_of_the_runs_is_shown_and_what_each_opened_and_healed(
     assert f"new_in={week.runs[-1]}" in runs
 
 
-async def test_discrepancies_of_one_root_are_named_together(
-    site: Site, week: Seeded, owner: Pool
-) -> None:
+async def test_discrepancies_of_one_root_are_named_together(site: Site, week: Seeded) -> None:
     await site.sign_in("maker")
-    incident_id, at = new_id(), week.now - timedelta(hours=3)
-    members = [week.discrepancies[user] for user in ("u_48213", "u_81230", "u_71554")]
-    async with owner.acquire() as connection:
-        await connection.execute(
-            "INSERT INTO incidents (incident_id, cause, root, from_at, until_at)"
-            " VALUES ($1, 'missing_webhook', 'stripe_uk', $2, $3)",
-            *(incident_id, at, at + timedelta(minutes=7)),
-        )
-        await connection.execute(
-            "UPDATE discrepancies SET incident_id = $1 WHERE discrepancy_id = ANY($2)",
-            *(incident_id, members),
-        )
+    incident_id = await seed_incident(site.pool, week)
 
     _, overview = await site.get("/")
     _, listed = await site.get(f"/discrepancies?status=all&incident_id={incident_id}")
-    _, one = await site.get(f"/discrepancies/{members[0]}")
+    _, one = await site.get(f"/discrepancies/{week.discrepancies['u_48213']}")
 
     assert "3 wallets miss webhooks of stripe_uk" in words(overview)
     assert "+116.50 GBP" in words(overview)

@@ -11,7 +11,10 @@ from typing import TYPE_CHECKING, Literal
 
 import pytest
 
+from tests.web.seeding import seed_incident
+
 if TYPE_CHECKING:
+    from recon.db import Pool
     from tests.web.conftest import Window, Windows
     from tests.web.inbox import Inbox
     from tests.web.seeding import Seeded
@@ -26,9 +29,15 @@ _IN_README = {"overview", "discrepancies", "discrepancy"}
 @pytest.mark.parametrize("scheme", ["light", "dark"] if _FOLDER else ["light"])
 @pytest.mark.parametrize("width", [1280, 390])
 async def test_every_page_fits_its_window(
-    windows: Windows, week: Seeded, inbox: Inbox, scheme: Literal["light", "dark"], width: int
+    windows: Windows,
+    pool: Pool,
+    week: Seeded,
+    inbox: Inbox,
+    scheme: Literal["light", "dark"],
+    width: int,
 ) -> None:
     window = await windows.open(width=width, color_scheme=scheme)
+    incident = await seed_incident(pool, week)
     pages = {
         "overview": "/",
         "discrepancies": "/discrepancies",
@@ -36,6 +45,7 @@ async def test_every_page_fits_its_window(
         "unexplained": f"/discrepancies/{week.discrepancies['u_90911']}",
         "nothing": "/discrepancies?q=zzz",
         "seen-by-run": f"/discrepancies?run_id={week.runs[-1]}",
+        "incident": f"/discrepancies?status=all&incident_id={incident}",
         "runs": "/runs",
         "cases": "/cases",
         "wallet": "/wallets/u_48213/GBP",

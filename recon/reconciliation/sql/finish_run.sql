@@ -1,6 +1,6 @@
--- $1 run. Ends it once it is cut and no range and no suspect is left; incomplete if a wallet was not
--- compared, be it that the run never reached it. Wallets opened since it began may be more than its
--- total.
+-- $1 run. Ends it once it is cut and no range and no suspect is left; incomplete if a wallet was
+-- not compared, be it that the run never reached it. Wallets opened since it began may be more than
+-- its total.
 UPDATE runs AS r
 SET
     state = CASE

@@ -21,6 +21,12 @@ SELECT
 FROM runs
 WHERE
     $1::uuid IS NULL
-    OR (started_at, run_id) < (SELECT b.started_at, b.run_id FROM runs AS b WHERE b.run_id = $1)
+    OR (started_at, run_id) < (
+        SELECT
+            b.started_at,
+            b.run_id
+        FROM runs AS b
+        WHERE b.run_id = $1
+    )
 ORDER BY started_at DESC, run_id DESC
 LIMIT $2

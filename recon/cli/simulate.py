@@ -68,12 +68,13 @@ def simulate(
 ) -> None:
     """Play bets in virtual time, with every fault there is, and prove that no money went astray.
 
-    The real code of the bets, the resolver and the reconciliation runs in three processes on a
-    Postgres of its own, never on a configured one, against a simulated game: requests and answers
-    are lost, late and doubled, connections break, the game restarts and cancels rounds, processes
-    die. Then the faults stop, and everything must come to rest: no stake taken twice, none lost,
-    nothing left on hold, both books alike, the books proved. Everything follows from the seed: the
-    same seed and steps replay the same run, event by event.
+    The real code of the bets, the resolver, the stream, the webhooks and the reconciliation runs in
+    three processes on a Postgres of its own, never on a configured one, against a simulated game
+    and PSP: what is sent is lost, late and doubled, connections break, the game restarts and
+    cancels rounds, callers go away, processes die. Then the faults stop, and everything must come
+    to rest: no stake taken twice, none lost, nothing left on hold, both books alike, the books
+    proved, and no discrepancy shown that was none. Everything follows from the seed: the same seed
+    and steps replay the same run, event by event.
 
     Exits 0 when every seed held, 1 when one did not; its seed is printed.
     """

@@ -60,6 +60,7 @@ def test_the_command_replays_it_on_a_server_of_its_own(
     assert done.returncode == 0, done.stderr.decode()
     assert (said["ok"], said["seeds"], said["failed_seeds"]) == (True, 1, [])
     assert said["runs"][0]["trace"] == report.trace
+    assert said["faults"] == report.faults
     assert trace.read_text(encoding="utf-8").splitlines() == here
 
 

@@ -180,9 +180,9 @@ def test_the_stream_is_heard_lost_and_heard_again(databases: Databases) -> None:
 
     report = simulate_seed(
         databases,
-        1,
+        3,
         40,
-        weather=Weather(death=0.01, stream_cut=0.05, stream_late=0.3, stream_gap=0.3),
+        weather=Weather(death=0.03, stream_cut=0.05, stream_late=0.3, stream_gap=0.3),
         show=shown.append,
     )
 

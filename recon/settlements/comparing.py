@@ -224,9 +224,9 @@ def view_settled(stage: Stage) -> None:
         CREATE OR REPLACE VIEW booked AS
         SELECT
             m.kind, m.payment_id, m.effect_id, m.currency, m.amount, m.rowid AS movement_no,
-            make_timestamp((m.booked_at * 1000000)::BIGINT) AS booked_at
+            m.booked_at
         FROM moved AS m
-        ANTI JOIN (SELECT effect_id, effect FROM moved WHERE is_released = 't') AS r
+        ANTI JOIN (SELECT effect_id, effect FROM moved WHERE effect LIKE '%:released') AS r
             ON m.effect_id = r.effect_id AND m.effect || ':released' = r.effect
     """)
 

@@ -24,7 +24,7 @@ from recon.settlements.model import Format, ImportOptions, SettlementFile
 from recon.settlements.periods import judged, without
 from recon.settlements.read import read_file
 from recon.settlements.records import Reader
-from recon.settlements.stage import BOOKED_COLUMNS, Stage
+from recon.settlements.stage import Stage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -403,6 +403,5 @@ async def _copy_out(
         format="csv",
         timeout=writing.COPY_TIMEOUT_S,
     )
-    columns = BOOKED_COLUMNS if table == "moved" else None
-    await asyncio.to_thread(work.stage.take, table, path, columns)
+    await asyncio.to_thread(work.stage.take, table, path)
     path.unlink()

@@ -142,7 +142,11 @@ class Reader:
             data = data.replace(b"\r\n", b"\n").removesuffix(b"\r")
         lines = data.removesuffix(b"\n").split(b"\n")
         plain = data.isascii() or _is_utf8(data)
-        if plain and b'"' not in data and b"\0" not in data:
+        padded = data.startswith(b" ") or data.endswith(b" ")
+        padded = padded or any(
+            pair in data for pair in (comma + b" ", b" " + comma, b" \n", b"\n ")
+        )
+        if plain and not padded and b'"' not in data and b"\0" not in data:
             return self._plain(lines, comma, width)
         return self._careful(lines, comma, width, final=final)
 
@@ -213,7 +217,7 @@ class Reader:
             '"' + " ".join(value.splitlines()).replace('"', '""') + '"'
             if _ODD.search(value)
             else value
-            for value in fields
+            for value in map(str.strip, fields)
         ).encode()
 
     def _reject(self, number: int, reason: str) -> None:

@@ -22,21 +22,35 @@ if TYPE_CHECKING:
     from recon.settlements.formats import Layout
     from recon.settlements.model import ImportOptions
 
-__all__ = ["BOOKED_COLUMNS", "Stage"]
+__all__ = ["Stage"]
 
-BOOKED_COLUMNS: Final = {
-    "kind": "VARCHAR",
+_MOVED: Final = {
+    "effect": "VARCHAR",
     "payment_id": "VARCHAR",
     "effect_id": "VARCHAR",
     "also_known_as": "VARCHAR",
     "user_id": "VARCHAR",
     "currency": "VARCHAR",
     "amount": "DECIMAL(38, 0)",
-    "booked_at": "DECIMAL(20, 6)",
-    "is_released": "VARCHAR",
-    "effect": "VARCHAR",
+    "booked_at": "TIMESTAMP",
 }
-"""Of `booked_within.sql` and `booked_of.sql`, as Postgres writes them."""
+"""Columns of `booked_within.sql` and `booked_of.sql`, as Postgres writes them."""
+
+_TAKE_MOVED: Final = """
+INSERT INTO moved
+SELECT
+    CASE split_part(effect, ':', 1)
+        WHEN 'paid' THEN 'withdrawal'
+        WHEN 'returned' THEN 'withdrawal_returned'
+        WHEN 'refund_failed' THEN 'refund_reversed'
+        WHEN 'deposit_reversed' THEN 'deposit'
+        ELSE split_part(effect, ':', 1)
+    END,
+    effect, payment_id, effect_id, also_known_as, user_id, currency,
+    CASE WHEN starts_with(effect, 'deposit_reversed') THEN -amount ELSE amount END,
+    booked_at
+FROM {source}
+"""
 
 _AMOUNT: Final = r"-?[0-9]{1,20}(\.[0-9]{1,18})?"
 _ZONED: Final = r".*[0-9](Z|[+-][0-9]{2}:?[0-9]{2})"
@@ -109,15 +123,14 @@ CREATE TABLE earlier (
 );
 CREATE TABLE moved (
     kind VARCHAR,
+    effect VARCHAR,
     payment_id VARCHAR,
     effect_id VARCHAR,
     also_known_as VARCHAR,
     user_id VARCHAR,
     currency VARCHAR,
     amount DECIMAL(38, 0),
-    booked_at DECIMAL(20, 6),
-    is_released VARCHAR,
-    effect VARCHAR
+    booked_at TIMESTAMP
 );
 CREATE TABLE reported (reference VARCHAR, payment_id VARCHAR);
 CREATE TABLE known (
@@ -226,15 +239,20 @@ class Stage:
         """Write the answer of a query as CSV, for Postgres's ``COPY``."""
         self._db.execute(f"COPY ({query}) TO {_text(path)} (FORMAT csv, HEADER false)")
 
-    def take(self, table: str, path: Path, columns: Mapping[str, str] | None = None) -> None:
-        """Add what Postgres's ``COPY`` wrote as CSV to a table with the same columns."""
-        names = columns or dict(
+    def take(self, table: str, path: Path) -> None:
+        """Add what Postgres's ``COPY`` wrote as CSV to one of the tables."""
+        if not path.stat().st_size:
+            return
+        if table == "moved":
+            self.run(_TAKE_MOVED.format(source=_csv(path, _MOVED)))
+            return
+        columns = dict[str, str](
             self.rows(
-                "SELECT column_name, data_type FROM duckdb_columns() WHERE table_name = $1", [table]
+                "SELECT column_name, data_type FROM duckdb_columns() WHERE table_name = $1",
+                [table],
             )
         )
-        if path.stat().st_size:
-            self.run(f"INSERT INTO {table} SELECT * FROM {_csv(path, names)}")  # noqa: S608 - ours
+        self.run(f"INSERT INTO {table} SELECT * FROM {_csv(path, columns)}")  # noqa: S608 - ours
 
     def take_lines(self, path: Path) -> None:
         """Read a block of numbered records into ``parsed``, with a reason where one is no line."""

@@ -75,6 +75,20 @@ async def test_columns_are_mapped_and_times_are_of_the_zone_that_is_said(office:
     assert file.period_from.isoformat() == "2026-07-01T10:00:00+00:00"
 
 
+async def test_what_stands_around_a_field_is_no_part_of_it(office: Office) -> None:
+    await office.deposit("p1", endpoint="standard", at=T0)
+    await office.deposit("p2", endpoint="standard", at=T0)
+    content = (
+        "payment_id , amount,currency,settled_at\n"
+        f" p1 ,20.00 , gbp,{T0:%Y-%m-%d %H:%M:%S} \n"
+        f'" p2",20.00,GBP," {T0:%Y-%m-%d %H:%M:%S}"'
+    )
+
+    file = await office.file(content.encode(), "standard")
+
+    assert (file.lines, file.matched, file.open_findings) == (2, 2, 0)
+
+
 async def test_what_a_plain_file_lacks_is_said(office: Office) -> None:
     with pytest.raises(FormatError, match=r"it lacks currency, payment_id or reference$"):
         await office.file(b"id,amount,settled_at\n1,2,3\n", "standard")

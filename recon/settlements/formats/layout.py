@@ -61,11 +61,14 @@ class Header:
         return [name for name in names if not self.has(name)]
 
     def column(self, *names: str) -> str:
-        """SQL of the first of these columns that is there; an empty one is ``NULL``."""
+        """SQL of the first of these columns that is there; an empty one is ``NULL``.
+
+        What stood around a field was taken away when the record was read.
+        """
         for name in names:
             place = self._places.get(_plain(name))
             if place is not None:
-                return f"nullif(trim(c{place}), '')"
+                return f"c{place}"
         return "NULL"
 
 

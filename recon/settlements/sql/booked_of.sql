@@ -1,22 +1,14 @@
 -- $1 endpoint, $2 ids of payments, charges, refunds, disputes or payouts: what has moved under one
 -- of them, whenever it did. Columns as in booked_within.sql.
 SELECT
-    CASE split_part(m.effect, ':', 1)
-        WHEN 'paid' THEN 'withdrawal'
-        WHEN 'returned' THEN 'withdrawal_returned'
-        WHEN 'refund_failed' THEN 'refund_reversed'
-        WHEN 'deposit_reversed' THEN 'deposit'
-        ELSE split_part(m.effect, ':', 1)
-    END AS kind,
+    m.effect,
     m.payment_id,
     m.object_id AS effect_id,
     m.also_known_as,
     m.user_id,
     m.currency,
-    CASE WHEN m.effect LIKE 'deposit_reversed%' THEN -m.amount ELSE m.amount END AS amount,
-    extract(EPOCH FROM m.event_at)::numeric(20, 6) AS booked_at,
-    m.effect LIKE '%:released' AS is_released,
-    m.effect
+    m.amount,
+    m.event_at AT TIME ZONE 'UTC' AS booked_at
 FROM (
     SELECT
         a.endpoint,

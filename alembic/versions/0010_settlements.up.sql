@@ -42,6 +42,8 @@ CREATE TABLE settlement_lines (
     kind text NOT NULL,
     payment_id text,
     effect_id text,
+    -- Where the line names no id of the PSP's, and none was reported under it by then.
+    reference text,
     currency text,
     amount numeric(38, 0),
     settled_at timestamptz NOT NULL,

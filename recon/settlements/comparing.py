@@ -155,6 +155,8 @@ def references(stage: Stage) -> list[str]:
         for row in stage.rows(
             "SELECT DISTINCT reference FROM lines WHERE payment_id IS NULL"  # noqa: S608 - our own words
             f" AND kind IN ({_PAYMENTS})"
+            " UNION SELECT reference FROM earlier"
+            " WHERE payment_id IS NULL AND reference IS NOT NULL"
         )
     ]
 
@@ -174,8 +176,15 @@ def payouts(stage: Stage, *, layout: Layout) -> list[str]:
 def write_lines(stage: Stage, file_id: UUID, path: Path) -> None:
     """Write the new lines as CSV, as they are kept."""
     stage.write(
-        f"SELECT '{file_id}', line_no, line_key, kind, payment_id, effect_id, currency, amount,"  # noqa: S608 - an id of our own
-        " settled_at::VARCHAR || 'Z' FROM lines",
+        f"""
+        SELECT
+            '{file_id}', l.line_no, l.line_key, l.kind, coalesce(l.payment_id, r.payment_id),
+            l.effect_id,
+            CASE WHEN coalesce(l.payment_id, r.payment_id) IS NULL THEN l.reference END,
+            l.currency, l.amount, l.settled_at::VARCHAR || 'Z'
+        FROM lines AS l
+        LEFT JOIN of_reference AS r ON l.payment_id IS NULL AND l.reference = r.reference
+        """,  # noqa: S608 - an id of our own
         path,
     )
 
@@ -198,6 +207,10 @@ def view_settled(stage: Stage) -> None:
         SELECT also_known_as, min(payment_id) AS payment_id
         FROM moved WHERE also_known_as IS NOT NULL GROUP BY also_known_as
     """)
+    stage.run("""
+        CREATE OR REPLACE TABLE of_reference AS
+        SELECT reference, min(payment_id) AS payment_id FROM reported GROUP BY reference
+    """)
     stage.run(f"""
         CREATE OR REPLACE VIEW settled AS
         SELECT
@@ -207,16 +220,16 @@ def view_settled(stage: Stage) -> None:
             l.effect_id, l.currency, l.amount, l.line_no, l.settled_at, 1::BIGINT AS is_new
         FROM lines AS l
         LEFT JOIN also_known AS a ON l.payment_id = a.also_known_as
-        LEFT JOIN (
-            SELECT reference, min(payment_id) AS payment_id FROM reported GROUP BY reference
-        ) AS r ON l.payment_id IS NULL AND l.reference = r.reference
+        LEFT JOIN of_reference AS r ON l.payment_id IS NULL AND l.reference = r.reference
         WHERE l.kind IN ({_PAYMENTS})
         UNION ALL
         SELECT
-            e.kind, coalesce(a.payment_id, e.payment_id), e.effect_id, e.currency, e.amount,
+            e.kind, coalesce(a.payment_id, e.payment_id, r.payment_id, chr(31) || e.reference),
+            e.effect_id, e.currency, e.amount,
             NULL, make_timestamp((e.settled_at * 1000000)::BIGINT), 0
         FROM earlier AS e
         LEFT JOIN also_known AS a ON e.payment_id = a.also_known_as
+        LEFT JOIN of_reference AS r ON e.payment_id IS NULL AND e.reference = r.reference
         WHERE e.kind IN ({_PAYMENTS})
     """)  # noqa: S608 - our own words
     # What left suspense is one movement in two rows: the second says whose it is.
@@ -291,11 +304,11 @@ def compare(stage: Stage, layout: Layout, judged: Sequence[Period]) -> list[str]
     ]
 
 
-def attribute(stage: Stage, *, never_says_paid: bool) -> int:
+def attribute(stage: Stage, *, never_says_paid: bool) -> None:
     """Say of what is missing here whose it is and what we know of it, by ``known``.
 
     A withdrawal that was accepted, at a PSP that never says that one is paid, is no finding: the
-    file is how it says so. Their number is returned.
+    file is how it says so.
     """
     stage.run("""
         CREATE OR REPLACE TABLE told_of AS
@@ -322,15 +335,7 @@ def attribute(stage: Stage, *, never_says_paid: bool) -> int:
         WHERE o.verdict IN ('missing_here', 'status_conflict')
         GROUP BY o.kind, o.payment_id, o.effect_id
     """)
-    confirmed = 0
     if never_says_paid:
-        confirmed = stage.one("""
-            SELECT coalesce(sum(o.new_lines), 0)::BIGINT FROM odd AS o JOIN told_of AS t
-            ON o.kind = t.kind AND o.payment_id = t.payment_id
-            WHERE o.verdict = 'missing_here' AND o.kind = 'withdrawal'
-                AND t.direction = 'withdrawal' AND t.state IN ('pending', 'accepted')
-                AND t.amount = o.settled_amount AND t.currency = o.settled_currency
-        """)
         stage.run("""
             DELETE FROM odd AS o USING told_of AS t
             WHERE o.kind = t.kind AND o.payment_id = t.payment_id
@@ -355,7 +360,6 @@ def attribute(stage: Stage, *, never_says_paid: bool) -> int:
             AND o.effect_id IS NOT DISTINCT FROM t.effect_id
             AND o.verdict IN ('missing_here', 'status_conflict')
     """)
-    return int(confirmed)
 
 
 def batches(stage: Stage) -> list[Batch]:

@@ -261,12 +261,11 @@ async def _import(connection: Connection, work: _Import, progress: Callable[[str
         await asyncio.gather(copying, return_exceptions=True)
         raise
     await _compare_with_all(connection, work, asked, missing)
-    confirmed = await asyncio.to_thread(
+    await asyncio.to_thread(
         comparing.attribute,
         stage,
         never_says_paid=work.account.provider in _NEVER_SAY_PAID,
     )
-    del confirmed  # they are matched: no finding speaks of them
     await asyncio.to_thread(finding.find, stage, work.account)
 
     progress("Writing down what was found")

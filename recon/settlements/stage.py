@@ -117,6 +117,7 @@ CREATE TABLE earlier (
     kind VARCHAR,
     payment_id VARCHAR,
     effect_id VARCHAR,
+    reference VARCHAR,
     currency VARCHAR,
     amount DECIMAL(38, 0),
     settled_at DECIMAL(20, 6)

@@ -44,8 +44,8 @@ COPY_TIMEOUT_S: Final = 3600.0
 """Of a statement that moves millions of rows; the pool's own limit is for others."""
 
 LINE_COLUMNS: Final = (
-    *("file_id", "line_no", "line_key", "kind", "payment_id", "effect_id", "currency", "amount"),
-    "settled_at",
+    *("file_id", "line_no", "line_key", "kind", "payment_id", "effect_id", "reference"),
+    *("currency", "amount", "settled_at"),
 )
 FINDING_COLUMNS: Final = (
     *("user_id", "finding_id", "endpoint", "file_id", "kind", "about", "payment_id", "effect_id"),

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from recon.errors import Invalid
-from recon.settlements import FindingKind, FormatError
+from recon.settlements import FindingKind, FormatError, resolve_explained
 from recon.webhooks import Kind
 from tests.settlements.conftest import T0, table
 
 if TYPE_CHECKING:
+    from recon.db import Pool
     from tests.settlements.conftest import Office
 
 COLUMNS = ["reference", "amount", "currency", "settled_at", "kind", "fee", "batch", "effect_id"]
@@ -57,6 +58,31 @@ async def test_a_payment_is_found_by_the_reference_it_was_registered_under(offic
     assert "payment order-p2 is registered here, and registered" in found.detail
     (batch,) = await office.batches(file)
     assert batch.difference.minor == 0
+
+
+async def test_a_reference_finds_its_payment_though_it_is_reported_only_later(
+    office: Office, pool: Pool
+) -> None:
+    await office.deposit("p1", endpoint="standard")
+    await office.register("order-p2", endpoint="standard")
+    first = await office.file(table(COLUMNS, [line("order-p1"), line("order-p2")]), "standard")
+    assert (first.matched, first.open_findings) == (1, 1)
+
+    await office.deposit("p2", endpoint="standard", user_id=None)
+    assert await resolve_explained(pool) == 1
+    # By the next file it can be said of both that they should be in one: they are.
+    later = f"{T0 + timedelta(days=3):%Y-%m-%dT%H:%M:%SZ}"
+    earlier = f"{T0 - timedelta(days=1):%Y-%m-%dT%H:%M:%SZ}"
+    await office.deposit("p0", endpoint="standard")
+    fees = [
+        line("", "1.00", kind="fee", settled_at=earlier, batch="b0"),
+        line("", "1.00", kind="fee", settled_at=later, batch="b9"),
+    ]
+    second = await office.file(table(COLUMNS, fees), "standard")
+
+    assert [(f.kind, f.payment_id) for f in await office.findings(second)] == [
+        (FindingKind.MISSING_THERE, "p0")
+    ]
 
 
 async def test_columns_are_mapped_and_times_are_of_the_zone_that_is_said(office: Office) -> None:

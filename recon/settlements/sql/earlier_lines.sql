@@ -4,6 +4,7 @@ SELECT
     l.kind,
     l.payment_id,
     l.effect_id,
+    l.reference,
     l.currency,
     l.amount,
     extract(EPOCH FROM l.settled_at)::numeric(20, 6) AS settled_at

@@ -10,7 +10,13 @@ FROM (
         o.finding_id,
         o.endpoint,
         o.about,
-        o.payment_id,
+        coalesce(
+            o.payment_id,
+            (
+                SELECT p.payment_id FROM payments AS p
+                WHERE p.reference = o.reference AND p.endpoint = o.endpoint
+            )
+        ) AS payment_id,
         o.effect_id,
         o.settled_currency,
         o.settled_amount

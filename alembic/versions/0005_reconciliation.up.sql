@@ -14,6 +14,12 @@ CREATE TABLE runs (
     -- How far it has been cut into ranges, and when that was done; total grows with it.
     cut_to text NOT NULL DEFAULT '',
     cut_at timestamptz,
+    -- Since when it waits to find out whether so much disagrees as one fault of the game or of our
+    -- set-up, and since when a first look at a sample says so.
+    paused_at timestamptz,
+    examined_at timestamptz,
+    -- It ended before every wallet was looked at: the next run of what changed begins before it.
+    cut_short boolean NOT NULL DEFAULT false,
     total bigint NOT NULL DEFAULT 0,
     compared bigint NOT NULL DEFAULT 0,
     agreed bigint NOT NULL DEFAULT 0,
@@ -41,6 +47,11 @@ CREATE TABLE run_ranges (
     fence bigint NOT NULL DEFAULT 0,
     claimed_at timestamptz,
     finished_at timestamptz,
+    -- Wallets that the game told of, how many of them differed at the first look, and whether that
+    -- is suspected to be one fault, or has been looked into and is not.
+    looked bigint NOT NULL DEFAULT 0,
+    differed bigint NOT NULL DEFAULT 0,
+    mass text CHECK (mass IN ('suspected', 'excused')),
     PRIMARY KEY (run_id, first_user)
 );
 
@@ -156,7 +167,8 @@ CREATE INDEX discrepancies_id_idx ON discrepancies (discrepancy_id);
 CREATE INDEX discrepancies_status_idx ON discrepancies (status, discrepancy_id);
 
 -- Discrepancies of several wallets with one cause and one root, close together in time: an endpoint
--- that was down, a batch that was lost. Open while any of them is.
+-- that was down, a batch that was lost. Open while any of them is. Or one fault of the game: so
+-- many of the wallets looked at differed that a run stopped; open until a run is normal again.
 CREATE TABLE incidents (
     incident_id uuid PRIMARY KEY,
     cause text NOT NULL,
@@ -164,10 +176,15 @@ CREATE TABLE incidents (
     from_at timestamptz NOT NULL,
     until_at timestamptz NOT NULL,
     opened_at timestamptz NOT NULL DEFAULT clock_timestamp(),
-    closed_at timestamptz
+    closed_at timestamptz,
+    stopped_run_id uuid,
+    looked bigint,
+    differed bigint
 );
 
 CREATE INDEX incidents_open_idx ON incidents (cause, root, from_at) WHERE closed_at IS NULL;
+CREATE UNIQUE INDEX incidents_one_stop_idx ON incidents (root)
+WHERE closed_at IS NULL AND stopped_run_id IS NOT NULL;
 
 -- Which run saw which discrepancy, how it stood against the run before, and what it was then.
 CREATE TABLE run_discrepancies (

@@ -12,8 +12,8 @@ import structlog
 
 from recon.db import load, with_retries
 from recon.game import Priority
-from recon.reconciliation.explain import explain_look
-from recon.reconciliation.facts import gather, gather_more
+from recon.reconciliation.account import account_for
+from recon.reconciliation.examine import examine, has_calmed
 from recon.reconciliation.incidents import group_incidents
 from recon.reconciliation.ladder import gave_up, has_stood, next_look
 from recon.reconciliation.lag import is_under_way
@@ -30,8 +30,7 @@ if TYPE_CHECKING:
 
     import asyncpg
 
-    from recon.reconciliation.compare import Comparison
-    from recon.reconciliation.explain import Explanation
+    from recon.reconciliation.account import Account
     from recon.reconciliation.model import Reconciler
 
 __all__ = ["climb"]
@@ -53,19 +52,16 @@ class _Suspect:
     looks: int
 
 
-@dataclass(frozen=True, slots=True)
-class _Found:
-    meant: Comparison
-    explanation: Explanation
-    looked_at: list[str]
-
-
 async def climb(reconciler: Reconciler, run_id: UUID, *, dry_run: bool = False) -> float | None:
     """Look again at every suspect of a run that is due, and end the run when none is left.
 
     Returns:
-        Seconds until the next suspect is due; ``None`` when the run has none.
+        Seconds until the next suspect is due; ``None`` when the run has none. A run that waits to
+        be looked into climbs no further meanwhile.
     """
+    waits_s = await examine(reconciler, run_id, dry_run=dry_run)
+    if waits_s is not None:
+        return waits_s
     reconciler = replace(reconciler, wanted_as=Priority.SUSPECT)
     while True:
         async with reconciler.pool.acquire() as connection:
@@ -93,6 +89,7 @@ async def climb(reconciler: Reconciler, run_id: UUID, *, dry_run: bool = False) 
             log.info("run_ended", run_id=str(run_id), state=ended)
     if ended is not None and not dry_run:
         await group_incidents(reconciler.pool, run_id)
+        await has_calmed(reconciler.pool, run_id)
     async with reconciler.pool.acquire() as connection:
         due_in_s: float | None = await connection.fetchval(
             load("recon.reconciliation", "next_due"), run_id
@@ -165,14 +162,9 @@ async def _judge(
     """Confirm what has stood long enough, unless it is only what has just happened."""
     if seen.comparison is None:
         raise ValueError("only a look with a comparison can be confirmed")
-    facts = await gather(reconciler, seen.comparison)
-    meant, explanation = explain_look(seen.comparison, facts.candidates)
-    if explanation.unexplained:
-        facts = await gather_more(reconciler, seen.comparison, facts)
-        meant, explanation = explain_look(seen.comparison, facts.candidates)
+    found = await account_for(reconciler, seen.comparison)
     grace = reconciler.grace
-    if not await is_under_way(reconciler.pool, meant, explanation, after=at - grace):
-        found = _Found(meant, explanation, facts.looked_at)
+    if not await is_under_way(reconciler.pool, found.meant, found.explanation, after=at - grace):
         await _confirm(reconciler, run_id, suspect, found, dry_run=dry_run)
     elif gave_up(at, suspect.first_seen_at, grace):
         await _decide(reconciler, run_id, suspect, seen, in_flight=1, dry_run=dry_run)
@@ -184,7 +176,7 @@ async def _judge(
 
 @with_retries
 async def _confirm(
-    reconciler: Reconciler, run_id: UUID, suspect: _Suspect, found: _Found, *, dry_run: bool
+    reconciler: Reconciler, run_id: UUID, suspect: _Suspect, found: Account, *, dry_run: bool
 ) -> None:
     async with reconciler.pool.acquire() as connection, connection.transaction():
         if not await _drop(connection, run_id, suspect):

@@ -53,6 +53,9 @@ class Incident:
         opened_at: when it was found.
         closed_at: when the last of them had closed.
         parts: by currency.
+        looked: how many wallets the run had looked at that stopped because of it; ``None`` for what
+            groups discrepancies.
+        differed: how many of those differed, and nothing explains it.
     """
 
     incident_id: UUID
@@ -63,6 +66,8 @@ class Incident:
     opened_at: datetime
     closed_at: datetime | None
     parts: Sequence[IncidentPart]
+    looked: int | None = None
+    differed: int | None = None
 
     @property
     def discrepancies(self) -> int:
@@ -151,4 +156,6 @@ def _incident(row: asyncpg.Record) -> Incident:
             )
             for part in row["parts"]
         ],
+        looked=row["looked"],
+        differed=row["differed"],
     )

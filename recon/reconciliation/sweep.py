@@ -12,6 +12,7 @@ import structlog
 
 from recon.db import load
 from recon.game import Priority
+from recon.reconciliation.breaker import is_mass
 from recon.reconciliation.look import Look, LookState, look_at_page
 from recon.reconciliation.model import RunScope
 from recon.reconciliation.record import record_agreements
@@ -32,6 +33,7 @@ _PAGE = 500
 STALE_AFTER = timedelta(seconds=30)
 """A range that nobody has touched for so long has lost its worker."""
 _TOUCH_EVERY_S = 8.0
+_PAUSED_S = 0.5
 # Players who are named are those of whom somebody wants to know: a re-check, a run on demand.
 _WANTED_AS = {
     RunScope.USERS: Priority.SUSPECT,
@@ -73,16 +75,30 @@ async def sweep_range(reconciler: Reconciler, run_id: UUID, first_user: str) -> 
     )
     reconciler = replace(reconciler, wanted_as=_WANTED_AS[claimed.scope])
     at = (row["at_user"], row["at_currency"])
-    while True:
+    while await _goes_on(reconciler, claimed):
         page = await _page(reconciler, claimed, at)
         looks = await _look(reconciler, claimed, page)
         at = page[-1] if page else at
         done = len(page) < _PAGE
         if not await _commit(reconciler, claimed, looks, at, done=done):
-            log.info("range_taken_over", run_id=str(run_id), first_user=first_user)
-            return False
+            break
         if done:
             return True
+    log.info("range_left", run_id=str(run_id), first_user=first_user)
+    return False
+
+
+async def _goes_on(reconciler: Reconciler, claimed: _Range) -> bool:
+    """Whether to look at the next page; waits for as long as the run is being looked into."""
+    while True:
+        async with reconciler.pool.acquire() as connection:
+            paused = await connection.fetchval(
+                load("recon.reconciliation", "touch_range"),
+                *(claimed.run_id, claimed.first_user, claimed.fence),
+            )
+        if not paused:
+            return paused is not None
+        await asyncio.sleep(_PAUSED_S)
 
 
 async def _look(
@@ -98,11 +114,11 @@ async def _look(
             if looking.done():
                 return looking.result()
             async with reconciler.pool.acquire() as connection:
-                ours = await connection.fetchval(
+                paused = await connection.fetchval(
                     load("recon.reconciliation", "touch_range"),
                     *(claimed.run_id, claimed.first_user, claimed.fence),
                 )
-            if ours is None:
+            if paused is None:
                 return []  # the cursor will not move either: somebody else is at it
     finally:
         looking.cancel()
@@ -132,23 +148,54 @@ async def _commit(
     *,
     done: bool,
 ) -> bool:
-    """Write a page's findings and move the cursor; not if the fence has moved on."""
+    """Write a page's findings and move the cursor; not if the fence has moved on.
+
+    Where so much of the range differs that it may be one fault, the same commit lets the run wait.
+    """
+    try:
+        async with reconciler.pool.acquire() as connection, connection.transaction():
+            await _write(connection, reconciler, claimed, looks, at, done=done)
+    except _LostError:
+        return False
+    return True
+
+
+class _LostError(Exception):
+    """The range is another's by now, or its run has ended: nothing of the page is written."""
+
+
+async def _write(
+    connection: asyncpg.Connection[Any],
+    reconciler: Reconciler,
+    claimed: _Range,
+    looks: Sequence[Look],
+    at: tuple[str, str],
+    *,
+    done: bool,
+) -> None:
     agreed = [look for look in looks if look.state is LookState.AGREES]
     suspects = [look for look in looks if look.state is not LookState.AGREES]
-    async with reconciler.pool.acquire() as connection, connection.transaction():
-        moved = await connection.fetchval(
-            load("recon.reconciliation", "move_cursor"),
-            *(claimed.run_id, claimed.first_user, claimed.fence, *at, done),
-        )
-        if moved is None:
-            return False
-        if not claimed.dry_run:
-            await record_agreements(connection, agreed, run_id=claimed.run_id)
-        await _suspect(connection, reconciler, claimed.run_id, suspects)
+    looked = sum(look.state is not LookState.UNANSWERED for look in looks)
+    differed = sum(look.state is LookState.DIFFERS for look in looks)
+    moved = await connection.fetchrow(
+        load("recon.reconciliation", "move_cursor"),
+        *(claimed.run_id, claimed.first_user, claimed.fence, *at, done, looked, differed),
+    )
+    if moved is None:
+        raise _LostError
+    if not claimed.dry_run:
+        await record_agreements(connection, agreed, run_id=claimed.run_id)
+    await _suspect(connection, reconciler, claimed.run_id, suspects)
+    # Last, because all ranges of the run wait for its row.
+    if moved["mass"] is None and is_mass(moved["looked"], moved["differed"]):
         await connection.execute(
-            load("recon.reconciliation", "count_wallets"), claimed.run_id, len(agreed), 0, 0, 0
+            load("recon.reconciliation", "suspect_range"), claimed.run_id, claimed.first_user
         )
-    return True
+    counted = await connection.fetchval(
+        load("recon.reconciliation", "count_wallets"), claimed.run_id, len(agreed), 0, 0, 0
+    )
+    if counted is None:
+        raise _LostError
 
 
 async def _suspect(

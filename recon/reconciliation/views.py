@@ -161,7 +161,9 @@ class IncidentView(msgspec.Struct, frozen=True):
     """Discrepancies of one cause and one root, close together in time.
 
     ``root`` is a PSP's endpoint or ``round <id>``; ``from_at`` and ``until_at`` are when the first
-    and the last of what is wrong happened. Open while any of them is.
+    and the last of what is wrong happened. Open while any of them is. Where so much differed
+    without a cause that a run stopped, ``root`` is ``the game``, ``looked`` and ``differed`` count
+    its wallets, and it is open until a run is normal again.
     """
 
     incident_id: UUID
@@ -172,6 +174,8 @@ class IncidentView(msgspec.Struct, frozen=True):
     opened_at: datetime
     closed_at: datetime | None
     parts: list[IncidentPartView]
+    looked: int | None
+    differed: int | None
 
 
 def incident_view(incident: Incident) -> IncidentView:
@@ -193,6 +197,8 @@ def incident_view(incident: Incident) -> IncidentView:
             )
             for part in incident.parts
         ],
+        looked=incident.looked,
+        differed=incident.differed,
     )
 
 

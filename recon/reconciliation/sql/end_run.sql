@@ -8,6 +8,8 @@ UPDATE runs
 SET
     state = $2,
     reason = $3,
+    cut_short = true,
+    paused_at = null,
     not_compared = greatest(not_compared, total - compared),
     finished_at = clock_timestamp()
 WHERE run_id = $1 AND state = 'running'

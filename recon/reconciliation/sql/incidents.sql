@@ -8,6 +8,8 @@ SELECT
     i.until_at,
     i.opened_at,
     i.closed_at,
+    i.looked,
+    i.differed,
     p.parts
 FROM incidents AS i
 LEFT JOIN LATERAL (

@@ -1,5 +1,12 @@
--- $1 run, $2 the range's first user, $3 our fence: we are still at it. No row: we are not.
-UPDATE run_ranges
+-- $1 run, $2 the range's first user, $3 our fence: we are still at it. No row: we are not, or the
+-- run has ended.
+UPDATE run_ranges AS g
 SET claimed_at = clock_timestamp()
-WHERE run_id = $1 AND first_user = $2 AND fence = $3
-RETURNING fence
+FROM runs AS r
+WHERE
+    g.run_id = $1
+    AND g.first_user = $2
+    AND g.fence = $3
+    AND r.run_id = g.run_id
+    AND r.state = 'running'
+RETURNING r.paused_at IS NOT NULL AS paused

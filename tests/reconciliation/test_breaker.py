@@ -1,0 +1,202 @@
+"""Where much differs and nothing explains it, a run stops with one incident, not thousands."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import msgspec
+import pytest
+from prometheus_client import REGISTRY
+
+from recon.payments import ExpectedPayment
+from recon.reconciliation import (
+    Cause,
+    RunScope,
+    RunState,
+    Status,
+    abandon_run,
+    list_incidents,
+    run_here,
+    start_run,
+)
+from recon.reconciliation.breaker import is_mass, still_stands
+from recon.webhooks import register_payment
+
+if TYPE_CHECKING:
+    from recon.db import Pool
+    from recon.reconciliation import Incident
+    from tests.reconciliation.conftest import World
+
+PLAYERS = [f"u_{number:03}" for number in range(120)]
+
+
+async def give_everybody(world: World, owner: Pool, *, shown: str) -> None:
+    """A hundred pounds here, booked long ago, and what the game shows."""
+    for user in PLAYERS:
+        await world.deposit(user, "100.00")
+        world.game.set(user, shown)
+    async with owner.acquire() as connection:
+        # What has just happened would be waited for, not reported.
+        await connection.execute("ALTER TABLE postings DISABLE TRIGGER USER")
+        await connection.execute("UPDATE postings SET recorded_at = recorded_at - interval '1 day'")
+        await connection.execute("ALTER TABLE postings ENABLE TRIGGER USER")
+
+
+async def incidents(world: World, *, only_open: bool = True) -> list[Incident]:
+    async with world.pool.acquire() as connection:
+        return await list_incidents(connection, only_open=only_open)
+
+
+def stopped() -> float:
+    return REGISTRY.get_sample_value("recon_reconciliation_stopped_total") or 0.0
+
+
+@pytest.mark.parametrize(
+    ("looked", "differed", "mass"),
+    [(99, 99, False), (100, 49, False), (100, 50, True), (10_000, 4_999, False)],
+)
+def test_half_of_a_hundred_wallets_or_more_may_be_one_fault(
+    looked: int, differed: int, *, mass: bool
+) -> None:
+    assert is_mass(looked, differed) is mass
+
+
+def test_a_sample_that_the_game_told_nothing_of_says_nothing() -> None:
+    assert not still_stands(0, 0)
+    assert not still_stands(20, 9)
+    assert still_stands(20, 10)
+
+
+async def test_a_game_that_shows_wrong_balances_to_all_stops_the_run_with_one_incident(
+    world: World, owner: Pool
+) -> None:
+    await give_everybody(world, owner, shown="100.01")
+    before = stopped()
+
+    first = await world.run()
+    second = await world.run(RunScope.CHANGED)
+    (incident,) = await incidents(world)
+
+    for run in (first, second):
+        assert (run.state, run.wallets.discrepant, run.changes.opened) == (
+            RunState.INCOMPLETE,
+            0,
+            0,
+        )
+        assert run.reason is not None
+        assert "120 of 120 wallets" in run.reason
+        assert (run.wallets.compared, run.wallets.not_compared) == (0, 120)
+    assert await world.found(*Status) == []
+    assert (incident.cause, incident.root) == (Cause.UNEXPLAINED, "the game")
+    assert (incident.looked, incident.differed) == (120, 120)
+    assert incident.until_at > first.finished_at  # type: ignore[operator]  # it has ended
+    assert stopped() == before + 2
+
+
+async def test_it_ends_with_the_next_run_that_is_normal_and_not_before(
+    world: World, owner: Pool
+) -> None:
+    await give_everybody(world, owner, shown="100.01")
+    await world.run()
+    world.game.set("u_000", "100.00")
+    await world.run(RunScope.USERS, "u_000")
+    assert len(await incidents(world)) == 1
+
+    for user in PLAYERS[1:]:
+        world.game.set(user, "100.00")
+    world.game.set("u_007", "100.02")
+    run = await world.run(RunScope.CHANGED)
+
+    assert (run.state, run.wallets.agreed, run.wallets.discrepant) == (RunState.FINISHED, 119, 1)
+    assert [one.user_id for one in await world.found()] == ["u_007"]
+    assert await incidents(world) == []
+    (closed,) = await incidents(world, only_open=False)
+    assert closed.closed_at is not None
+
+
+async def test_a_game_that_knows_none_of_the_players_stops_the_run(
+    world: World, owner: Pool
+) -> None:
+    """A test game in place of the real one: each balance here would explain its difference."""
+    await give_everybody(world, owner, shown="100.00")
+    world.game.balances.clear()
+
+    run = await world.run()
+
+    assert (run.state, await world.found(*Status)) == (RunState.INCOMPLETE, [])
+    assert len(await incidents(world)) == 1
+
+
+async def test_a_fault_that_passes_within_the_grace_period_stops_nothing(
+    world: World, owner: Pool
+) -> None:
+    await give_everybody(world, owner, shown="100.01")
+
+    async def the_game_recovers() -> None:
+        await asyncio.sleep(0.2)
+        for user in PLAYERS:
+            world.game.set(user, "100.00")
+
+    run, _ = await asyncio.gather(world.run(), the_game_recovers())
+
+    assert (run.state, run.wallets.agreed) == (RunState.FINISHED, 120)
+    assert await incidents(world, only_open=False) == []
+
+
+async def test_what_a_psp_did_not_tell_is_reported_however_much_it_is(
+    world: World, owner: Pool
+) -> None:
+    for user in PLAYERS:
+        expected = {
+            "reference": f"dep-{user}",
+            "endpoint": "stripe",
+            "direction": "deposit",
+            "user_id": user,
+            "amount": "20.00",
+            "currency": "GBP",
+        }
+        await register_payment(world.pool, msgspec.convert(expected, ExpectedPayment))
+        world.game.set(user, "20.00")
+    async with owner.acquire() as connection:
+        await connection.execute(
+            "UPDATE payments SET registered_at = registered_at - interval '1 hour'"
+        )
+
+    run = await world.run(RunScope.CHANGED)
+    (incident,) = await incidents(world)
+
+    assert (run.state, run.wallets.discrepant) == (RunState.FINISHED, 120)
+    assert (incident.cause, incident.root, incident.discrepancies) == (
+        Cause.MISSING_WEBHOOK,
+        "stripe",
+        120,
+    )
+
+
+async def test_a_dry_run_stops_as_well_and_opens_no_incident(world: World, owner: Pool) -> None:
+    await give_everybody(world, owner, shown="100.01")
+
+    run = await world.run(dry=True)
+
+    assert run.state is RunState.INCOMPLETE
+    assert await incidents(world, only_open=False) == []
+
+
+async def test_what_a_run_that_was_cut_short_left_is_compared_by_the_next_of_what_changed(
+    world: World, owner: Pool
+) -> None:
+    await world.deposit("u_1", "10.00")
+    world.game.set("u_1", "10.00")
+    left = await start_run(world.pool, RunScope.CHANGED, trigger="test", queued=False)
+    await abandon_run(world.pool, left, "interrupted")
+    async with owner.acquire() as connection:
+        await connection.execute(
+            "UPDATE runs SET started_at = clock_timestamp() + $1::interval", timedelta(minutes=2)
+        )
+
+    run_id = await start_run(world.pool, RunScope.CHANGED, trigger="test", queued=False)
+    run = await run_here(world.reconciler, run_id)
+
+    assert (run.state, run.wallets.agreed) == (RunState.FINISHED, 1)

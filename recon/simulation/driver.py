@@ -84,10 +84,17 @@ class Driver:
     def run_while(self, call: asyncio.Task[Any], at_most_s: float) -> bool:
         """Run until a call has ended, or so long; whether it has."""
         if not call.done():
-            enough = self._loop.call_later(at_most_s, self._loop.stop)
-            call.add_done_callback(self._stop)
-            self._loop.run_forever()
-            call.remove_done_callback(self._stop)
+            # A future of this wait's own: a stop of the loop that comes late would end the next.
+            over = self._loop.create_future()
+
+            def end(_: object = None) -> None:
+                if not over.done():
+                    over.set_result(None)
+
+            enough = self._loop.call_later(at_most_s, end)
+            call.add_done_callback(end)
+            self._loop.run_until_complete(over)
+            call.remove_done_callback(end)
             enough.cancel()
         return call.done()
 
@@ -158,6 +165,3 @@ class Driver:
         session.real.terminate()  # the pool forgets it by itself
         async with self.pool.acquire() as connection:
             await connection.fetchval(load("recon.simulation", "terminate"), session.pid)
-
-    def _stop(self, _: asyncio.Task[Any]) -> None:
-        self._loop.stop()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import time
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -191,3 +192,17 @@ def test_the_stream_is_heard_lost_and_heard_again(databases: Databases) -> None:
     assert report.counts["stream_late"] > 0
     holders = {line.split()[1] for line in shown if " stream_opened" in line}
     assert len(holders) > 1
+
+
+def test_a_statement_that_ends_as_its_time_does_is_heard_of_once(databases: Databases) -> None:
+    """What ends one wait must not end the next: it would be cut off before its answer."""
+
+    async def ends_in_the_turn_in_which_its_time_is_up() -> None:
+        await asyncio.sleep(0)
+        time.sleep(0.01)  # noqa: ASYNC251 - so that the time is up when the next turn begins
+        await asyncio.sleep(0)
+
+    with databases.fresh() as driver:
+        call = driver.begin(ends_in_the_turn_in_which_its_time_is_up())
+        assert driver.run_while(call, 0.005)
+        assert driver.do(asyncio.sleep(0.001, "answer")) == "answer"

@@ -15,7 +15,7 @@ from recon.simulation import simulate_seed
 if TYPE_CHECKING:
     from recon.simulation import Databases
 
-SEEDS = int(os.environ.get("RECON_SIMULATION_SEEDS", "12"))
+SEEDS = int(os.environ.get("RECON_SIMULATION_SEEDS", "20"))
 STEPS = int(os.environ.get("RECON_SIMULATION_STEPS", "40"))
 
 

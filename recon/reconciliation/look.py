@@ -105,9 +105,13 @@ async def _each(
         for place in places:
             made[place] = await make(given[place])
 
-    async with asyncio.TaskGroup() as workers:
-        for _ in range(min(at_once, len(given))):
-            workers.create_task(work())
+    try:
+        async with asyncio.TaskGroup() as workers:
+            for _ in range(min(at_once, len(given))):
+                workers.create_task(work())
+    except ExceptionGroup as failed:
+        # Whoever asks knows an error of the database when it comes by itself.
+        raise failed.exceptions[0] from failed
     return [one for one in made if one is not None]
 
 

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, cast
+from itertools import count
+from typing import TYPE_CHECKING, Any, cast
 
+import asyncpg
+import pytest
 from structlog.testing import capture_logs
 
+from recon.db.pool import database_fault
 from recon.reconciliation import RunState
 from recon.reconciliation.look import LookState, look_at_page
 
@@ -82,3 +86,24 @@ class _OddGame:
         if user_id == "u_2":
             raise ZeroDivisionError("of all things")
         return await self._client.balance(user_id, currency, wanted_as=wanted_as)
+
+
+async def test_a_connection_that_breaks_in_the_middle_of_a_page_is_told_as_the_databases(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By itself, as it is known everywhere, and not in a group of errors."""
+    for user in ("u_1", "u_2"):
+        await world.deposit(user, "10.00")
+        world.game.set(user, "3.00")
+    pool, acquire, times = world.reconciler.pool, world.reconciler.pool.acquire, count(1)
+
+    def breaking(**options: Any) -> Any:  # noqa: ANN401 - asyncpg's own
+        if next(times) > 1:
+            raise asyncpg.ConnectionDoesNotExistError("connection was closed in the middle")
+        return acquire(**options)
+
+    monkeypatch.setattr(pool, "acquire", breaking)
+    with pytest.raises(asyncpg.ConnectionDoesNotExistError) as told:
+        await look_at_page(world.reconciler, [("u_1", "GBP"), ("u_2", "GBP")])
+
+    assert database_fault(told.value) is not None

@@ -65,6 +65,9 @@ class _Multiplier(click.ParamType[Decimal]):
     help="The multiplier at the end of --max-active.",
 )
 @click.option("--hold-ttl", "hold_ttl_s", default=5.0, show_default=True, help="Seconds.")
+@click.option(
+    "--latency", "latency_s", default=0.0, show_default=True, help="Seconds, of each answer."
+)
 @click.option("--json", "as_json", is_flag=True, help="One line of JSON instead of settings.")
 def sandbox(
     *,

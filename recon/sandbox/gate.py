@@ -6,6 +6,7 @@ the store of answers. Planted faults of the answers strike after a call has prov
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from typing import TYPE_CHECKING, Final
 
@@ -123,6 +124,8 @@ async def _answer(
     except Exception:  # noqa: BLE001 - the page's own answer to a failure, which is logged
         _LOG.exception("the sandbox failed on %s %s", request.method, request.path)
         answer = refusal(Refused("internal_error", "the sandbox failed"), request_id)
+    if sandbox.options.latency_s:
+        await asyncio.sleep(sandbox.options.latency_s)
     return respond(answer, headers)
 
 

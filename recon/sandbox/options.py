@@ -40,6 +40,7 @@ class SandboxOptions:
         auth_timeout_s: how long a new stream may take to authenticate.
         stream_queue: messages that may wait for one stream before it counts as slow.
         slow_answer_s: the delay of the fault ``answer_slow``.
+        latency_s: how long each answer of the API is on its way, as over a network.
         fault_rates: kind → probability 0..1; the PSPs' kinds and the game's in one table.
         service_url: where the PSPs send webhooks; None: nowhere until it is set.
         api_version: what ``X-API-Version`` says.
@@ -68,6 +69,7 @@ class SandboxOptions:
     auth_timeout_s: float = 5.0
     stream_queue: int = 1024
     slow_answer_s: float = 0.5
+    latency_s: float = 0.0
     fault_rates: Mapping[str, float] = field(default_factory=dict)
     service_url: str | None = None
     api_version: str = "1.4"
@@ -96,7 +98,8 @@ class SandboxOptions:
                 raise Invalid(f"{name} must be above zero", code="invalid_option")
         if not 0 <= self.payout_delay_s <= self.payout_s:
             raise Invalid("payout_delay_s must lie within payout_s", code="invalid_option")
-        if self.slow_answer_s < 0:
-            raise Invalid("slow_answer_s must not be below zero", code="invalid_option")
+        for name in ("slow_answer_s", "latency_s"):
+            if getattr(self, name) < 0:
+                raise Invalid(f"{name} must not be below zero", code="invalid_option")
         if self.cap_multiplier < _LEAST_CAP:
             raise Invalid(f"cap_multiplier must be {_LEAST_CAP} or more", code="invalid_option")

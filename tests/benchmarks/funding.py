@@ -14,7 +14,7 @@ from tests.benchmarks.bets_traffic import player_name
 if TYPE_CHECKING:
     from recon.db import Pool
 
-__all__ = ["fund"]
+__all__ = ["fund", "fund_game"]
 
 _FUNDS: Final = Money.parse("10000.00", "GBP")
 
@@ -34,6 +34,11 @@ async def fund(pool: Pool, game_url: str, players: int) -> None:
     ]
     async with pool.acquire() as connection, connection.transaction():
         await post(connection, entries)
+    await fund_game(game_url, players)
+
+
+async def fund_game(game_url: str, players: int) -> None:
+    """Give them the same money at the sandbox alone."""
     async with aiohttp.ClientSession(game_url) as session:
         for number in range(players):
             opened = {

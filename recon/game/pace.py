@@ -25,7 +25,11 @@ __all__ = ["Pace", "Priority"]
 _UNHEARD: Final = 8
 """So many calls may be under way before the first answer has told what is allowed."""
 _LEFT_TO_OTHERS: Final = (0.0, 0.02, 0.1, 0.12, 0.15, 0.2)
-"""The share of a window, by priority, that is left to calls of a higher one."""
+"""The share of a window, by priority, that is left to calls of a higher one, and to what other
+processes have just sent."""
+_ALONE: Final = 0.4
+"""The part of that which is enough where no other process calls; of ten calls one at least."""
+_MANY: Final = 10
 _BURST: Final = (1.0, 0.5, 0.1, 0.05, 0.0, 0.0)
 """The share of a window, by priority, that may go at once; what compares all the time is evenly
 spaced."""
@@ -125,7 +129,7 @@ class Pace:
             latest_s = min(latest_s, asked_s + _ASKED_AGAIN_S)
             if self._retry_at_s > self._sent_at_s:
                 latest_s = min(latest_s, self._retry_at_s)
-        left = self._left - self.under_way - int(_LEFT_TO_OTHERS[priority] * self._limit)
+        left = self._left - self.under_way - self._kept(priority, self._limit)
         if left < 1:
             return max(at_s, latest_s)
         rest_s = self._ends_s - now_s
@@ -145,7 +149,7 @@ class Pace:
         ready_s = self.ready_at(priority, now_s) - now_s
         if self._limit is None:
             return ready_s
-        kept = int(_LEFT_TO_OTHERS[priority] * self._limit)
+        kept = self._kept(priority, self._limit)
         left = max(0, self._left - self.under_way - kept)
         rest_s = max(0.0, self._ends_s - now_s)
         if calls <= left:
@@ -159,7 +163,7 @@ class Pace:
         """A call leaves."""
         if self._limit is not None:
             self._renew(now_s)
-            left = self._left - int(_LEFT_TO_OTHERS[priority] * self._limit)
+            left = self._left - self._kept(priority, self._limit)
             # So that what is left lasts until the window ends.
             interval_s = (self._ends_s - now_s) / (max(1, left) * self.share)
             self._next_s = max(self._next_s, now_s) + interval_s
@@ -214,6 +218,14 @@ class Pace:
     def served(self) -> None:
         """The game has served a call that was under way: it is there, whatever a 503 has said."""
         self._held_until_s = -math.inf
+
+    def _kept(self, priority: Priority, limit: int) -> int:
+        """How many calls of a window are kept for higher priorities and for other processes."""
+        share = _LEFT_TO_OTHERS[priority]
+        if priority <= Priority.BET:
+            return int(share * limit)
+        kept = share * limit * (1 - (1 - _ALONE) * self._ours)
+        return math.ceil(kept) if limit >= _MANY else int(kept)
 
     def _is_new(self, limits: RateLimits, ends_s: float, sent_s: float, now_s: float) -> bool:
         """Whether an answer speaks of another window than the one that we know."""

@@ -135,7 +135,7 @@ def test_a_process_that_joins_takes_its_share_from_the_others() -> None:
     game, first = Game(limit=300, window_s=10.0), Process(Priority.SWEEP, at_once=32)
     run(game, [first, second], until_s=30.0, count_from_s=20.0)
 
-    assert alone == pytest.approx(240, abs=12)  # four fifths of 300
+    assert alone == pytest.approx(276, abs=12)  # nine tenths of 300
     assert first.sent == pytest.approx(120, abs=12)
     assert second.sent == pytest.approx(120, abs=12)
 

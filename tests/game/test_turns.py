@@ -156,7 +156,7 @@ async def test_a_bet_that_is_sent_away_is_told_when_those_before_it_will_have_le
         await key.turns.take(Priority.SWEEP, "r")
 
     assert bet.value.retry_after_s == 15
-    assert last.value.retry_after_s == 37  # 60 of the 80 that the sweep may
+    assert last.value.retry_after_s == 32  # 60 of the 92 that the sweep may
     for task in (*bets, *sweep):
         task.cancel()
     await asyncio.gather(*bets, *sweep, return_exceptions=True)

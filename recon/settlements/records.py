@@ -146,7 +146,7 @@ class Reader:
         padded = padded or any(
             pair in data for pair in (comma + b" ", b" " + comma, b" \n", b"\n ")
         )
-        if plain and not padded and b'"' not in data and b"\0" not in data:
+        if plain and not padded and not any(byte in data for byte in (b'"', b"\0", b"\r")):
             return self._plain(lines, comma, width)
         return self._careful(lines, comma, width, final=final)
 
@@ -208,7 +208,7 @@ class Reader:
         except csv.Error:
             return "its quotes do not pair"
         if more:
-            return "it is more than one record"
+            return "a line end stands in the middle of it"
         return fields if len(fields) == width else _wrong_width(len(fields), width)
 
     def _quoted(self, fields: list[str]) -> bytes:

@@ -65,10 +65,32 @@ async def test_what_befalls_a_payment_is_compared_by_its_own_id(office: Office) 
     assert found == []
 
 
+async def test_two_refunds_are_not_mixed_up_though_their_sum_agrees(office: Office) -> None:
+    await office.deposit("P1")
+    await office.report(Kind.DEPOSIT_REFUNDED, "P1", effect_id="R1", amount="5.00")
+    await office.report(Kind.DEPOSIT_REFUNDED, "P1", effect_id="R2", amount="6.00")
+
+    file = await office.file(
+        adyen_file(
+            adyen_line("Refunded", "P1", gross="6.00", net="6.00", modification_reference="R1"),
+            adyen_line("Refunded", "P1", gross="5.00", net="5.00", modification_reference="R2"),
+            adyen_payout("-11.00"),
+        )
+    )
+
+    assert [
+        (f.kind, f.effect_id, f.line_no, str(f.settled), str(f.booked))
+        for f in await office.findings(file)
+    ] == [
+        (FindingKind.AMOUNT_MISMATCH, "R1", 2, "6.00", "5.00"),
+        (FindingKind.AMOUNT_MISMATCH, "R2", 3, "5.00", "6.00"),
+    ]
+
+
 async def test_what_disagrees_is_found_each_with_its_kind_amounts_and_line(office: Office) -> None:
     await office.deposit("SAME")
     await office.deposit("LESS", "25.00")
-    await office.deposit("COIN", "20.00", currency="EUR")
+    await office.deposit("COIN", "20.00", currency="EUR", at=T0 - timedelta(days=4))
     await office.report(Kind.DEPOSIT_SUCCEEDED, "FAIL")
     await office.report(Kind.DEPOSIT_FAILED, "FAIL", at=T0 + timedelta(hours=1))
     await office.deposit("GONE", at=T0 - timedelta(days=4))

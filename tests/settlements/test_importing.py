@@ -308,6 +308,17 @@ async def test_lines_that_cannot_be_read_are_told_one_by_one_and_no_other_is_los
     assert (file.lines, file.rejected_lines, file.matched) == (8, 4, 4)
 
 
+async def test_a_bare_carriage_return_ends_no_line(office: Office) -> None:
+    await office.deposit("P2")
+    content = adyen_file(adyen_line("Settled", "P1"), adyen_line("Settled", "P2"))
+
+    file = await office.file(content.replace(b"order-P1", b"or\rder"))
+
+    (found,) = [f for f in await office.findings(file) if f.kind is FindingKind.REJECTED_LINE]
+    assert (found.line_no, found.detail) == (2, "a line end stands in the middle of it")
+    assert (file.lines, file.matched) == (2, 1)
+
+
 async def test_a_quote_that_never_closes_takes_no_other_line_with_it(office: Office) -> None:
     for number in range(5):
         await office.deposit(f"P{number}")

@@ -17,6 +17,7 @@ __all__ = ["work_folder"]
 
 _PREFIX: Final = "recon-settlement-"
 _LOCK: Final = "held"
+_UNHELD: Final = "being-held"
 
 
 @contextmanager
@@ -29,9 +30,11 @@ def work_folder() -> Iterator[Path]:
     for left in place.glob(f"{_PREFIX}*"):
         _remove_unless_held(left)
     folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=place))
-    descriptor = os.open(folder / _LOCK, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+    descriptor = os.open(folder / _UNHELD, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
     try:
+        # Under its name it is locked from the first: nobody takes it for one that was left.
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        (folder / _UNHELD).rename(folder / _LOCK)
         yield folder
     finally:
         os.close(descriptor)

@@ -18,7 +18,7 @@ from recon.reconciliation.errors import (
 )
 from recon.reconciliation.model import RunScope
 from recon.reconciliation.review import change_case, earlier, note_step, take_case
-from recon.reconciliation.start import start_run
+from recon.reconciliation.start import begin_run
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -53,13 +53,6 @@ async def approve(pool: Pool, adjustment_id: UUID, reason: str | None, *, step: 
     adjustment = await _book(pool, adjustment_id, reason, step=step)
     if adjustment.state is AdjustmentState.STALE:
         raise StaleAdjustmentError("the wallet moved since this was proposed; propose it again")
-    # After the commit: should we die here, the next run looks at every open discrepancy anyway.
-    await start_run(
-        pool,
-        RunScope.USERS,
-        trigger=f"adjustment:{adjustment_id}",
-        users=[adjustment.user_id],
-    )
     return adjustment
 
 
@@ -89,6 +82,13 @@ async def _book(pool: Pool, adjustment_id: UUID, reason: str | None, *, step: St
                         connection, adjustment, case, AdjustmentState.BOOKED, reason, step
                     )
                     await _post(connection, adjustment)
+                    # In the same commit: what is booked is looked at again, whoever dies when.
+                    await begin_run(
+                        connection,
+                        RunScope.USERS,
+                        trigger=f"adjustment:{adjustment_id}",
+                        users=[adjustment.user_id],
+                    )
             except asyncpg.CheckViolationError as error:
                 if error.constraint_name != "adjustments_two_people_check":
                     raise

@@ -14,12 +14,11 @@ from recon.money import Money
 from recon.reconciliation.adjustments import read_adjustment
 from recon.reconciliation.errors import AdjustmentProposedError
 from recon.reconciliation.model import Status
-from recon.reconciliation.review import change_case, earlier, note_step, take_case
+from recon.reconciliation.review import Step, change_case, earlier, note_step, take_case
 
 if TYPE_CHECKING:
     from recon.db import Pool
     from recon.reconciliation.adjustments import Adjustment
-    from recon.reconciliation.review import Step
 
 __all__ = ["propose"]
 
@@ -57,10 +56,20 @@ async def propose(
         case.require_live()
         wallet = await read_wallet_or_none(connection, case.user_id, case.currency)
         version = 0 if wallet is None else wallet.version
-        await connection.execute(
+        replaced = await connection.fetchval(
             load("recon.reconciliation", "replace_moved"),
             *(case.user_id, discrepancy_id, version),
         )
+        if replaced is not None:
+            # A step of its own: the proposer's intent has but one, which is the new proposal.
+            await note_step(
+                connection,
+                Step(step.actor, new_id()),
+                "adjustment_stale",
+                before=case,
+                after=case,
+                said={"adjustment_id": str(replaced), "reason": "the wallet moved"},
+            )
         adjustment_id = await connection.fetchval(
             load("recon.reconciliation", "insert_adjustment"),
             *(case.user_id, new_id(), discrepancy_id, case.currency, Decimal(change.minor)),

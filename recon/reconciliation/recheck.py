@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from uuid import UUID
 
+from recon.db import with_retries
 from recon.reconciliation.model import RunScope
 from recon.reconciliation.review import earlier, note_step, take_case
-from recon.reconciliation.start import start_run
+from recon.reconciliation.start import begin_run
 
 if TYPE_CHECKING:
     from recon.db import Pool
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["recheck"]
 
 
+@with_retries
 async def recheck(pool: Pool, discrepancy_id: UUID, *, step: Step) -> UUID:
     """Start a run over the player's wallets; its id.
 
@@ -28,14 +30,11 @@ async def recheck(pool: Pool, discrepancy_id: UUID, *, step: Step) -> UUID:
     async with pool.acquire() as connection, connection.transaction():
         case = await take_case(connection, discrepancy_id)
         noted = await earlier(connection, case, step)
-    if noted is not None:
-        return UUID(noted["run_id"])
-    # A process that dies between these two commits has started a run that nobody asked for twice.
-    run_id = await start_run(
-        pool, RunScope.USERS, trigger=f"recheck:{discrepancy_id}", users=[case.user_id]
-    )
-    async with pool.acquire() as connection, connection.transaction():
-        case = await take_case(connection, discrepancy_id)
+        if noted is not None:
+            return UUID(noted["run_id"])
+        run_id = await begin_run(
+            connection, RunScope.USERS, trigger=f"recheck:{discrepancy_id}", users=[case.user_id]
+        )
         await note_step(
             connection, step, "rechecked", before=case, after=case, said={"run_id": str(run_id)}
         )

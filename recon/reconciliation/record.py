@@ -59,11 +59,23 @@ async def record_agreements(
         load("recon.reconciliation", "clear_discrepancies"), users, currencies, versions
     )
     if cleared:
-        await connection.execute(
+        expired = await connection.fetch(
             load("recon.reconciliation", "expire_adjustments"),
             [row["user_id"] for row in cleared],
             [row["discrepancy_id"] for row in cleared],
         )
+        for row in expired:
+            await record_event(
+                connection,
+                row["user_id"],
+                row["discrepancy_id"],
+                actor=f"run:{run_id}",
+                action="adjustment_stale",
+                detail={
+                    "adjustment_id": str(row["adjustment_id"]),
+                    "reason": row["decision_reason"],
+                },
+            )
         await connection.execute(
             load("recon.reconciliation", "healed_discrepancies"),
             run_id,
@@ -146,6 +158,21 @@ async def record_discrepancy(
             actor=f"run:{run_id}",
             action=standing,
             detail={"difference": str(look.difference), "cause": explanation.cause},
+        )
+    elif live is not None and (live["cause"], live["severity"]) != (explanation.cause, severity):
+        await record_event(
+            connection,
+            user_id,
+            discrepancy_id,
+            actor=f"run:{run_id}",
+            action="explained_anew",
+            detail={
+                "difference": str(look.difference),
+                "cause": explanation.cause,
+                "cause_before": live["cause"],
+                "severity": severity,
+                "severity_before": live["severity"],
+            },
         )
     return discrepancy_id
 

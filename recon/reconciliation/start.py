@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from recon.clock import new_id
 from recon.db import load, with_retries
@@ -16,9 +16,11 @@ if TYPE_CHECKING:
     from datetime import timedelta
     from uuid import UUID
 
+    import asyncpg
+
     from recon.db import Pool
 
-__all__ = ["start_due_run", "start_run"]
+__all__ = ["begin_run", "start_due_run", "start_run"]
 
 _MAX_USERS = 10_000
 
@@ -34,10 +36,33 @@ async def start_run(
     queued: bool = True,
     run_id: UUID | None = None,
 ) -> UUID:
-    """Start a run and say its id.
+    """Start a run in a commit of its own, and say its id; arguments and errors as `begin_run`."""
+    async with pool.acquire() as connection, connection.transaction():
+        return await begin_run(
+            connection,
+            scope,
+            trigger=trigger,
+            users=users,
+            dry_run=dry_run,
+            queued=queued,
+            run_id=run_id,
+        )
+
+
+async def begin_run(
+    connection: asyncpg.Connection[Any],
+    scope: RunScope,
+    *,
+    trigger: str,
+    users: Sequence[str] = (),
+    dry_run: bool = False,
+    queued: bool = True,
+    run_id: UUID | None = None,
+) -> UUID:
+    """Start a run with whatever else the caller's transaction commits, and say its id.
 
     Args:
-        pool: the database.
+        connection: in a transaction.
         scope: which wallets.
         trigger: who or what asked for it.
         users: whose wallets, when the scope is ``users``.
@@ -54,17 +79,16 @@ async def start_run(
             code="invalid_scope",
         )
     run_id = run_id or new_id()
-    async with pool.acquire() as connection, connection.transaction():
-        row = await connection.fetchrow(
-            load("recon.reconciliation", "insert_run"),
-            *(run_id, scope, trigger, list(users) or None, dry_run),
-        )
-        if row is None:
-            return run_id
-        if scope is RunScope.USERS:
-            await cut_named(connection, run_id, list(users), queued=queued)
-        elif queued:
-            await queue_cut(connection, run_id, scope)
+    row = await connection.fetchrow(
+        load("recon.reconciliation", "insert_run"),
+        *(run_id, scope, trigger, list(users) or None, dry_run),
+    )
+    if row is None:
+        return run_id
+    if scope is RunScope.USERS:
+        await cut_named(connection, run_id, list(users), queued=queued)
+    elif queued:
+        await queue_cut(connection, run_id, scope)
     return run_id
 
 

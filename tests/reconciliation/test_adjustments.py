@@ -189,6 +189,16 @@ async def test_a_second_proposal_waits_for_the_first_unless_that_is_stale(cases:
 
     assert await state_of(cases, first) is AdjustmentState.STALE
     assert (second.state, second.ledger_version) == (AdjustmentState.PROPOSED, 2)
+    assert await cases.history(case) == [
+        ("run", "opened"),
+        ("ana", "proposed"),
+        ("mia", "adjustment_stale"),
+        ("mia", "proposed"),
+    ]
+    gone = str(first.adjustment_id)
+    assert [(action, said["adjustment_id"] == gone) for _, action, _, said in await cases.audit()][
+        1:
+    ] == [("discrepancy.adjustment_stale", True), ("discrepancy.proposed", False)]
 
 
 async def test_the_same_intent_proposes_once(cases: Cases) -> None:
@@ -307,8 +317,25 @@ async def test_an_approval_repeated_by_its_caller_answers_as_before(cases: Cases
     first = await approve(cases.pool, proposed.adjustment_id, None, step=step)
     again = await approve(cases.pool, proposed.adjustment_id, None, step=step)
 
+    async with cases.pool.acquire() as connection:
+        runs = await list_runs(connection)
     assert first == again
     assert await cases.balance("u_1") == "25.00"
+    assert len(runs) == 1
+
+
+async def test_what_is_booked_and_the_run_that_looks_again_are_one_commit(
+    cases: Cases, owner: Pool
+) -> None:
+    _, proposed = await one_waiting(cases)
+
+    await owner.execute("ALTER TABLE runs RENAME TO out_of_reach")
+    with pytest.raises(asyncpg.UndefinedTableError):
+        await approve(cases.pool, proposed.adjustment_id, None, step=by("leo"))
+    await owner.execute("ALTER TABLE out_of_reach RENAME TO runs")
+
+    assert await state_of(cases, proposed) is AdjustmentState.PROPOSED
+    assert await cases.balance("u_1") == "5.00"
 
 
 async def test_a_wallet_that_agrees_meanwhile_leaves_nothing_to_approve(cases: Cases) -> None:
@@ -320,6 +347,12 @@ async def test_a_wallet_that_agrees_meanwhile_leaves_nothing_to_approve(cases: C
         await approve(cases.pool, proposed.adjustment_id, None, step=by("leo"))
     assert await state_of(cases, proposed) is AdjustmentState.STALE
     assert (await cases.read(case)).status is Status.CLEARED
+    assert await cases.history(case) == [
+        ("run", "opened"),
+        ("ana", "proposed"),
+        ("run", "adjustment_stale"),
+        ("run", "cleared"),
+    ]
 
 
 @pytest.mark.parametrize("amount", ["0", "0.00", "-0", "1.001", "1e2", "", "ten", "+5"])

@@ -10,7 +10,7 @@ import pytest
 
 from recon.clock import new_id, now
 from recon.errors import Invalid, NotFound
-from recon.reconciliation import Status
+from recon.reconciliation import Cause, Severity, Status, list_runs, read_run
 from recon.reconciliation.assign import assign
 from recon.reconciliation.comment import comment
 from recon.reconciliation.decide import approve
@@ -18,6 +18,7 @@ from recon.reconciliation.errors import AdjustmentProposedError, DiscrepancyClos
 from recon.reconciliation.history import list_events
 from recon.reconciliation.ignore import ignore
 from recon.reconciliation.propose import propose
+from recon.reconciliation.recheck import recheck
 from tests.reconciliation.cases import Cases, by
 
 if TYPE_CHECKING:
@@ -238,3 +239,47 @@ async def test_history_is_read_in_pages_oldest_first(cases: Cases) -> None:
 
     assert [event.detail.get("text") for event in whole[1:]] == [f"note {n}" for n in range(5)]
     assert first + rest == whole
+
+
+async def test_a_case_that_is_explained_anew_says_so_and_is_weighed_anew(cases: Cases) -> None:
+    case = await cases.seen("u_1", "20.00")
+    before = await cases.read(case)
+
+    await cases.seen("u_1", "20.00", evidence=[("p1", "20.00", Cause.MISSING_WEBHOOK)])
+    await cases.seen("u_1", "20.00", evidence=[("p1", "20.00", Cause.MISSING_WEBHOOK)])
+
+    after = await cases.read(case)
+    async with cases.pool.acquire() as connection:
+        (_, anew) = await list_events(connection, case)
+    assert (before.cause, before.severity) == (Cause.UNEXPLAINED, Severity.HIGH)
+    assert (after.cause, after.severity) == (Cause.MISSING_WEBHOOK, Severity.MEDIUM)
+    assert (anew.action, anew.detail) == (
+        "explained_anew",
+        {
+            "difference": "2000",
+            "cause": "missing_webhook",
+            "cause_before": "unexplained",
+            "severity": "medium",
+            "severity_before": "high",
+        },
+    )
+
+
+async def test_a_recheck_looks_at_a_wallet_that_only_the_case_knows_of(cases: Cases) -> None:
+    case = await cases.seen("u_nowhere", "20.00")
+
+    run_id = await recheck(cases.pool, case, step=by("ana"))
+
+    async with cases.pool.acquire() as connection:
+        assert (await read_run(connection, run_id)).wallets.total == 1
+
+
+async def test_a_recheck_and_its_trace_are_one_commit(cases: Cases, owner: Pool) -> None:
+    case = await cases.seen("u_1", "20.00")
+
+    await owner.execute("ALTER TABLE audit RENAME TO out_of_reach")
+    with pytest.raises(asyncpg.UndefinedTableError):
+        await recheck(cases.pool, case, step=by("ana"))
+
+    async with cases.pool.acquire() as connection:
+        assert await list_runs(connection) == []

@@ -10,3 +10,8 @@ WHERE
     j.user_id = d.user_id
     AND j.discrepancy_id = d.discrepancy_id
     AND j.state = 'proposed'
+RETURNING
+    j.user_id,
+    j.discrepancy_id,
+    j.adjustment_id,
+    j.decision_reason

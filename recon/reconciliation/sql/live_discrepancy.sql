@@ -6,7 +6,8 @@ SELECT
     status,
     difference,
     held_difference,
-    cause
+    cause,
+    severity
 FROM discrepancies
 WHERE
     user_id = $1

@@ -9,3 +9,4 @@ WHERE
     AND discrepancy_id = $2
     AND state = 'proposed'
     AND ledger_version <> $3
+RETURNING adjustment_id

@@ -1,4 +1,5 @@
--- $1 run, $2 users: every wallet of theirs, and every currency in which they have payments.
+-- $1 run, $2 users: every wallet of theirs, and every currency in which they have payments,
+-- or a discrepancy that is open.
 INSERT INTO run_wallets (run_id, user_id, currency)
 SELECT
     $1,
@@ -16,5 +17,13 @@ FROM (
         currency
     FROM payments
     WHERE user_id = any($2::text[])
+    UNION
+    SELECT
+        user_id,
+        currency
+    FROM discrepancies
+    WHERE
+        user_id = any($2::text[])
+        AND status IN ('open', 'investigating', 'awaiting_approval', 'ignored')
 ) AS c
 WHERE left(c.user_id, 1) <> '~'

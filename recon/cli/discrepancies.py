@@ -1,4 +1,4 @@
-"""``recon discrepancies``: the report."""
+"""``recon discrepancies``: the report; steps on one are in `discrepancy_steps`."""
 
 from __future__ import annotations
 
@@ -17,6 +17,12 @@ from recon.cli.context import (
     progress_console,
     run_async,
     settings_of,
+)
+from recon.cli.discrepancy_steps import (
+    assign_command,
+    comment_command,
+    ignore_command,
+    recheck_command,
 )
 from recon.cli.discrepancy_text import ShownDiscrepancy, say_incidents, say_list, say_one
 from recon.reconciliation import (
@@ -81,6 +87,10 @@ def _filters(command: Callable[..., None]) -> Callable[..., None]:
 @click.group()
 def discrepancies() -> None:
     """Where the ledger and the game do not agree."""
+
+
+for _step in (recheck_command, assign_command, comment_command, ignore_command):
+    discrepancies.add_command(_step)
 
 
 @discrepancies.command("list")

@@ -31,9 +31,12 @@ from recon.reconciliation.views import run_view
 from recon.settings import ConfigurationError
 
 if TYPE_CHECKING:
+    from uuid import UUID
+
+    from recon.reconciliation import Reconciler
     from recon.settings import Settings
 
-__all__ = ["reconcile"]
+__all__ = ["exit_as", "follow", "reconcile"]
 
 _EXIT_FAILED = 1
 _EXIT_OPEN = 3
@@ -68,11 +71,16 @@ def reconcile(
         print_json(run_view(run))
     else:
         _say(run, still_open)
+    exit_as(ctx, run, still_open=bool(still_open or (dry_run and run.wallets.discrepant)))
+
+
+def exit_as(ctx: click.Context, run: Run, *, still_open: bool) -> None:
+    """Leave with the code that a run's end stands for: a run that was cut short is never clean."""
     if run.state is RunState.INCOMPLETE:
         ctx.exit(_EXIT_INCOMPLETE)
     if run.state is RunState.FAILED:
         ctx.exit(_EXIT_FAILED)
-    if still_open or (dry_run and run.wallets.discrepant):
+    if still_open:
         ctx.exit(_EXIT_OPEN)
 
 
@@ -85,31 +93,36 @@ async def _run(
         run_id = await start_run(
             pool, scope, users=users, trigger="cli", dry_run=dry_run, queued=False
         )
-        bar = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeElapsedColumn(),
-            console=progress_console,
-            transient=True,
-        )
-        with bar:
-            task = bar.add_task("Comparing wallets", total=None)
-
-            def progress(run: Run) -> None:
-                counts = run.wallets
-                decided = counts.compared + counts.not_compared
-                bar.update(task, total=counts.total, completed=decided)
-
-            try:
-                run = await run_here(reconciler_of(settings, pool, game), run_id, progress=progress)
-            except asyncio.CancelledError:
-                await abandon_run(pool, run_id, "interrupted")
-                raise
+        run = await follow(reconciler_of(settings, pool, game), run_id)
         if users and run.wallets.total == 0:
             raise NotFound("none of these players has a wallet", code="wallet_not_found")
         async with pool.acquire() as connection:
             return run, await count_open(connection)
+
+
+async def follow(reconciler: Reconciler, run_id: UUID) -> Run:
+    """Drive a run to its end, with its progress on stderr; an interrupted one is ended as such."""
+    bar = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        console=progress_console,
+        transient=True,
+    )
+    with bar:
+        task = bar.add_task("Comparing wallets", total=None)
+
+        def progress(run: Run) -> None:
+            counts = run.wallets
+            decided = counts.compared + counts.not_compared
+            bar.update(task, total=counts.total, completed=decided)
+
+        try:
+            return await run_here(reconciler, run_id, progress=progress)
+        except asyncio.CancelledError:
+            await abandon_run(reconciler.pool, run_id, "interrupted")
+            raise
 
 
 def _say(run: Run, still_open: int) -> None:

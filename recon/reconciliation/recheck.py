@@ -18,11 +18,17 @@ __all__ = ["recheck"]
 
 
 @with_retries
-async def recheck(pool: Pool, discrepancy_id: UUID, *, step: Step) -> UUID:
+async def recheck(pool: Pool, discrepancy_id: UUID, *, queued: bool = True, step: Step) -> UUID:
     """Start a run over the player's wallets; its id.
 
     What it finds closes the discrepancy, changes it or lets it stand. A closed one may be
-    rechecked as well: should the wallet differ again, that is a discrepancy of its own.
+    rechecked as well: should it differ as before, it is open again.
+
+    Args:
+        pool: the database.
+        discrepancy_id: which.
+        queued: let workers compare; else the caller does (`run_here`).
+        step: who asks for it.
 
     Raises:
         NotFound: ``discrepancy_not_found``.
@@ -33,7 +39,11 @@ async def recheck(pool: Pool, discrepancy_id: UUID, *, step: Step) -> UUID:
         if noted is not None:
             return UUID(noted["run_id"])
         run_id = await begin_run(
-            connection, RunScope.USERS, trigger=f"recheck:{discrepancy_id}", users=[case.user_id]
+            connection,
+            RunScope.USERS,
+            trigger=f"recheck:{discrepancy_id}",
+            users=[case.user_id],
+            queued=queued,
         )
         await note_step(
             connection, step, "rechecked", before=case, after=case, said={"run_id": str(run_id)}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -95,6 +96,7 @@ class World:
     pool: Pool
     game: Game
     reconciler: Reconciler
+    url: str
     numbers: Any = field(default_factory=itertools.count)
 
     async def book(self, *entries: Entry) -> None:
@@ -125,19 +127,27 @@ class World:
             return await list_discrepancies(connection, wanted, limit=500)
 
 
-@pytest.fixture
-async def world(pool: Pool) -> AsyncIterator[World]:
+@asynccontextmanager
+async def open_world(pool: Pool) -> AsyncIterator[World]:
+    """A game on a socket, and what compares a ledger with it."""
     game = Game()
     app = web.Application()
     app.router.add_get("/api/v1/user/balance", game.balance)
     app.router.add_get("/api/v1/bets/{ticket}", game.bet)
     app.router.add_get("/api/v1/payouts/{transaction}", game.payout)
     async with TestServer(app) as server:
+        url = str(server.make_url("")).rstrip("/")
         client = GameClient(
-            str(server.make_url("")).rstrip("/"),
+            url,
             "ck_sandbox_test",
             "sk_sandbox_test",
             retry=RetryPolicy(attempts=2, total_s=0.5, base_s=0.01, cap_s=0.02),
         )
         async with client:
-            yield World(pool, game, Reconciler(pool, client, GRACE, {"EUR": 5}, 16))
+            yield World(pool, game, Reconciler(pool, client, GRACE, {"EUR": 5}, 16), url)
+
+
+@pytest.fixture
+async def world(pool: Pool) -> AsyncIterator[World]:
+    async with open_world(pool) as opened:
+        yield opened

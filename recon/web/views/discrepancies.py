@@ -6,15 +6,18 @@ from uuid import UUID
 
 from aiohttp import web
 
-from recon.clock import now
+from recon.clock import new_id, now
 from recon.db import POOL, load
 from recon.errors import NotFound
 from recon.http import Cursor
 from recon.reconciliation import Cause, Status, count_open
-from recon.web.auth.guard import page
+from recon.reconciliation.recheck import recheck
+from recon.reconciliation.review import Step
+from recon.web.auth.guard import page, session_of
 from recon.web.discrepancy_detail import read_detail
 from recon.web.discrepancy_list import DiscrepancyQuery, list_page
 from recon.web.rendering import render
+from recon.web.roles import Right
 
 __all__ = ["routes"]
 
@@ -57,6 +60,16 @@ async def discrepancy(request: web.Request) -> web.Response:
     return render(
         request, "discrepancy.html", shown=shown, found=shown.discrepancy, open_rows=open_rows
     )
+
+
+@routes.post("/discrepancies/{discrepancy_id}/recheck")
+@page(Right.RECONCILE)
+async def look_again(request: web.Request) -> web.StreamResponse:
+    """Start a run over this player's wallets, and go back to where its finding will stand."""
+    discrepancy_id = _id(request)
+    step = Step(session_of(request).actor, new_id())
+    await recheck(request.config_dict[POOL], discrepancy_id, step=step)
+    raise web.HTTPSeeOther(f"/discrepancies/{discrepancy_id}")
 
 
 def _id(request: web.Request) -> UUID:

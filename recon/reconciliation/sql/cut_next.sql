@@ -1,7 +1,7 @@
 -- $1 run, $2 the last user of the range before, $3 wallets in a range. Cuts the next range of a run
--- over everything off what is left. A range ends with a player's last wallet: where the page is
--- full, its last player may have more of them and is left to the next one. `first_user` is null
--- when nobody was left.
+-- over everything off what is left. A range ends with a player's last wallet: where there is more,
+-- the last player that is seen may have more of it, and is left to the next range. `first_user` is
+-- null when nobody was left.
 WITH page AS (
     SELECT
         user_id,
@@ -14,7 +14,7 @@ WITH page AS (
             FROM wallets
             WHERE user_id > $2 AND version > 0 AND left(user_id, 1) <> '~'
             ORDER BY user_id, currency
-            LIMIT $3
+            LIMIT $3 + 1
         )
         UNION
         (
@@ -24,11 +24,11 @@ WITH page AS (
             FROM payments
             WHERE user_id > $2
             ORDER BY user_id, currency
-            LIMIT $3
+            LIMIT $3 + 1
         )
     ) AS w
     ORDER BY user_id, currency
-    LIMIT $3
+    LIMIT $3 + 1
 ),
 
 whole AS (
@@ -37,7 +37,7 @@ whole AS (
         max(p.user_id) AS last_user,
         count(*) AS wallets
     FROM page AS p
-    WHERE (SELECT count(*) < $3 FROM page) OR p.user_id < (SELECT max(l.user_id) FROM page AS l)
+    WHERE (SELECT count(*) <= $3 FROM page) OR p.user_id < (SELECT max(l.user_id) FROM page AS l)
 ),
 
 cut AS (
@@ -54,7 +54,7 @@ UPDATE runs AS r
 SET
     total = r.total + w.wallets,
     cut_to = coalesce(w.last_user, r.cut_to),
-    cut_at = CASE WHEN (SELECT count(*) < $3 FROM page) THEN clock_timestamp() END
+    cut_at = CASE WHEN (SELECT count(*) <= $3 FROM page) THEN clock_timestamp() END
 FROM whole AS w
 WHERE r.run_id = $1
 RETURNING

@@ -29,6 +29,7 @@ _T = TypeVar("_T")
 _SEARCH_PATH: Final = "simulation, pg_catalog, public, pg_temp"
 """The simulation's ``clock_timestamp()`` comes before Postgres's own."""
 _CONNECTIONS: Final = 60
+_TELL_TIME: Final = ("clock_timestamp", "statement_timestamp", "now")
 
 
 class Session:
@@ -66,7 +67,9 @@ class Driver:
         self._idle: list[Session] = []
         self._used: dict[Session, None] = {}
         names = "|".join(self.do(self._functions()))
-        self._timely = re.compile(rf"\b(INSERT|UPDATE|DELETE|clock_timestamp|{names})\b")
+        self._timely = re.compile(
+            rf"\b(INSERT|UPDATE|DELETE|clock_timestamp|statement_timestamp|now|{names})\b"
+        )
 
     @cache  # noqa: B019 - a driver lives as long as its database
     def may_read_time(self, statement: str) -> bool:

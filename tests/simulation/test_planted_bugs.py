@@ -25,7 +25,6 @@ import re
 from contextlib import contextmanager
 from copy import copy
 from dataclasses import replace
-from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import pytest
@@ -158,14 +157,6 @@ def our_hold_is_freed_before_the_games(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(finish_placing, "give_back", give_back)
 
 
-def a_wallet_that_moves_is_compared(patch: pytest.MonkeyPatch) -> None:
-    """The ledger is read once, and what was booked while the game answered is a difference."""
-    # The room's own door has verbs of these names.
-    look, climb = (import_module(f"recon.reconciliation.{name}") for name in ("look", "climb"))
-    patch.setattr(look, "_bracket", look._ask)  # noqa: SLF001 - what is left of a look
-    patch.setattr(climb, "has_stood", lambda *_: True)
-
-
 Bug: TypeAlias = "Callable[[pytest.MonkeyPatch], None]"
 
 BUGS: list[Bug] = [
@@ -175,7 +166,6 @@ BUGS: list[Bug] = [
     the_fence_is_not_checked,
     the_key_is_asked_before_the_round,
     our_hold_is_freed_before_the_games,
-    a_wallet_that_moves_is_compared,
 ]
 ON_THE_TURN: Final = Weather(on_the_turn=1.0)
 WEATHER: Final[dict[Bug, Weather]] = {
@@ -185,7 +175,6 @@ WEATHER: Final[dict[Bug, Weather]] = {
 """Instead of the seed's own, so that few seeds are enough."""
 DOES_NO_LASTING_HARM: Final[dict[Bug, str]] = {
     the_fence_is_not_checked: " went from ",
-    the_key_is_asked_before_the_round: " got its stake back at ",
     our_hold_is_freed_before_the_games: " got its stake back at ",
 }
 """With the words for what is seen of it while it lasts."""

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from recon.db import load
+from recon.db import load, with_retries
 from recon.reconciliation.climb import climb
 from recon.reconciliation.cut import cut_run
+from recon.reconciliation.end import end_run
 from recon.reconciliation.model import Run, RunScope, RunState
 from recon.reconciliation.queueing import queue_cut, queue_range
 from recon.reconciliation.read import read_run
@@ -104,10 +105,11 @@ async def forget_ranges(pool: Pool, before: datetime) -> None:
         await connection.execute(load("recon.reconciliation", "forget_ranges"), before)
 
 
+@with_retries
 async def _end(pool: Pool, run_id: UUID, state: RunState, reason: str) -> None:
     async with pool.acquire() as connection, connection.transaction():
-        await connection.execute(load("recon.reconciliation", "end_run"), run_id, state, reason)
-        await connection.execute(load("recon.reconciliation", "sum_run"), run_id)
+        if not await end_run(connection, run_id, state, reason):
+            return
     log.error("run_ended", run_id=str(run_id), state=state, reason=reason)
 
 

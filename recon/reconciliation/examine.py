@@ -14,6 +14,7 @@ from recon.db import load, with_retries
 from recon.game import Priority
 from recon.reconciliation.account import account_for
 from recon.reconciliation.breaker import SAMPLE, still_stands
+from recon.reconciliation.end import end_run
 from recon.reconciliation.look import LookState, look
 from recon.reconciliation.model import RunState
 
@@ -127,10 +128,7 @@ async def _stop(pool: Pool, run_id: UUID, paused: asyncpg.Record, *, dry_run: bo
     async with pool.acquire() as connection, connection.transaction():
         if not await _is_ours(connection, run_id, paused):
             return
-        await connection.execute(
-            load("recon.reconciliation", "end_run"), run_id, RunState.INCOMPLETE, reason
-        )
-        await connection.execute(load("recon.reconciliation", "sum_run"), run_id)
+        await end_run(connection, run_id, RunState.INCOMPLETE, reason)
         if not dry_run:
             await connection.execute(load("recon.reconciliation", "lock_incidents"))
             await connection.fetchval(

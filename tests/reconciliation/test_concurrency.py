@@ -7,10 +7,19 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from recon.reconciliation import RunState, Status
+from recon.reconciliation import (
+    RunScope,
+    RunState,
+    Status,
+    abandon_run,
+    read_run,
+    start_run,
+)
 from tests.reconciliation.cases import Cases
 
 if TYPE_CHECKING:
+    from uuid import UUID
+
     from recon.db import Pool
     from tests.reconciliation.conftest import World
 
@@ -87,3 +96,61 @@ async def test_an_agreement_with_what_the_wallet_was_clears_nothing(cases: Cases
 
     await cases.agree("u_1")
     assert (await cases.read(seen)).status is Status.CLEARED
+
+
+async def begun(cases: Cases) -> UUID:
+    """A run over u_1, whose only wallet is not compared yet."""
+    await cases.deposit("u_1", "10.00")
+    return await start_run(cases.pool, RunScope.USERS, trigger="test", users=["u_1"], queued=False)
+
+
+SUSPECTED = (
+    "INSERT INTO suspects (user_id, currency, run_id, state, since, first_seen_at, due_at)"
+    " VALUES ('u_1', 'GBP', $1, 'differs', now(), now(), now())"
+)
+COUNTED = "UPDATE runs SET discrepant = discrepant + 1, compared = compared + 1 WHERE run_id = $1"
+
+
+async def test_a_page_written_while_its_run_is_ended_leaves_nobody_waiting(
+    cases: Cases, pool: Pool
+) -> None:
+    run_id = await begun(cases)
+
+    async with pool.acquire() as connection:
+        async with connection.transaction():
+            await connection.execute(SUSPECTED, run_id)
+            await connection.execute(COUNTED, run_id)
+            ending = asyncio.create_task(abandon_run(pool, run_id, "interrupted"))
+            await asyncio.sleep(0.2)
+        await ending
+        left = await connection.fetchval("SELECT count(*) FROM suspects")
+        run = await read_run(connection, run_id)
+
+    assert left == 0
+    assert (run.state, run.wallets.compared, run.wallets.not_compared) == (
+        RunState.INCOMPLETE,
+        1,
+        0,
+    )
+
+
+async def test_a_run_is_ended_though_a_look_decides_on_its_suspect_at_that_moment(
+    cases: Cases, pool: Pool
+) -> None:
+    run_id = await begun(cases)
+    await pool.execute(SUSPECTED, run_id)
+
+    async with pool.acquire() as connection:
+        async with connection.transaction():
+            await connection.execute("DELETE FROM suspects")
+            ending = asyncio.create_task(abandon_run(pool, run_id, "interrupted"))
+            await asyncio.sleep(0.2)
+            await connection.execute(COUNTED, run_id)
+        await ending
+        run = await read_run(connection, run_id)
+
+    assert (run.state, run.wallets.discrepant, run.wallets.not_compared) == (
+        RunState.INCOMPLETE,
+        1,
+        0,
+    )

@@ -1,9 +1,5 @@
--- $1 run, $2 the state in which it ends, $3 why. What was not decided by then was not compared.
-WITH dropped AS (
-    DELETE FROM suspects
-    WHERE run_id = $1
-)
-
+-- $1 run, $2 the state in which it ends, $3 why. What was not decided by then was not compared. Its
+-- row is locked from here on, so that nothing more is counted; no row: it had ended before.
 UPDATE runs
 SET
     state = $2,

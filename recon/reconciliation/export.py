@@ -26,7 +26,8 @@ __all__ = ["ExportFormat", "csv_chunks", "json_chunks"]
 
 # What makes a spreadsheet take a cell for a formula, or lose its place.
 # Source: OWASP, "CSV Injection".
-_RISKY = ("=", "+", "-", "@", "\t", "\r", "\n", "\0")
+_RISKY = ("=", "+", "-", "@", "\t", "\r", "\n", "\0", *"\uff1d\uff0b\uff0d\uff20")
+"""The last four are the first four in full width, which some locales' spreadsheets take alike."""
 
 
 class ExportFormat(StrEnum):

@@ -82,8 +82,12 @@ async def _stream(
         async for chunk in chunks:
             await response.write(chunk)
         await response.write_eof()
-    except Exception:
-        log.exception("export_broken_off", format=str(kind))
-        if request.transport is not None:
-            request.transport.abort()
+    except Exception as error:
+        transport = request.transport
+        if isinstance(error, ConnectionError) and (transport is None or transport.is_closing()):
+            log.info("export_reader_left", format=str(kind))
+        else:
+            log.exception("export_broken_off", format=str(kind))
+        if transport is not None:
+            transport.abort()
     return response

@@ -9,6 +9,7 @@ import json
 import re
 import tracemalloc
 import zipfile
+from contextlib import aclosing
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
@@ -16,6 +17,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from recon.clock import new_id, now
+from recon.db import open_pool
 from recon.errors import Unprocessable
 from recon.reconciliation import Cause, DiscrepancyFilter, Status, xlsx
 from recon.reconciliation.assign import assign
@@ -201,7 +203,7 @@ async def test_every_row_is_an_equation_also_where_only_held_money_differs(cases
     assert told == [("0.00", "3.00", "3.00", "0.00"), ("5.00", "1.50", "-3.50", "0.00")]
 
 
-@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r", "\n"])
+@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r", "\n", "\uff1d"])
 async def test_text_that_a_spreadsheet_would_run_is_text_in_csv(cases: Cases, start: str) -> None:
     case = await cases.seen("u_1", "20.00")
     risky = f"{start}HYPERLINK(evil)"
@@ -374,6 +376,21 @@ async def test_every_row_stands_there_once_across_pages(cases: Cases) -> None:
     ids = [row["discrepancy_id"] for row in rows]
     assert (len(ids), len(set(ids))) == (1203, 1203)
     assert ids == sorted(ids, reverse=True)
+
+
+async def test_a_reader_who_takes_its_time_keeps_no_connection(
+    cases: Cases, database_url: str
+) -> None:
+    await many(cases, 501)
+
+    async with (
+        open_pool(database_url, max_size=1) as alone,
+        aclosing(csv_chunks(alone, ALL, base_url=BASE)) as chunks,
+    ):
+        await anext(chunks)
+        async with alone.acquire(timeout=5) as connection:
+            assert await connection.fetchval("SELECT count(*) FROM discrepancies") == 501
+        assert (await anext(chunks)).count(b"\r\n") == 1
 
 
 async def test_rows_opened_or_closed_meanwhile_neither_double_nor_hide_others(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import io
 import json
@@ -11,7 +12,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from aiohttp import ClientPayloadError, web
+import structlog
+from aiohttp import ClientPayloadError, ClientSession, web
 from aiohttp.test_utils import TestClient, TestServer
 
 from recon.clock import new_id
@@ -21,6 +23,7 @@ from recon.http.keys import create_key
 from recon.http.problems import problem_middleware
 from recon.http.rate_limits import FAILURES, LIMITER, RateLimiter
 from recon.http.request_ids import request_id_middleware
+from recon.http.server import make_runner
 from recon.reconciliation import Cause, send_export
 from recon.reconciliation.handlers import routes
 from recon.reconciliation.review_handlers import routes as review_routes
@@ -68,14 +71,18 @@ class Api:
         return await self.client.get(f"/api/v1{path}", headers={"Authorization": f"Bearer {key}"})
 
 
-@asynccontextmanager
-async def serving(pool: Pool) -> AsyncIterator[Api]:
+def application(pool: Pool) -> web.Application:
     app = web.Application(middlewares=[request_id_middleware, problem_middleware])
     app[POOL] = pool
     app[LIMITER] = RateLimiter(1000, 60)
     app[FAILURES] = RateLimiter(1000, 60)
     app.add_routes([*review_routes, *routes])
-    async with TestClient(TestServer(app)) as client:
+    return app
+
+
+@asynccontextmanager
+async def serving(pool: Pool) -> AsyncIterator[Api]:
+    async with TestClient(TestServer(application(pool))) as client:
         yield Api(client, pool)
 
 
@@ -381,3 +388,41 @@ async def test_an_export_that_breaks_off_never_looks_whole(
     assert response.status == 200
     with pytest.raises(ClientPayloadError):
         await response.read()
+
+
+async def test_an_export_waits_for_its_reader_and_ends_when_that_leaves(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, key = await api.key("ops")
+    made_mib, ended = 0, asyncio.Event()
+
+    async def without_end(*_: object, **__: object) -> AsyncIterator[bytes]:
+        nonlocal made_mib
+        try:
+            while True:
+                made_mib += 1
+                yield b"x" * (1 << 20)
+        finally:
+            ended.set()
+
+    monkeypatch.setattr(send_export, "csv_chunks", without_end)
+    # As the service runs: a test's server would cancel the handler of whoever leaves.
+    runner = make_runner(application(api.pool))
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    host, port = runner.addresses[0][:2]
+    with structlog.testing.capture_logs() as logs:
+        async with ClientSession(headers={"Authorization": f"Bearer {key}"}) as reader:
+            response = await reader.get(f"http://{host}:{port}/api/v1/discrepancies/export")
+            await response.content.readexactly(1 << 20)
+            await asyncio.sleep(0.3)
+            waiting_mib = made_mib
+            await asyncio.sleep(0.3)
+            assert made_mib == waiting_mib < 30  # what sockets hold
+            response.close()
+            await asyncio.wait_for(ended.wait(), 5)
+    await runner.cleanup()
+
+    assert [(one["event"], one["log_level"]) for one in logs if "export" in one["event"]] == [
+        ("export_reader_left", "info")
+    ]

@@ -21,6 +21,7 @@ from recon.reconciliation import (
     cut_run,
     fail_run,
     forget_ranges,
+    reopen_expired,
     resume_stale_ranges,
     start_due_run,
     sweep_range,
@@ -156,6 +157,11 @@ def _compare(worker: Worker, reconciler: Reconciler, lanes: Mapping[RunScope, ti
 
 
 def _look_out(worker: Worker, pool: Pool, lookout: Lookout) -> None:
+    async def reopen() -> None:
+        await reopen_expired(pool)
+
+    worker.tick("reopen_expired", _EVERY_TEN_SECONDS, reopen)
+
     async def find() -> None:
         await find_overdue(pool, lookout.overdue)
 

@@ -164,6 +164,8 @@ WHERE root IS NOT NULL AND closed_at IS NULL;
 CREATE INDEX discrepancies_incident_idx ON discrepancies (incident_id)
 WHERE incident_id IS NOT NULL;
 CREATE INDEX discrepancies_id_idx ON discrepancies (discrepancy_id);
+CREATE INDEX discrepancies_ignored_idx ON discrepancies (ignored_until)
+WHERE status = 'ignored' AND ignored_until IS NOT NULL;
 CREATE INDEX discrepancies_status_idx ON discrepancies (status, discrepancy_id);
 
 -- Discrepancies of several wallets with one cause and one root, close together in time: an endpoint

@@ -17,6 +17,7 @@ from recon.reconciliation.drive import (
     resume_stale_ranges,
     run_here,
 )
+from recon.reconciliation.expire import reopen_expired
 from recon.reconciliation.incidents import Incident, list_incidents, read_incident
 from recon.reconciliation.model import (
     Cause,
@@ -69,6 +70,7 @@ __all__ = [
     "read_discrepancy",
     "read_incident",
     "read_run",
+    "reopen_expired",
     "resume_stale_ranges",
     "run_here",
     "start_due_run",

@@ -10,7 +10,7 @@ import pytest
 
 from recon.clock import new_id, now
 from recon.errors import Invalid, NotFound
-from recon.reconciliation import Cause, Severity, Status, list_runs, read_run
+from recon.reconciliation import Cause, Severity, Status, list_runs, read_run, reopen_expired
 from recon.reconciliation.assign import assign
 from recon.reconciliation.comment import comment
 from recon.reconciliation.decide import approve
@@ -136,6 +136,32 @@ async def test_what_was_ignored_until_a_time_is_reopened_by_the_next_run_after_i
         ("ana", "ignored"),
         ("run", "reopened"),
     ]
+
+
+async def test_what_was_ignored_until_a_time_is_open_after_it_though_no_run_comes_by(
+    cases: Cases,
+) -> None:
+    over, mias, lasting, later = [await cases.seen(f"u_{n}", "20.00") for n in range(4)]
+    await assign(cases.pool, mias, "mia", step=by("ana"))
+    for case, until in (
+        (over, now() + timedelta(hours=1)),
+        (mias, now() + timedelta(hours=1)),
+        (lasting, None),
+        (later, now() + timedelta(hours=3)),
+    ):
+        await ignore(cases.pool, case, "settles tonight", until=until, step=by("ana"))
+    assert await reopen_expired(cases.pool) == 0
+
+    await cases.later(timedelta(hours=2))
+
+    assert (await reopen_expired(cases.pool), await reopen_expired(cases.pool)) == (2, 0)
+    found = [await cases.read(case) for case in (over, mias, lasting, later)]
+    assert [one.status for one in found] == [
+        *(Status.OPEN, Status.INVESTIGATING),
+        *(Status.IGNORED, Status.IGNORED),
+    ]
+    assert [one.ignored_until is None for one in found] == [True, True, True, False]
+    assert (await cases.history(over))[-1] == ("schedule", "reopened")
 
 
 async def test_an_ignored_difference_that_becomes_another_is_reopened_at_once(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from datetime import timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,7 @@ from recon.ledger import rules
 from recon.money import Money
 from recon.payments import ExpectedPayment
 from recon.reconciliation import Cause
+from recon.settlements import Account, ImportOptions, import_settlement
 from recon.webhooks import register_payment
 
 if TYPE_CHECKING:
@@ -186,3 +188,35 @@ async def register(world: World, reference: str, direction: str, amount: str) ->
         "currency": "GBP",
     }
     await register_payment(world.pool, msgspec.convert(told, ExpectedPayment))
+
+
+async def test_what_a_settlement_file_has_and_we_have_not_is_named_by_its_line(
+    world: World,
+) -> None:
+    await world.deposit("u_1", "100.00")
+    world.game.set("u_1", "100.00")
+    await world.run()
+    await register(world, "ref-1", "deposit", "20.00")
+    await register(world, "ref-2", "deposit", "20.00")
+    settled = (
+        f"reference,amount,currency,settled_at,kind\nref-2,20.00,GBP,{format_time(now())},deposit\n"
+    )
+    await import_settlement(
+        world.pool,
+        io.BytesIO(settled.encode()),
+        name="june.csv",
+        account=Account(endpoint="stripe", provider="standard-webhooks"),
+        options=ImportOptions(columns={}, grace=timedelta(days=5)),
+        actor="ana",
+    )
+    world.game.set("u_1", "120.00")
+
+    await world.run()
+    (found,) = await world.found()
+
+    (fact,) = found.evidence
+    assert (found.cause, found.difference, found.unexplained) == (Cause.MISSING_WEBHOOK, 20_00, 0)
+    assert (fact.kind, fact.root) == ("settlement", "stripe")
+    # The other registered deposit of as much fits as well, and nobody has said that it was paid.
+    assert found.confidence > 90
+    assert "1 findings of settlement files" in found.looked_at

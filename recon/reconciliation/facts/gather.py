@@ -14,6 +14,8 @@ from recon.payments import open_payments_of, payments_of
 from recon.reconciliation.facts.bets import of_settled_bet, of_unsettled_bet
 from recon.reconciliation.facts.payments import not_taken, unbooked, unreported
 from recon.reconciliation.facts.postings import of_postings
+from recon.reconciliation.facts.settlements import settled_otherwise
+from recon.settlements import find_settlement_facts
 from recon.webhooks import unbooked_deliveries_of
 
 if TYPE_CHECKING:
@@ -31,6 +33,7 @@ _MAX_POSTINGS: Final = 1000
 _MAX_SETTLED: Final = 20
 """Each is a question to the game, whose rate the looks at other wallets need as well."""
 _SETTLED_WITHIN: Final = timedelta(days=1)
+_SETTLEMENTS_WITHIN: Final = timedelta(days=90)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,14 +67,20 @@ async def gather(reconciler: Reconciler, look: Comparison) -> Facts:
             connection, user_id, currency, after_version=agreed.version, limit=_MAX_POSTINGS
         )
         bets = await unsettled_bets_of(connection, user_id, currency)
+        settled = await find_settlement_facts(
+            connection, user_id, currency, agreed.at or now() - _SETTLEMENTS_WITHIN
+        )
     by_reference = {payment.reference: payment for payment in known}
     reports = unbooked(deliveries, by_reference, currency, agreed_at=agreed.at)
     # A delivery of which nothing can be told does not stand for its payment.
     telling = {one.fact.id for one in reports}
     reported = {d.reference for d in deliveries if d.reference and str(d.delivery_id) in telling}
+    settlements = settled_otherwise(settled, reported=reported, found_at=now())
+    told = reported | {fact.reference for fact in settled if fact.reference is not None}
     candidates = [
         *reports,
-        *unreported(payments, reported),
+        *settlements,
+        *unreported(payments, told),
         *not_taken(payments),
         *of_postings(postings),
         *[one for bet in bets for one in await of_unsettled_bet(reconciler.game, user_id, bet)],
@@ -82,6 +91,7 @@ async def gather(reconciler: Reconciler, look: Comparison) -> Facts:
         f"{len(deliveries)} deliveries that could not be booked",
         f"{len(postings)} postings {since}",
         f"{len(bets)} bets whose outcome is not booked, each asked of the game",
+        f"{len(settled)} findings of settlement files",
     ]
     return Facts(candidates, looked_at)
 

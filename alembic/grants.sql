@@ -41,7 +41,7 @@ GRANT INSERT, UPDATE ON game_notices TO :"service";
 GRANT INSERT, UPDATE ON stream_holders TO :"service";
 
 -- Reconciliation.
-GRANT INSERT, UPDATE ON runs, checks, discrepancies, incidents TO :"service";
+GRANT INSERT, UPDATE ON runs, run_tolerances, checks, discrepancies, incidents TO :"service";
 GRANT INSERT, UPDATE, DELETE ON run_ranges, suspects TO :"service";
 GRANT INSERT, DELETE ON run_wallets TO :"service";
 GRANT INSERT ON run_discrepancies, run_totals, discrepancy_events, adjustments TO :"service";

@@ -2,6 +2,7 @@ DROP TABLE
 adjustments,
 discrepancy_events,
 run_totals,
+run_tolerances,
 incidents,
 run_discrepancies,
 discrepancies,

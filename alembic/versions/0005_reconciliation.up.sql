@@ -52,7 +52,20 @@ CREATE TABLE run_ranges (
     looked bigint NOT NULL DEFAULT 0,
     differed bigint NOT NULL DEFAULT 0,
     mass text CHECK (mass IN ('suspected', 'excused')),
+    -- Wallets behind the cursor that have been looked at and are not written yet.
+    under_way integer NOT NULL DEFAULT 0,
     PRIMARY KEY (run_id, first_user)
+);
+
+-- The tolerances in force while a run compared, and what they let pass: wallets that agreed only by
+-- them, and the sizes of their differences. All in minor units.
+CREATE TABLE run_tolerances (
+    run_id uuid NOT NULL REFERENCES runs (run_id),
+    currency text NOT NULL REFERENCES currencies (code),
+    tolerance numeric(38, 0) NOT NULL,
+    wallets bigint NOT NULL DEFAULT 0,
+    amount numeric NOT NULL DEFAULT 0,
+    PRIMARY KEY (run_id, currency)
 );
 
 -- What is known of a wallet's agreement with the game.

@@ -47,7 +47,7 @@ def recheck_command(ctx: click.Context, *, discrepancy_id: UUID, as_json: bool) 
 
     Exits 0 when it is closed or ignored then, 3 when it stands, 4 when the run is incomplete.
     """
-    run, found = run_async(_recheck(settings_of(ctx), discrepancy_id))
+    run, found = run_async(_recheck(settings_of(ctx), discrepancy_id, quiet=as_json))
     if as_json:
         print_json({"run": run_view(run), "discrepancy": discrepancy_view(found)})
     else:
@@ -129,12 +129,14 @@ def _say(shown: DiscrepancyView, words: str, *, as_json: bool) -> None:
         console.print(f"The discrepancy is {words}.", markup=False)
 
 
-async def _recheck(settings: Settings, discrepancy_id: UUID) -> tuple[Run, Discrepancy]:
+async def _recheck(
+    settings: Settings, discrepancy_id: UUID, *, quiet: bool
+) -> tuple[Run, Discrepancy]:
     async with open_game(settings) as game, open_database(settings) as pool:
         if game is None:
             raise ConfigurationError("game_url: set RECON_GAME_URL to compare with the game")
         run_id = await recheck(pool, discrepancy_id, queued=False, step=_step())
-        run = await follow(reconciler_of(settings, pool, game), run_id)
+        run = await follow(reconciler_of(settings, pool, game), run_id, quiet=quiet)
         async with pool.acquire() as connection:
             return run, await read_discrepancy(connection, discrepancy_id)
 

@@ -6,18 +6,18 @@ import asyncio
 from typing import TYPE_CHECKING
 
 import click
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from recon.app import open_game, reconciler_of
 from recon.cli.context import (
     console,
     open_database,
     print_json,
-    progress_console,
     run_async,
     settings_of,
 )
+from recon.cli.run_progress import RunProgress
 from recon.errors import NotFound
+from recon.money import format_minor
 from recon.reconciliation import (
     Run,
     RunScope,
@@ -66,7 +66,9 @@ def reconcile(
     if everything + changed + bool(users) > 1:
         raise click.UsageError("give one of --all, --changed and --user")
     scope = RunScope.ALL if everything else RunScope.USERS if users else RunScope.CHANGED
-    run, still_open = run_async(_run(settings_of(ctx), scope, users, dry_run=dry_run))
+    run, still_open = run_async(
+        _run(settings_of(ctx), scope, users, dry_run=dry_run, quiet=as_json)
+    )
     if as_json:
         print_json(run_view(run))
     else:
@@ -85,7 +87,7 @@ def exit_as(ctx: click.Context, run: Run, *, still_open: bool) -> None:
 
 
 async def _run(
-    settings: Settings, scope: RunScope, users: tuple[str, ...], *, dry_run: bool
+    settings: Settings, scope: RunScope, users: tuple[str, ...], *, dry_run: bool, quiet: bool
 ) -> tuple[Run, int]:
     async with open_game(settings) as game, open_database(settings) as pool:
         if game is None:
@@ -93,33 +95,18 @@ async def _run(
         run_id = await start_run(
             pool, scope, users=users, trigger="cli", dry_run=dry_run, queued=False
         )
-        run = await follow(reconciler_of(settings, pool, game), run_id)
+        run = await follow(reconciler_of(settings, pool, game), run_id, quiet=quiet)
         if users and run.wallets.total == 0:
             raise NotFound("none of these players has a wallet", code="wallet_not_found")
         async with pool.acquire() as connection:
             return run, await count_open(connection)
 
 
-async def follow(reconciler: Reconciler, run_id: UUID) -> Run:
+async def follow(reconciler: Reconciler, run_id: UUID, *, quiet: bool = False) -> Run:
     """Drive a run to its end, with its progress on stderr; an interrupted one is ended as such."""
-    bar = Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        console=progress_console,
-        transient=True,
-    )
-    with bar:
-        task = bar.add_task("Comparing wallets", total=None)
-
-        def progress(run: Run) -> None:
-            counts = run.wallets
-            decided = counts.compared + counts.not_compared
-            bar.update(task, total=counts.total, completed=decided)
-
+    with RunProgress(quiet=quiet) as shown:
         try:
-            return await run_here(reconciler, run_id, progress=progress)
+            return await run_here(reconciler, run_id, progress=shown.show)
         except asyncio.CancelledError:
             await abandon_run(reconciler.pool, run_id, "interrupted")
             raise
@@ -132,3 +119,12 @@ def _say(run: Run, still_open: int) -> None:
         f"{counts.discrepant} do not, {counts.in_flight} are in flight, "
         f"{counts.not_compared} could not be compared. {still_open} discrepancies are open."
     )
+    if run.reason:
+        console.print(f"Why: {run.reason}.", markup=False, highlight=False)
+    for one in run.tolerated:
+        unit = one.currency
+        console.print(
+            f"{one.wallets} of these agree only by the tolerance of"
+            f" {format_minor(one.tolerance, unit)} {unit}:"
+            f" {format_minor(one.amount, unit)} {unit} in all."
+        )

@@ -23,6 +23,7 @@ from recon.reconciliation.record import (
     record_discrepancy,
     record_unsettled,
 )
+from recon.reconciliation.tolerance import count_tolerated
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -212,6 +213,8 @@ async def _decide(
             await record_agreements(connection, [seen], run_id=run_id)
         elif not dry_run:
             await record_unsettled(connection, seen.user_id, seen.currency)
+        if agreed:
+            await count_tolerated(connection, run_id, [seen], reconciler.tolerances)
         await connection.execute(
             load("recon.reconciliation", "count_wallets"),
             *(run_id, agreed, 0, in_flight, not_compared),

@@ -78,6 +78,8 @@ class Comparison:
     ``readings`` are the differences of the available balance that can be meant: the game may have
     taken each accepted withdrawal already, or not. ``available_difference`` is the first of them,
     which says that it has taken all; ``all_taken`` says that this very reading agrees.
+    ``tolerated`` is what an agreement lets pass, without sign: zero when both sides are equal to
+    the last cent.
     """
 
     snapshot: Snapshot
@@ -87,6 +89,7 @@ class Comparison:
     verdict: Verdict
     readings: tuple[int, ...]
     all_taken: bool
+    tolerated: int = 0
 
     @property
     def difference(self) -> int:
@@ -121,7 +124,14 @@ def compare(snapshot: Snapshot, game: GameSays, *, tolerance: int) -> Comparison
         verdict=Verdict.AGREES if agrees else Verdict.DIFFERS,
         readings=tuple(dict.fromkeys(readings)),
         all_taken=all_taken,
+        tolerated=_let_pass(tolerance, raw, sums) + abs(game.held - snapshot.held) if agrees else 0,
     )
+
+
+def _let_pass(tolerance: int, raw: int, sums: list[int]) -> int:
+    """What of the available balance an agreement lets pass, by the reading that is the nearest."""
+    sizes = [abs(raw - still_there) for still_there in sums]
+    return min((size for size in sizes if size <= tolerance), default=0)
 
 
 def _beyond(tolerance: int, difference: int) -> int:

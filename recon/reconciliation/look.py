@@ -62,16 +62,23 @@ async def look(reconciler: Reconciler, user_id: str, currency: str) -> Look:
     return await _bracket(reconciler, before)
 
 
-async def look_at_page(reconciler: Reconciler, wallets: Sequence[tuple[str, str]]) -> list[Look]:
+async def look_at_page(
+    reconciler: Reconciler,
+    wallets: Sequence[tuple[str, str]],
+    *,
+    looked: Callable[[], None] = lambda: None,
+) -> list[Look]:
     """Look at many wallets: one read for all, then a bracket of its own for each that needs it.
 
     Only a difference needs its second read at once. Those that agree are read again together when
     the page is through, which can take minutes: where the ledger's side has moved since, the
-    agreement was with what is no more, and the wallet is looked at by itself.
+    agreement was with what is no more, and the wallet is looked at by itself. Each that the game
+    has answered for is told by ``looked``.
     """
 
     async def one(snapshot: Snapshot) -> Look:
         first = await _ask(reconciler, snapshot)
+        looked()
         if first.state is not LookState.DIFFERS:
             return first
         return await look(reconciler, snapshot.user_id, snapshot.currency)

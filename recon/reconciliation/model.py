@@ -21,12 +21,15 @@ __all__ = [
     "Changes",
     "Discrepancy",
     "Evidence",
+    "Phase",
+    "Progress",
     "Reconciler",
     "Run",
     "RunScope",
     "RunState",
     "Severity",
     "Status",
+    "Tolerated",
     "WalletCounts",
 ]
 
@@ -105,6 +108,46 @@ class Changes:
     healed: int
 
 
+class Phase(StrEnum):
+    """What a running run does; it looks again once every wallet was looked at."""
+
+    CUTTING = "cutting"
+    SWEEPING = "sweeping"
+    PAUSED = "paused"
+    LOOKING_AGAIN = "looking_again"
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a running run is, as of now; a page's wallets count before they are written.
+
+    Attributes:
+        phase: what it does.
+        compared: wallets looked at so far, those of the ladder among them.
+        waiting: how many of them are on the ladder.
+        per_second: wallets looked at in a second, since it began.
+        eta_s: seconds until every wallet was looked at, at that rate; ``None``: nobody knows yet.
+        next_look_in_s: seconds until the next one of the ladder is due; ``None``: it is empty.
+    """
+
+    phase: Phase
+    compared: int
+    waiting: int
+    per_second: float
+    eta_s: float | None
+    next_look_in_s: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Tolerated:
+    """A tolerance in force, how many wallets agreed only by it, and what that let pass in all."""
+
+    currency: str
+    tolerance: int
+    wallets: int
+    amount: int
+
+
 @dataclass(frozen=True, slots=True)
 class Run:
     """One reconciliation."""
@@ -119,6 +162,8 @@ class Run:
     finished_at: datetime | None
     wallets: WalletCounts
     changes: Changes
+    tolerated: tuple[Tolerated, ...]
+    progress: Progress | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +199,7 @@ class Discrepancy:
     ``difference`` is game minus ledger of the available balance (of the held one where the
     available agree), and always ``explained + unexplained``. ``confidence`` is, in per cent, that
     the evidence is what happened; 0 where there is none. ``game_as_of`` is ``None`` when the game
-    knows no such player.
+    knows no such player. ``tolerance`` is what counted as none when it was last seen.
     """
 
     discrepancy_id: UUID
@@ -187,6 +232,7 @@ class Discrepancy:
     last_run_id: UUID
     closed_at: datetime | None
     incident_id: UUID | None
+    tolerance: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,15 +14,19 @@ from recon.reconciliation.model import (
     Changes,
     Discrepancy,
     Evidence,
+    Phase,
+    Progress,
     Run,
     RunScope,
     RunState,
     Severity,
     Status,
+    Tolerated,
     WalletCounts,
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from uuid import UUID
 
     import asyncpg
@@ -58,7 +62,8 @@ async def read_run(connection: asyncpg.Connection[Any], run_id: UUID) -> Run:
     row = await connection.fetchrow(load("recon.reconciliation", "run"), run_id)
     if row is None:
         raise NotFound(f"there is no run {run_id}", code="run_not_found")
-    return _run(row)
+    (run,) = await _whole(connection, [row])
+    return run
 
 
 async def list_runs(
@@ -66,7 +71,51 @@ async def list_runs(
 ) -> list[Run]:
     """A page of runs, newest first."""
     rows = await connection.fetch(load("recon.reconciliation", "runs"), before, limit)
-    return [_run(row) for row in rows]
+    return await _whole(connection, rows)
+
+
+async def _whole(connection: asyncpg.Connection[Any], rows: Sequence[asyncpg.Record]) -> list[Run]:
+    """Runs with what they tolerated, and those that have not ended with how far they are."""
+    tolerances = await connection.fetch(
+        load("recon.reconciliation", "tolerances"), [row["run_id"] for row in rows]
+    )
+    tolerated: dict[UUID, list[Tolerated]] = {}
+    for row in tolerances:
+        one = Tolerated(row["currency"], int(row["tolerance"]), row["wallets"], int(row["amount"]))
+        tolerated.setdefault(row["run_id"], []).append(one)
+    runs = []
+    for row in rows:
+        progress = None
+        if row["state"] == RunState.RUNNING:
+            found = await connection.fetchrow(
+                load("recon.reconciliation", "progress"), row["run_id"]
+            )
+            progress = None if found is None else _progress(row, found)
+        runs.append(_run(row, tuple(tolerated.get(row["run_id"], ())), progress))
+    return runs
+
+
+def _progress(row: asyncpg.Record, found: asyncpg.Record) -> Progress:
+    done = row["compared"] + row["not_compared"] + found["waiting"] + found["under_way"]
+    if found["paused"]:
+        phase = Phase.PAUSED
+    elif not found["cut"] and not done:
+        phase = Phase.CUTTING
+    elif found["unswept"] or not found["cut"]:
+        phase = Phase.SWEEPING
+    else:
+        phase = Phase.LOOKING_AGAIN
+    per_second = done / max(found["runs_for_s"], 0.001)
+    known = phase is Phase.SWEEPING and found["cut"] and done > 0
+    due_in_s = found["due_in_s"]
+    return Progress(
+        phase=phase,
+        compared=done,
+        waiting=found["waiting"],
+        per_second=round(per_second, 1),
+        eta_s=round(max(row["total"] - done, 0) / per_second, 1) if known else None,
+        next_look_in_s=None if due_in_s is None else round(max(due_in_s, 0.0), 1),
+    )
 
 
 async def read_discrepancy(
@@ -111,7 +160,7 @@ async def count_open(connection: asyncpg.Connection[Any]) -> int:
     return count
 
 
-def _run(row: asyncpg.Record) -> Run:
+def _run(row: asyncpg.Record, tolerated: tuple[Tolerated, ...], progress: Progress | None) -> Run:
     return Run(
         run_id=row["run_id"],
         state=RunState(row["state"]),
@@ -135,6 +184,8 @@ def _run(row: asyncpg.Record) -> Run:
             reopened=row["reopened"],
             healed=row["healed"],
         ),
+        tolerated=tolerated,
+        progress=progress,
     )
 
 
@@ -173,6 +224,7 @@ def _discrepancy(row: asyncpg.Record) -> Discrepancy:
         last_run_id=row["last_run_id"],
         closed_at=row["closed_at"],
         incident_id=row["incident_id"],
+        tolerance=int(row["tolerance"]),
     )
 
 

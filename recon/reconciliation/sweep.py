@@ -16,6 +16,7 @@ from recon.reconciliation.breaker import is_mass
 from recon.reconciliation.look import Look, LookState, look_at_page
 from recon.reconciliation.model import RunScope
 from recon.reconciliation.record import record_agreements
+from recon.reconciliation.tolerance import count_tolerated, note_tolerances
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,7 +33,7 @@ log = structlog.get_logger(__name__)
 _PAGE = 500
 STALE_AFTER = timedelta(seconds=30)
 """A range that nobody has touched for so long has lost its worker."""
-_TOUCH_EVERY_S = 8.0
+_TOUCH_EVERY_S = 1.0
 _PAUSED_S = 0.5
 # Players who are named are those of whom somebody wants to know: a re-check, a run on demand.
 _WANTED_AS = {
@@ -63,6 +64,8 @@ async def sweep_range(reconciler: Reconciler, run_id: UUID, first_user: str) -> 
         row = await connection.fetchrow(
             load("recon.reconciliation", "claim_range"), run_id, first_user, STALE_AFTER
         )
+        if row is not None:
+            await note_tolerances(connection, run_id, reconciler.tolerances)
     if row is None:
         return False
     claimed = _Range(
@@ -94,7 +97,7 @@ async def _goes_on(reconciler: Reconciler, claimed: _Range) -> bool:
         async with reconciler.pool.acquire() as connection:
             paused = await connection.fetchval(
                 load("recon.reconciliation", "touch_range"),
-                *(claimed.run_id, claimed.first_user, claimed.fence),
+                *(claimed.run_id, claimed.first_user, claimed.fence, 0),
             )
         if not paused:
             return paused is not None
@@ -104,10 +107,16 @@ async def _goes_on(reconciler: Reconciler, claimed: _Range) -> bool:
 async def _look(
     reconciler: Reconciler, claimed: _Range, page: Sequence[tuple[str, str]]
 ) -> list[Look]:
-    """Look at a page, saying meanwhile that we are at it: slowness must not cost us the range."""
+    """Look at a page, saying meanwhile how far we are: slowness must not cost us the range."""
     if not page:
         return []
-    looking = asyncio.ensure_future(look_at_page(reconciler, page))
+    under_way = 0
+
+    def looked() -> None:
+        nonlocal under_way
+        under_way += 1
+
+    looking = asyncio.ensure_future(look_at_page(reconciler, page, looked=looked))
     try:
         while True:
             await asyncio.wait({looking}, timeout=_TOUCH_EVERY_S)
@@ -116,7 +125,7 @@ async def _look(
             async with reconciler.pool.acquire() as connection:
                 paused = await connection.fetchval(
                     load("recon.reconciliation", "touch_range"),
-                    *(claimed.run_id, claimed.first_user, claimed.fence),
+                    *(claimed.run_id, claimed.first_user, claimed.fence, under_way),
                 )
             if paused is None:
                 return []  # the cursor will not move either: somebody else is at it
@@ -186,6 +195,7 @@ async def _write(
     if not claimed.dry_run:
         await record_agreements(connection, agreed, run_id=claimed.run_id)
     await _suspect(connection, reconciler, claimed.run_id, suspects)
+    await count_tolerated(connection, claimed.run_id, agreed, reconciler.tolerances)
     # Last, because all ranges of the run wait for its row.
     if moved["mass"] is None and is_mass(moved["looked"], moved["differed"]):
         await connection.execute(

@@ -11,6 +11,7 @@ import msgspec
 from recon.money import format_minor
 from recon.reconciliation.model import (
     Cause,
+    Phase,
     RunScope,
     RunState,
     Severity,
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from recon.reconciliation.model import (
         Discrepancy,
         Evidence,
+        Progress,
         Run,
     )
 
@@ -36,7 +38,9 @@ __all__ = [
     "IncidentPartView",
     "IncidentView",
     "LedgerSide",
+    "ProgressView",
     "RunView",
+    "ToleratedView",
     "WalletsView",
     "discrepancy_view",
     "incident_view",
@@ -64,8 +68,32 @@ class ChangesView(msgspec.Struct, frozen=True):
     healed: int
 
 
+class ProgressView(msgspec.Struct, frozen=True):
+    """How far a running run is right now; a page's wallets count before they are written.
+
+    ``compared``: looked at so far, with the ``waiting`` ones, which are looked at again.
+    ``next_look_in_s``: when the first of those is due.
+    """
+
+    phase: Phase
+    compared: int
+    waiting: int
+    per_second: float
+    eta_s: float | None
+    next_look_in_s: float | None
+
+
+class ToleratedView(msgspec.Struct, frozen=True):
+    """A tolerance in force, the wallets that agreed only by it, and what that let pass in all."""
+
+    currency: str
+    tolerance: str
+    wallets: int
+    amount: str
+
+
 class RunView(msgspec.Struct, frozen=True):
-    """A run."""
+    """A run; ``progress`` is null once it has ended."""
 
     run_id: UUID
     state: RunState
@@ -77,6 +105,8 @@ class RunView(msgspec.Struct, frozen=True):
     finished_at: datetime | None
     wallets: WalletsView
     changes: ChangesView
+    tolerated: list[ToleratedView]
+    progress: ProgressView | None
 
 
 class LedgerSide(msgspec.Struct, frozen=True):
@@ -146,6 +176,7 @@ class DiscrepancyView(msgspec.Struct, frozen=True):
     last_run_id: UUID
     closed_at: datetime | None
     incident_id: UUID | None
+    tolerance: str
 
 
 class IncidentPartView(msgspec.Struct, frozen=True):
@@ -228,6 +259,27 @@ def run_view(run: Run) -> RunView:
             reopened=run.changes.reopened,
             healed=run.changes.healed,
         ),
+        tolerated=[
+            ToleratedView(
+                currency=one.currency,
+                tolerance=format_minor(one.tolerance, one.currency),
+                wallets=one.wallets,
+                amount=format_minor(one.amount, one.currency),
+            )
+            for one in run.tolerated
+        ],
+        progress=None if run.progress is None else _progress_view(run.progress),
+    )
+
+
+def _progress_view(progress: Progress) -> ProgressView:
+    return ProgressView(
+        phase=progress.phase,
+        compared=progress.compared,
+        waiting=progress.waiting,
+        per_second=progress.per_second,
+        eta_s=progress.eta_s,
+        next_look_in_s=progress.next_look_in_s,
     )
 
 
@@ -288,4 +340,5 @@ def discrepancy_view(found: Discrepancy) -> DiscrepancyView:
         last_run_id=found.last_run_id,
         closed_at=found.closed_at,
         incident_id=found.incident_id,
+        tolerance=money(found.tolerance),
     )

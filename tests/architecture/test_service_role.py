@@ -57,6 +57,7 @@ RIGHTS = {
     "redaction": READ,
     "redaction_left": {"INSERT", "DELETE"},
     "run_discrepancies": GROWS,
+    "run_tolerances": CHANGES,
     "run_totals": GROWS,
     "run_ranges": COMES_AND_GOES,
     "run_wallets": {"INSERT", "DELETE"},

@@ -1,7 +1,7 @@
 -- $1 run, $2 the range's first user, $3 a claim untouched for so long is stale. Whoever claims last
 -- holds the fence; a finished range, one that somebody works on, or an ended run gives no row.
 UPDATE run_ranges AS g
-SET fence = g.fence + 1, claimed_at = clock_timestamp()
+SET fence = g.fence + 1, claimed_at = clock_timestamp(), under_way = 0
 FROM runs AS r
 WHERE
     g.run_id = $1

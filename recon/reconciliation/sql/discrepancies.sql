@@ -30,7 +30,12 @@ SELECT
     d.first_run_id,
     d.last_run_id,
     d.closed_at,
-    d.incident_id
+    d.incident_id,
+    coalesce((
+        SELECT t.tolerance
+        FROM run_tolerances AS t
+        WHERE t.run_id = d.last_run_id AND t.currency = d.currency
+    ), 0) AS tolerance
 FROM discrepancies AS d
 WHERE
     ($1::text[] IS NULL OR d.status = any($1))

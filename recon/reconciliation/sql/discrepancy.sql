@@ -29,6 +29,11 @@ SELECT
     d.first_run_id,
     d.last_run_id,
     d.closed_at,
-    d.incident_id
+    d.incident_id,
+    coalesce((
+        SELECT t.tolerance
+        FROM run_tolerances AS t
+        WHERE t.run_id = d.last_run_id AND t.currency = d.currency
+    ), 0) AS tolerance
 FROM discrepancies AS d
 WHERE d.discrepancy_id = $1

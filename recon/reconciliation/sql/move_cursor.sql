@@ -7,6 +7,7 @@ SET
     at_currency = $5,
     claimed_at = clock_timestamp(),
     finished_at = CASE WHEN $6::boolean THEN clock_timestamp() END,
+    under_way = 0,
     looked = looked + $7,
     differed = differed + $8
 WHERE run_id = $1 AND first_user = $2 AND fence = $3

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
+
+import pytest
+from playwright.async_api import expect
 
 from recon.clock import new_id
 from recon.reconciliation import RunScope, abandon_run, start_run
 from tests.web.test_pages import words
 
 if TYPE_CHECKING:
-    from tests.web.conftest import Site
+    from tests.web.conftest import Site, Windows
 
 
 async def test_a_run_under_way_is_shown_live_and_without_javascript_it_says_how(
@@ -66,3 +70,27 @@ async def test_a_fault_that_stopped_a_run_is_an_incident_on_the_overview(site: S
     said = words((await site.get("/"))[1])
 
     assert "498 of 500 wallets differ and nothing explains it: the run stopped" in said
+
+
+@pytest.mark.browser
+async def test_a_run_under_way_moves_in_the_browser_until_it_ends_and_then_is_left_alone(
+    windows: Windows, site: Site
+) -> None:
+    run_id = await start_run(site.pool, RunScope.ALL, trigger="test", queued=False)
+    window = await windows.open()
+    await window.sign_in()
+    await window.open("/runs")
+    await window.page.evaluate("document.body.dataset.loaded = 'once'")
+    table = window.page.locator("#runs-table")
+    await expect(table).to_contain_text("finding the wallets")
+
+    await site.pool.execute(
+        "UPDATE runs SET total = 4, compared = 3, agreed = 3 WHERE run_id = $1", run_id
+    )
+    await expect(table).to_contain_text("comparing: 3 compared")
+    await abandon_run(site.pool, run_id, "for the test")
+    await expect(table).to_contain_text("for the test")
+
+    await expect(table).not_to_have_attribute("hx-get", re.compile("."))
+    assert await window.page.evaluate("document.body.dataset.loaded") == "once"
+    assert window.faults == []

@@ -18,7 +18,8 @@ HOLDS = "/api/v1/bets/holds"
 
 async def planted(world: World) -> list[Json]:
     listed: list[Json] = (await world.call("GET", "/sandbox/faults")).json["planted"]
-    return listed
+    assert [fault["at"] for fault in listed] == sorted(fault["at"] for fault in listed)
+    return [{name: value for name, value in fault.items() if name != "at"} for fault in listed]
 
 
 async def rate(world: World, **rates: float) -> None:

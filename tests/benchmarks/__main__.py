@@ -16,6 +16,7 @@ from tests.benchmarks.intake_report import intake_part
 from tests.benchmarks.quality import measure_quality
 from tests.benchmarks.quality_report import quality_part
 from tests.benchmarks.report import Part, machine, write_part
+from tests.benchmarks.settlements_report import measure_settlements, settlements_part
 from tests.benchmarks.sweep import measure_sweep, sweep_part
 
 if TYPE_CHECKING:
@@ -49,11 +50,16 @@ async def _quality(plan: Plan) -> Part | None:
     return quality_part(quality, minutes=minutes)
 
 
+async def _settlements(plan: Plan) -> Part | None:
+    return settlements_part(await measure_settlements(plan.lines))
+
+
 _PARTS: Final[dict[str, Callable[[Plan], Coroutine[None, None, Part | None]]]] = {
     "intake": _intake,
     "bets": _bets,
     "sweep": _sweep,
     "quality": _quality,
+    "settlements": _settlements,
 }
 
 
@@ -72,6 +78,7 @@ def main() -> None:
     )
     parser.add_argument("--wallets", type=int, default=10_000, help="of the quality")
     parser.add_argument("--minutes", type=float, default=6.0, help="of play, for the quality")
+    parser.add_argument("--lines", type=int, default=5_000_000, help="of the settlement file")
     parser.add_argument("--out", type=Path, default=_ROOT / "benchmarks", help="where to write")
     given = parser.parse_args()
     if unknown := set(given.parts) - set(_PARTS):
@@ -85,6 +92,7 @@ def main() -> None:
         only=frozenset(given.only),
         wallets=given.wallets,
         minutes=given.minutes,
+        lines=given.lines,
     )
     for name in given.parts or _PARTS:
         where = machine()

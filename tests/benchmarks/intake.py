@@ -56,6 +56,7 @@ class Plan:
         only: names of contenders; empty for all.
         wallets: of the quality.
         minutes: of play, for the quality.
+        lines: of the settlement file.
     """
 
     rounds: int
@@ -66,6 +67,7 @@ class Plan:
     only: frozenset[str]
     wallets: int = 10_000
     minutes: float = 6.0
+    lines: int = 5_000_000
 
 
 @dataclass(slots=True)

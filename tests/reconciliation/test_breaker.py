@@ -175,6 +175,24 @@ async def test_what_a_psp_did_not_tell_is_reported_however_much_it_is(
     )
 
 
+async def test_a_game_that_falls_silent_meanwhile_is_waited_for_and_looked_into_then(
+    world: World, owner: Pool
+) -> None:
+    await give_everybody(world, owner, shown="100.01")
+
+    async def and_comes_back_as_wrong_as_before() -> None:
+        while len(world.game.asked) < 2 * len(PLAYERS):  # noqa: ASYNC110 - another's calls
+            await asyncio.sleep(0.01)
+        world.game.broken |= set(PLAYERS)
+        await asyncio.sleep(0.3)
+        world.game.broken.clear()
+
+    run, _ = await asyncio.gather(world.run(), and_comes_back_as_wrong_as_before())
+
+    assert (run.state, await world.found(*Status)) == (RunState.INCOMPLETE, [])
+    assert len(await incidents(world)) == 1
+
+
 async def test_a_dry_run_stops_as_well_and_opens_no_incident(world: World, owner: Pool) -> None:
     await give_everybody(world, owner, shown="100.01")
 

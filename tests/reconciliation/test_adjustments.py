@@ -12,7 +12,7 @@ from recon.clock import now
 from recon.errors import Invalid, NotFound
 from recon.ledger import InsufficientBalanceError, post_one, read_entries, rules, verify_books
 from recon.money import Money
-from recon.reconciliation import Cause, RunScope, Status, list_runs
+from recon.reconciliation import Cause, RunScope, Status, list_runs, run_here
 from recon.reconciliation.adjustments import (
     Adjustment,
     AdjustmentState,
@@ -119,15 +119,15 @@ async def test_who_proposed_it_may_not_book_it(cases: Cases) -> None:
     assert await cases.history(case) == [("run", "opened"), ("ana", "proposed")]
 
 
-async def test_the_database_itself_refuses_that_one_does_both(cases: Cases) -> None:
+@pytest.mark.parametrize("same", ["ana", "ANA", "staff:ana", "staff:Ana"])
+async def test_the_database_itself_refuses_that_one_does_both(cases: Cases, same: str) -> None:
     _, proposed = await one_waiting(cases)
 
     async with cases.pool.acquire() as connection:
         with pytest.raises(asyncpg.CheckViolationError, match="adjustments_two_people_check"):
             await connection.execute(
-                "UPDATE adjustments SET state = 'booked', decided_by = 'ana' "
-                "WHERE adjustment_id = $1",
-                proposed.adjustment_id,
+                "UPDATE adjustments SET state = 'booked', decided_by = $2 WHERE adjustment_id = $1",
+                *(proposed.adjustment_id, same),
             )
         with pytest.raises(asyncpg.CheckViolationError, match="adjustments_two_people_check"):
             await connection.execute(
@@ -375,7 +375,7 @@ async def test_no_decision_is_made_on_what_does_not_exist(cases: Cases) -> None:
     assert missing.value.code == "adjustment_not_found"
 
 
-async def test_a_deposit_whose_webhook_never_came_is_booked_and_the_next_run_resolves_it(
+async def test_a_deposit_whose_webhook_never_came_is_booked_and_the_run_it_starts_resolves_it(
     world: World,
 ) -> None:
     await world.deposit("u_1", "5.00")
@@ -387,7 +387,9 @@ async def test_a_deposit_whose_webhook_never_came_is_booked_and_the_next_run_res
     )
     await approve(world.pool, proposed.adjustment_id, None, step=by("leo"))
 
-    run = await world.run(RunScope.USERS, "u_1")
+    async with world.pool.acquire() as connection:
+        started, _ = await list_runs(connection)
+    run = await run_here(world.reconciler, started.run_id)
 
     (closed,) = await world.found(*Status)
     assert (run.wallets.agreed, closed.status) == (1, Status.RESOLVED)

@@ -158,6 +158,22 @@ async def test_an_adjustment_takes_two_principals(api: Api, cases: Cases) -> Non
     assert await cases.balance("u_1") == "20.00"
 
 
+async def test_two_keys_of_one_name_are_one_person(api: Api, cases: Cases) -> None:
+    case = await cases.seen("u_1", "20.00")
+    (_, first), (_, second) = await api.key("analyst"), await api.key("analyst")
+
+    _, proposed = await api.post(
+        f"/discrepancies/{case}/adjustments", {"amount": "20.00", "reason": "report"}, first
+    )
+    status, refused = await api.post(
+        f"/adjustments/{proposed['adjustment_id']}/approve", {}, second
+    )
+
+    assert first != second
+    assert (status, refused["code"]) == (403, "self_approval")
+    assert await cases.balance("u_1") == "0.00"
+
+
 async def test_a_stale_proposal_answers_409_and_is_listed_as_stale(api: Api, cases: Cases) -> None:
     case = await cases.seen("u_1", "20.00")
     _, analyst = await api.key("analyst")

@@ -48,6 +48,8 @@ async def record_agreements(
     users = [one.snapshot.user_id for one in agreed]
     currencies = [one.snapshot.currency for one in agreed]
     versions = [one.snapshot.version for one in agreed]
+    # Before the checks, as whoever decides on a suspect locks it before its wallet's check.
+    await connection.execute(load("recon.reconciliation", "begin_anew"), run_id, users, currencies)
     await connection.execute(
         load("recon.reconciliation", "record_agreements"),
         users,

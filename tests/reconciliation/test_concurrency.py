@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,12 +16,14 @@ from recon.reconciliation import (
     read_run,
     start_run,
 )
+from recon.reconciliation.account import Account, account_for
 from tests.reconciliation.cases import Cases
 
 if TYPE_CHECKING:
     from uuid import UUID
 
     from recon.db import Pool
+    from recon.reconciliation import Comparison, Reconciler
     from tests.reconciliation.conftest import World
 
 USERS = [f"u_{number:03}" for number in range(200)]
@@ -154,3 +157,26 @@ async def test_a_run_is_ended_though_a_look_decides_on_its_suspect_at_that_momen
         1,
         0,
     )
+
+
+async def test_what_another_run_saw_agree_after_the_last_look_is_no_discrepancy(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await world.deposit("u_1", "10.00")
+    world.game.set("u_1", "15.00")
+    accounted = 0
+
+    async def while_the_game_comes_right(reconciler: Reconciler, look: Comparison) -> Account:
+        nonlocal accounted
+        accounted += 1
+        found = await account_for(reconciler, look)
+        world.game.set("u_1", "10.00")
+        await Cases(world.pool).agree("u_1")
+        return found
+
+    module = import_module("recon.reconciliation.climb")  # the room's `climb` is the function
+    monkeypatch.setattr(module, "account_for", while_the_game_comes_right)
+    run = await world.run()
+
+    assert (accounted, run.wallets.agreed, run.wallets.discrepant) == (1, 1, 0)
+    assert await world.found(*Status) == []

@@ -2,7 +2,7 @@
 
 A float literal, the name ``float`` and a true division may stand only where what is computed has
 a unit of time in its name, or says that it is a probability: ``timeout_s``, ``_LONGEST_S``,
-``wait_ms``, ``odds``, ``tried_weight``.
+``wait_ms``, ``per_second``, ``odds``, ``tried_weight``.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ FILES = sorted(
 )
 # Whole files that count calls or weigh odds, not money; and what is no money by its name.
 COUNT_CALLS = {"recon/webhooks/flood.py", "recon/reconciliation/odds.py"}
-NO_MONEY = re.compile(r"(^|_)(s|ms|seconds|grace|growth|odds|weights?)$", re.IGNORECASE)
+NO_MONEY = re.compile(r"(^|_)(s|ms|seconds|grace|growth|odds|weights?|per_second)$", re.IGNORECASE)
 
 COMPOUND = (
     ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.For, ast.AsyncFor, ast.While,

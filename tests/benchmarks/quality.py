@@ -157,6 +157,13 @@ async def measure_quality(*, wallets: int, minutes: float, home: Path) -> Qualit
         home, seed=_SEED, grace=_GRACE, faults=_FAULTS, sandbox_options=_ROUNDS, settings=SETTINGS
     ) as stage:
         joined = asyncio.Event()
+
+        async def calm() -> None:
+            # All of them deposit as they join; what is measured is their life, not that storm.
+            async with stage.sandbox.post("/sandbox/psp/settle") as answer:
+                answer.raise_for_status()
+            joined.set()
+
         began_s = time.monotonic()
         reconciling = asyncio.create_task(_reconcile_on(stage, joined))
         counts = await play(
@@ -165,7 +172,7 @@ async def measure_quality(*, wallets: int, minutes: float, home: Path) -> Qualit
             duration_s=minutes * 60,
             seed=_SEED,
             pause_s=_BETWEEN_ACTS_S,
-            joined=joined,
+            when_joined=calm,
         )
         if counts.errors:
             raise RuntimeError(f"the service failed: {counts.errors[0]}")

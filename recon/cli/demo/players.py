@@ -13,6 +13,8 @@ from recon.errors import Unavailable
 from recon.money import exponent_of, format_minor
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from recon.cli.demo.stage import Stage
 
 __all__ = ["Counts", "Table", "play"]
@@ -219,7 +221,7 @@ async def play(
     duration_s: float,
     seed: int,
     pause_s: tuple[float, float] = (0.1, 0.8),
-    joined: asyncio.Event | None = None,
+    when_joined: Callable[[], Awaitable[None]] | None = None,
 ) -> Counts:
     """Let players live for a while; an error of theirs that is not the service's refusal raises.
 
@@ -229,7 +231,7 @@ async def play(
         duration_s: for how long, once all have joined.
         seed: of their whims.
         pause_s: between two acts of one, at least and at most.
-        joined: set once all have.
+        when_joined: awaited once all have, before they live.
     """
     table, counts = Table(), Counts()
     players = [
@@ -239,8 +241,8 @@ async def play(
     living: list[asyncio.Task[None]] = []  # none yet, should it be interrupted while they join
     try:
         await asyncio.gather(*(player.join() for player in players))
-        if joined is not None:
-            joined.set()
+        if when_joined is not None:
+            await when_joined()
         living = [asyncio.create_task(player.live()) for player in players]
         done, _ = await asyncio.wait(
             [*living, watching], timeout=duration_s, return_when=asyncio.FIRST_EXCEPTION

@@ -8,7 +8,7 @@ from recon.http.bodies import decode, json_response
 from recon.http.idempotency import caller_key, receipt_of
 from recon.http.keys import Principal, Scope
 from recon.http.operations import operation, principal_of
-from recon.http.paging import Cursor, page_response
+from recon.http.paging import Cursor, page_of, page_response
 from recon.http.problems import Problem, problem_response
 
 __all__ = [
@@ -20,6 +20,7 @@ __all__ = [
     "decode",
     "json_response",
     "operation",
+    "page_of",
     "page_response",
     "principal_of",
     "problem_response",

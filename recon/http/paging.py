@@ -5,18 +5,20 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from recon.errors import Invalid
 from recon.http.bodies import json_response
 from recon.http.plain_text import is_plain_text
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from aiohttp import web
 
-__all__ = ["Cursor", "page_response"]
+__all__ = ["Cursor", "page_of", "page_response"]
+
+_T = TypeVar("_T")
 
 _MAX_LIMIT = 500
 _LIMIT = re.compile(r"[0-9]{1,3}")
@@ -28,6 +30,11 @@ class Cursor:
     def __init__(self, after: str | None, limit: int) -> None:
         self.after = after
         self.limit = limit
+
+    @property
+    def one_more(self) -> int:
+        """How many to read, so that it is seen whether others follow."""
+        return self.limit + 1
 
     @classmethod
     def of(cls, request: web.Request, *, default_limit: int = 50) -> Cursor:
@@ -54,6 +61,27 @@ class Cursor:
     def seal(last: str) -> str:
         """The opaque cursor after an item."""
         return base64.urlsafe_b64encode(last.encode()).decode("ascii")
+
+
+def page_of(
+    request: web.Request,
+    cursor: Cursor,
+    found: Sequence[_T],
+    view: Callable[[_T], object],
+    name: Callable[[_T], object],
+) -> web.Response:
+    """A page of a list that was read up to `Cursor.one_more`.
+
+    Args:
+        request: what asks.
+        cursor: where the page starts.
+        found: its items, and one more if others follow.
+        view: an item as it is answered.
+        name: what the next page starts after.
+    """
+    shown = found[: cursor.limit]
+    last = str(name(shown[-1])) if len(found) > len(shown) else None
+    return page_response(request, [view(one) for one in shown], cursor=cursor, last=last)
 
 
 def page_response(

@@ -11,7 +11,7 @@ from aiohttp import web
 from recon.clock import parse_time
 from recon.db import POOL
 from recon.errors import Invalid
-from recon.http import Cursor, Problem, Scope, json_response, operation, page_response
+from recon.http import Cursor, Problem, Scope, json_response, operation, page_of
 from recon.ledger.read import read_entries, read_wallet
 from recon.money import exponent_of, format_minor
 
@@ -99,12 +99,10 @@ async def entries(request: web.Request) -> web.Response:
             user_id,
             currency,
             before_version=None if cursor.after is None else int(cursor.after),
-            limit=cursor.limit + 1,
+            limit=cursor.one_more,
             at=None if at is None else parse_time(at),
         )
-    shown = found[: cursor.limit]
-    last = str(shown[-1].version) if len(found) > len(shown) else None
-    return page_response(request, [entry_view(one) for one in shown], cursor=cursor, last=last)
+    return page_of(request, cursor, found, entry_view, lambda one: one.version)
 
 
 def wallet_view(found: Wallet) -> WalletView:

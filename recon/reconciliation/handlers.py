@@ -19,7 +19,7 @@ from recon.http import (
     decode,
     json_response,
     operation,
-    page_response,
+    page_of,
     principal_of,
 )
 from recon.reconciliation.incidents import list_incidents, read_incident
@@ -110,10 +110,8 @@ async def runs(request: web.Request) -> web.Response:
     cursor = Cursor.of(request)
     before = None if cursor.after is None else uuid_of(cursor.after, "cursor")
     async with request.config_dict[POOL].acquire() as connection:
-        found = await list_runs(connection, before=before, limit=cursor.limit + 1)
-    shown = found[: cursor.limit]
-    last = str(shown[-1].run_id) if len(found) > len(shown) else None
-    return page_response(request, [run_view(run) for run in shown], cursor=cursor, last=last)
+        found = await list_runs(connection, before=before, limit=cursor.one_more)
+    return page_of(request, cursor, found, run_view, lambda one: one.run_id)
 
 
 @routes.get("/api/v1/reconciliation/runs/{run_id}")
@@ -145,13 +143,9 @@ async def discrepancies(request: web.Request) -> web.Response:
     before = None if cursor.after is None else uuid_of(cursor.after, "cursor")
     async with request.config_dict[POOL].acquire() as connection:
         found = await list_discrepancies(
-            connection, filter_of(request), before=before, limit=cursor.limit + 1
+            connection, filter_of(request), before=before, limit=cursor.one_more
         )
-    shown = found[: cursor.limit]
-    last = str(shown[-1].discrepancy_id) if len(found) > len(shown) else None
-    return page_response(
-        request, [discrepancy_view(one) for one in shown], cursor=cursor, last=last
-    )
+    return page_of(request, cursor, found, discrepancy_view, lambda one: one.discrepancy_id)
 
 
 @routes.get("/api/v1/discrepancies/{discrepancy_id}")
@@ -179,11 +173,9 @@ async def incidents(request: web.Request) -> web.Response:
         raise Invalid(f"{state[:64]!r} is none of open, all", code="invalid_filter")
     async with request.config_dict[POOL].acquire() as connection:
         found = await list_incidents(
-            connection, only_open=state == "open", before=before, limit=cursor.limit + 1
+            connection, only_open=state == "open", before=before, limit=cursor.one_more
         )
-    shown = found[: cursor.limit]
-    last = str(shown[-1].incident_id) if len(found) > len(shown) else None
-    return page_response(request, [incident_view(one) for one in shown], cursor=cursor, last=last)
+    return page_of(request, cursor, found, incident_view, lambda one: one.incident_id)
 
 
 @routes.get("/api/v1/incidents/{incident_id}")

@@ -21,7 +21,7 @@ from recon.http import (
     decode,
     json_response,
     operation,
-    page_response,
+    page_of,
     principal_of,
 )
 from recon.reconciliation.adjustments import AdjustmentState, list_adjustments
@@ -162,10 +162,8 @@ async def events(request: web.Request) -> web.Response:
     discrepancy_id = _discrepancy_id(request)
     async with request.config_dict[POOL].acquire() as connection:
         await read_discrepancy(connection, discrepancy_id)
-        found = await list_events(connection, discrepancy_id, after=after, limit=cursor.limit + 1)
-    shown = found[: cursor.limit]
-    last = str(shown[-1].event_id) if len(found) > len(shown) else None
-    return page_response(request, [event_view(one) for one in shown], cursor=cursor, last=last)
+        found = await list_events(connection, discrepancy_id, after=after, limit=cursor.one_more)
+    return page_of(request, cursor, found, event_view, lambda one: one.event_id)
 
 
 @routes.post("/api/v1/discrepancies/{discrepancy_id}/adjustments")
@@ -199,11 +197,9 @@ async def adjustments(request: web.Request) -> web.Response:
     before = None if cursor.after is None else uuid_of(cursor.after, "cursor")
     async with request.config_dict[POOL].acquire() as connection:
         found = await list_adjustments(
-            connection, state=_state(request), before=before, limit=cursor.limit + 1
+            connection, state=_state(request), before=before, limit=cursor.one_more
         )
-    shown = found[: cursor.limit]
-    last = str(shown[-1].adjustment_id) if len(found) > len(shown) else None
-    return page_response(request, [adjustment_view(one) for one in shown], cursor=cursor, last=last)
+    return page_of(request, cursor, found, adjustment_view, lambda one: one.adjustment_id)
 
 
 @routes.post("/api/v1/adjustments/{adjustment_id}/approve")

@@ -9,7 +9,7 @@ from aiohttp import web
 
 from recon.db import POOL
 from recon.errors import Invalid
-from recon.http import Cursor, Problem, Scope, json_response, operation, page_response
+from recon.http import Cursor, Problem, Scope, json_response, operation, page_of
 from recon.settlements.model import FindingKind, FindingState
 from recon.settlements.read import list_files, list_findings, read_batches, read_file
 from recon.settlements.views import (
@@ -50,11 +50,9 @@ async def settlements(request: web.Request) -> web.Response:
             connection,
             endpoint=request.query.get("endpoint"),
             before=_id(cursor.after, "invalid_cursor"),
-            limit=cursor.limit + 1,
+            limit=cursor.one_more,
         )
-    shown = files[: cursor.limit]
-    last = str(shown[-1].file_id) if len(files) > len(shown) else None
-    return page_response(request, [settlement_view(one) for one in shown], cursor=cursor, last=last)
+    return page_of(request, cursor, files, settlement_view, lambda one: one.file_id)
 
 
 @routes.get("/api/v1/settlements/{file_id}")
@@ -93,11 +91,9 @@ async def findings(request: web.Request) -> web.Response:
             state=_one_of(FindingState, request.query.get("state"), "invalid_state"),
             kind=_one_of(FindingKind, request.query.get("kind"), "invalid_kind"),
             after=_id(cursor.after, "invalid_cursor"),
-            limit=cursor.limit + 1,
+            limit=cursor.one_more,
         )
-    shown = page[: cursor.limit]
-    last = str(shown[-1].finding_id) if len(page) > len(shown) else None
-    return page_response(request, [finding_view(one) for one in shown], cursor=cursor, last=last)
+    return page_of(request, cursor, page, finding_view, lambda one: one.finding_id)
 
 
 def _one_of(words: type[E], text: str | None, code: str) -> E | None:

@@ -18,6 +18,7 @@ from recon.http import (
     decode,
     json_response,
     operation,
+    page_of,
     page_response,
     principal_of,
 )
@@ -182,11 +183,9 @@ async def cases(request: web.Request) -> web.Response:
             state=state,
             kind=request.query.get("kind"),
             before=_id(cursor.after, "invalid_cursor"),
-            limit=cursor.limit + 1,
+            limit=cursor.one_more,
         )
-    shown = page[: cursor.limit]
-    last = str(shown[-1].case_id) if len(page) > len(shown) else None
-    return page_response(request, [case_view(one) for one in shown], cursor=cursor, last=last)
+    return page_of(request, cursor, page, case_view, lambda one: one.case_id)
 
 
 @routes.post("/api/v1/cases/{case_id}/close")

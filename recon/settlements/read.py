@@ -46,7 +46,7 @@ async def list_files(
     limit: int = 50,
 ) -> list[SettlementFile]:
     """A page of imported files, newest first, from before a file on."""
-    rows = await connection.fetch(load("recon.settlements", "files"), endpoint, before, limit)
+    rows = await connection.fetch(load("recon.settlements", "files"), None, endpoint, before, limit)
     return [_file(row) for row in rows]
 
 
@@ -56,7 +56,7 @@ async def read_file(connection: Connection, file_id: UUID) -> SettlementFile:
     Raises:
         FileNotFoundHereError: there is none with this id.
     """
-    row = await connection.fetchrow(load("recon.settlements", "file"), file_id)
+    row = await connection.fetchrow(load("recon.settlements", "files"), file_id, None, None, 1)
     if row is None:
         raise FileNotFoundHereError(f"there is no settlement file {file_id}")
     return _file(row)

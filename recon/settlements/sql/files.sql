@@ -1,4 +1,5 @@
--- $1 endpoint (null: any), $2 before this file (null: the newest), $3 how many. Newest first.
+-- $1 only this file, $2 endpoint (each null: any), $3 before this file (null: the newest), $4 how
+-- many. Newest first.
 SELECT
     f.file_id,
     f.endpoint,
@@ -36,6 +37,9 @@ CROSS JOIN
             GROUP BY n.kind
         ) AS g
     ) AS o
-WHERE ($1::text IS NULL OR f.endpoint = $1) AND ($2::uuid IS NULL OR f.file_id < $2)
+WHERE
+    ($1::uuid IS NULL OR f.file_id = $1)
+    AND ($2::text IS NULL OR f.endpoint = $2)
+    AND ($3::uuid IS NULL OR f.file_id < $3)
 ORDER BY f.file_id DESC
-LIMIT $3
+LIMIT $4

@@ -11,7 +11,9 @@ import pytest
 
 from recon.clock import format_time, new_id, now
 from recon.game.handlers import GAME_WATCH
+from recon.reconciliation import Cause
 from recon.web.discrepancy_list import DiscrepancyQuery, list_page
+from tests.reconciliation.cases import Cases
 from tests.web.seeding import seed_incident
 
 if TYPE_CHECKING:
@@ -286,6 +288,31 @@ async def test_what_nothing_explains_says_what_was_looked_at(site: Site, week: S
 
     assert "Difference +15.55 game - ledger = Unexplained +15.55 nothing accounts for it" in said
     assert "0 deliveries that could not be booked" in said
+
+
+async def test_what_several_things_would_explain_says_what_it_may_be_and_how_likely(
+    site: Site,
+) -> None:
+    await site.sign_in("watcher")
+    case = await Cases(site.pool).seen(
+        "u_1",
+        "20.00",
+        evidence=[
+            ("dep-1", "20.00", Cause.MISSING_WEBHOOK),
+            ("wd-1", "20.00", Cause.MISSING_GAME_UPDATE),
+        ],
+    )
+
+    said = words((await site.get(f"/discrepancies/{case}"))[1])
+
+    assert (
+        "Several things that we know of would account for it, and none is likely enough to be"
+        " named. Compare what it may be, below, with the PSP and the game" in said
+    )
+    assert "Unexplained +20.00 it may be several things" in said
+    assert "It may be, 49 % likely: Missing webhook" in said
+    assert "It may be, 49 % likely: Missing game update" in said
+    assert "Nothing that we know of accounts for it" not in said
 
 
 async def test_a_wallet_shows_its_entries_now_and_as_of_an_instant(

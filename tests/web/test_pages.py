@@ -281,6 +281,16 @@ async def test_the_timeline_marks_the_last_agreement_and_where_both_sides_part(
     ]
 
 
+async def test_the_sentence_on_top_says_cause_and_facts_one_after_the_other(
+    site: Site, week: Seeded
+) -> None:
+    await site.sign_in("watcher")
+
+    said = words((await site.get(f"/discrepancies/{week.discrepancies['u_81230']}"))[1])
+
+    assert "never reported here. 2 facts together make exactly this difference." in said
+
+
 async def test_what_nothing_explains_says_what_was_looked_at(site: Site, week: Seeded) -> None:
     await site.sign_in("watcher")
 

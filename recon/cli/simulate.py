@@ -9,6 +9,7 @@ import time
 from collections import Counter
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from threading import Event
 from typing import TYPE_CHECKING, Final
 
 import click
@@ -80,9 +81,12 @@ def simulate(
     """
     configure_logging(str(flags_of(ctx).get("log_level", "critical")))
     reports = []
-    with _ended_by_signals(), _databases() as databases:
+    with _ended_by_signals() as told, _databases() as databases:
         began_s = time.monotonic()
         for one in range(seed, seed + count):
+            if told.is_set():
+                # It struck where exceptions are swallowed, in a callback of C.
+                raise KeyboardInterrupt
             report = simulate_seed(databases, one, steps, show=_writer(trace_file))
             reports.append(report)
             if not as_json:
@@ -133,18 +137,20 @@ def _databases() -> Iterator[Databases]:
 
 
 @contextmanager
-def _ended_by_signals() -> Iterator[None]:
-    """SIGTERM ends it as SIGINT does: once, with everything cleared away."""
+def _ended_by_signals() -> Iterator[Event]:
+    """SIGTERM ends it as SIGINT does: once, with everything cleared away; says whether one came."""
+    told = Event()
     numbers = (signal.SIGINT, signal.SIGTERM)
 
     def end(*_: object) -> None:
         for number in numbers:
             signal.signal(number, signal.SIG_IGN)
+        told.set()
         raise KeyboardInterrupt
 
     before = {number: signal.signal(number, end) for number in numbers}
     try:
-        yield
+        yield told
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -81,13 +81,12 @@ def simulate(
     """
     configure_logging(str(flags_of(ctx).get("log_level", "critical")))
     reports = []
-    with _ended_by_signals() as told, _databases() as databases:
+    with _ended_by_signals() as end_if_told, _databases() as databases:
         began_s = time.monotonic()
         for one in range(seed, seed + count):
-            if told.is_set():
-                # It struck where exceptions are swallowed, in a callback of C.
-                raise KeyboardInterrupt
-            report = simulate_seed(databases, one, steps, show=_writer(trace_file))
+            report = simulate_seed(
+                databases, one, steps, show=_writer(trace_file), each_turn=end_if_told
+            )
             reports.append(report)
             if not as_json:
                 _say(report)
@@ -137,20 +136,28 @@ def _databases() -> Iterator[Databases]:
 
 
 @contextmanager
-def _ended_by_signals() -> Iterator[Event]:
-    """SIGTERM ends it as SIGINT does: once, with everything cleared away; says whether one came."""
+def _ended_by_signals() -> Iterator[Callable[[], None]]:
+    """SIGTERM ends it as SIGINT does: once, where it is safe, with everything cleared away.
+
+    A signal only leaves word: an interrupt that strikes inside of an extension is swallowed there,
+    or takes the process with it. What this gives raises ``KeyboardInterrupt`` once word was left.
+    """
     told = Event()
     numbers = (signal.SIGINT, signal.SIGTERM)
 
-    def end(*_: object) -> None:
+    def end_if_told() -> None:
+        if told.is_set():
+            told.clear()  # what clears away turns the loop too
+            raise KeyboardInterrupt
+
+    def tell(*_: object) -> None:
         for number in numbers:
             signal.signal(number, signal.SIG_IGN)
         told.set()
-        raise KeyboardInterrupt
 
-    before = {number: signal.signal(number, end) for number in numbers}
+    before = {number: signal.signal(number, tell) for number in numbers}
     try:
-        yield told
+        yield end_if_told
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

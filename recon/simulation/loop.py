@@ -27,12 +27,14 @@ class StuckError(Exception):
 class _NoSelector(selectors.SelectSelector):
     """Waits by turning the clock."""
 
-    def __init__(self) -> None:
+    def __init__(self, each_turn: Callable[[], None]) -> None:
         super().__init__()
         self.passed_s = 0.0
         self.jobs: deque[Callable[[], None]] = deque()
+        self._each_turn = each_turn
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        self._each_turn()
         if self.jobs:
             self._stand_still()
         elif timeout is None:
@@ -53,10 +55,14 @@ class _NoSelector(selectors.SelectSelector):
 
 
 class VirtualLoop(asyncio.SelectorEventLoop):
-    """As any loop of asyncio, but `time` starts at zero and runs only while everybody waits."""
+    """As any loop of asyncio, but `time` starts at zero and runs only while everybody waits.
 
-    def __init__(self) -> None:
-        self._turned = _NoSelector()
+    Args:
+        each_turn: is called between two turns; what it raises ends the run.
+    """
+
+    def __init__(self, each_turn: Callable[[], None] = lambda: None) -> None:
+        self._turned = _NoSelector(each_turn)
         super().__init__(self._turned)
         self.faults: list[str] = []
         self.set_exception_handler(self._note)

@@ -74,6 +74,7 @@ def simulate_seed(
     *,
     weather: Weather | None = None,
     show: Callable[[str], None] | None = None,
+    each_turn: Callable[[], None] = lambda: None,
 ) -> Report:
     """Run a seed; the same seed, steps and code give the same trace.
 
@@ -85,10 +86,11 @@ def simulate_seed(
         steps: of play, before the weather clears up.
         weather: instead of the seed's own.
         show: sees each event as it happens.
+        each_turn: is called between two turns of the loop; what it raises ends the run.
     """
     began_s = time.monotonic()
     dice = random.Random(seed)  # noqa: S311 - repeatable, no secret
-    loop = VirtualLoop()
+    loop = VirtualLoop(each_turn)
     follow_processes(loop)
     instants = Instants(loop.time, random.Random(dice.getrandbits(64)))  # noqa: S311 - likewise
     trace = Trace(loop.time, show)

@@ -17,7 +17,7 @@ from tests.journeys.conftest import Api, Process, Recon, calling
 from tests.journeys.test_contract_stub import PSPS, Game, Sender, playing, sending
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator
 
     from recon.db.embedded import EmbeddedPostgres
 
@@ -42,6 +42,10 @@ class World:
         answer = await self.psp.deposit(f"p_{user}_{time.monotonic_ns()}", user, amount)
         assert answer.status == 200
         self.game.add(user, amount)
+
+    async def in_touch(self) -> None:
+        """Until the service has heard that its game is well; its breaker may be open before."""
+        await self.api.until("/api/v1/game/state", "status", "betting")
 
     async def wallet(self, user: str) -> tuple[str, str]:
         _, found = await self.api.get(f"/api/v1/wallets/{user}?currency=GBP")
@@ -97,12 +101,13 @@ async def another(world: World, name: str, scope: str) -> AsyncIterator[Api]:
 
 
 @pytest.fixture(autouse=True)
-def _mended(world: World) -> Iterator[None]:
+async def _mended(world: World) -> AsyncIterator[None]:
     yield
     world.game.hang.set()
     world.game.hang = asyncio.Event()
     world.game.broken.clear()
     world.game.payout_status = "completed"
+    await world.in_touch()
 
 
 # --- bets ----------------------------------------------------------------------------------------
@@ -251,6 +256,11 @@ async def test_game_state_is_503_degraded_since_while_the_game_is_down_and_ready
     async with world.api.session.get("/readyz") as ready:
         assert ready.status == 200
 
+    world.game.broken.clear()
+    await world.in_touch()
+    await world.fund("d1", "10.00")
+    assert (await world.bet("d1"))[0] == 201
+
 
 # --- idempotency, ids, pages ---------------------------------------------------------------------
 
@@ -264,7 +274,7 @@ async def test_the_same_key_at_once_runs_once_and_the_others_hear_409(world: Wor
     )
     made = {body["bet_id"] for status, body in answers if status == 201}
     running = {body["code"] for status, body in answers if status == 409}
-    assert len(made) == 1
+    assert len(made) == 1, answers
     assert running <= {"idempotency_in_progress"}
     assert (await world.wallet("k1"))[0] == "9.00"
 

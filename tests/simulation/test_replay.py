@@ -8,6 +8,7 @@ import sys
 from typing import TYPE_CHECKING
 
 import msgspec
+import pytest
 
 from recon.simulation import simulate_seed
 
@@ -64,7 +65,12 @@ def test_the_command_replays_it_on_a_server_of_its_own(
     assert trace.read_text(encoding="utf-8").splitlines() == here
 
 
-def test_the_command_leaves_nothing_behind_when_it_is_told_to_end(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("stream", "word"), [("stderr", "Starting a Postgres"), ("stdout", "seed 1: ok")]
+)
+def test_the_command_leaves_nothing_behind_when_it_is_told_to_end(
+    tmp_path: Path, stream: str, word: str
+) -> None:
     command = [sys.executable, "-m", "recon", "simulate", "--seeds", "9999", "--steps", "5"]
     with subprocess.Popen(  # noqa: S603 - our own interpreter
         command,
@@ -73,12 +79,11 @@ def test_the_command_leaves_nothing_behind_when_it_is_told_to_end(tmp_path: Path
         env={**os.environ, "TMPDIR": str(tmp_path), "PYTHONUNBUFFERED": "1"},
         text=True,
     ) as running:
-        assert running.stdout is not None
-        first = running.stdout.readline()
+        first = getattr(running, stream).readline()
         there = list(tmp_path.iterdir())
         running.terminate()
         _, said = running.communicate(timeout=60)
 
-    assert first.startswith("seed 1: ok")
+    assert first.startswith(word)
     assert len(there) == 1
     assert (running.returncode, list(tmp_path.iterdir())) == (130, []), said

@@ -29,6 +29,7 @@ __all__ = [
     "claim_cash_out",
     "close_case",
     "due_bets",
+    "late_bets",
     "open_case",
     "record_attempts",
     "settled_bets",
@@ -98,10 +99,22 @@ async def due_bets(
     limit: int,
     running_round: str | None,
     multiplier: Decimal,
+    old: datetime,
 ) -> list[Due]:
-    """Bets that are due, longest first, without those that their running round decides later."""
-    rows = await connection.fetch(load(_ROOM, "due"), at, limit, running_round, multiplier)
-    return [(row["user_id"], row["bet_id"], row["fence"]) for row in rows]
+    """Bets that are due, longest first, without those that their running round decides later.
+
+    Of these, whatever was created by ``old`` is due all the same.
+    """
+    rows = await connection.fetch(load(_ROOM, "due"), at, limit, running_round, multiplier, old)
+    return [_due(row) for row in rows]
+
+
+async def late_bets(
+    connection: asyncpg.Connection[Any], at: datetime, *, created_by: datetime, limit: int
+) -> list[Due]:
+    """Bets that are due and were created by then, longest first."""
+    rows = await connection.fetch(load(_ROOM, "late"), at, created_by, limit)
+    return [_due(row) for row in rows]
 
 
 async def record_attempts(
@@ -196,6 +209,10 @@ async def settled_bets(
         )
         for row in rows
     ]
+
+
+def _due(row: asyncpg.Record) -> Due:
+    return (row["user_id"], row["bet_id"], row["fence"])
 
 
 def _bet(row: asyncpg.Record) -> Bet:

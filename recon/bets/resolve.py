@@ -126,6 +126,7 @@ async def resolve_due(
         state = await game.state()
     except (GameRefused, *UNANSWERED) as error:
         _log.warning("bets_wait_for_the_game", error=str(error))
+        await _show_late(means, limit)
         return Resolved(reachable=False)
     due = await _due(means, state, limit)
     rounds, gate = Rounds(game, state), asyncio.Semaphore(concurrency)
@@ -140,14 +141,27 @@ async def resolve_due(
     )
 
 
+async def _show_late(means: Means, limit: int) -> None:
+    """While the game tells nothing at all, what waits for very long is shown to people too."""
+    at = means.now()
+    async with means.pool.acquire() as connection:
+        late = await queries.late_bets(connection, at, created_by=at - rules.VERY_LATE, limit=limit)
+        bets = [await queries.claim(connection, due, at=at, until=at + rules.CLAIM) for due in late]
+    for bet in bets:
+        if bet is not None:
+            await commit(means, rules.waiting(bet, at=means.now()), [])
+
+
 async def _due(means: Means, state: GameState, limit: int) -> list[Due]:
     running = state.round_id if state.status in _RUNNING else None
     flying = state.status is RoundStatus.ACTIVE and state.current_multiplier is not None
+    at = means.now()
     async with means.pool.acquire() as connection:
         return await queries.due_bets(
             connection,
-            means.now(),
+            at,
             limit=limit,
+            old=at - rules.OLD,
             running_round=running,
             multiplier=(state.current_multiplier if flying else None) or Decimal(0),
         )

@@ -31,6 +31,7 @@ __all__ = [
     "CLAIM",
     "KEY_KEPT",
     "OLD",
+    "VERY_LATE",
     "Step",
     "for_people",
     "in_play_again",
@@ -53,6 +54,8 @@ CLAIM: Final = timedelta(seconds=45)
 OLD: Final = timedelta(hours=1)
 """A bet that the game's answers have not settled by then is shown to people. Nothing that was
 signed so long ago can still take effect: the game takes timestamps within a minute."""
+VERY_LATE: Final = 2 * OLD
+"""From then on one look in vain is enough for that."""
 KEY_KEPT: Final = timedelta(hours=23)
 """How long a key that led to nothing proves that nothing was done: the game keeps keys for 24 hours
 from their first arrival, which is a moment after the bet was written down."""
@@ -128,7 +131,7 @@ def waiting(bet: Bet, *, at: datetime, why: str = "the game does not answer") ->
     it is very late, since news may have others counted anew.
     """
     age = at - bet.created_at
-    if age > 2 * OLD or (age > OLD and bet.looks >= _IN_VAIN):
+    if age > VERY_LATE or (age > OLD and bet.looks >= _IN_VAIN):
         return unsettled(bet, why, at=at)
     return Step(_looked(bet, at, _LONGEST_S))
 

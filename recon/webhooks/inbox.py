@@ -39,8 +39,9 @@ CASE_KINDS: Final = (
     *("payment_overdue", "withdrawal_overdue"),
     *("settlement_missing_here", "settlement_missing_there", "settlement_mismatch"),
     *("settlement_payout", "settlement_lines"),
+    *("unresolved_bet", "bet_mismatch", "payout_mismatch", "payout_failed", "late_bet"),
 )
-"""What people must look at: the inbox's own, overdue payments, and what settlement files say."""
+"""What people must look at: the inbox's own, overdue payments, settlement files and bets."""
 
 _open_cases = Gauge("recon_cases_open", "Open cases, by what people must look at.", ["kind"])
 

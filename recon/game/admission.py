@@ -16,7 +16,7 @@ import structlog
 
 from recon.game.breaker import Breaker, BreakerState
 from recon.game.errors import AnswerLostError, GameCircuitOpen, RequestNotSentError
-from recon.game.metrics import count_breaker_refusal, show_breaker, show_pace
+from recon.game.metrics import count_breaker_refusal, count_limited, show_breaker, show_pace
 from recon.game.pace import Pace
 from recon.game.turns import Turnstile
 
@@ -61,6 +61,7 @@ class Admission:
         self._turns = Turnstile(self._pace, monotonic=monotonic)
         self.on_return: list[Callable[[], None]] = []
         show_breaker(BreakerState.CLOSED)
+        show_pace(self._pace)
 
     @property
     def is_closed(self) -> bool:
@@ -127,18 +128,17 @@ class Admission:
         """
         now_s, pace = self._monotonic(), self._pace
         pace.answered(limits, sent_s=passed.sent_s, now_s=now_s)
-        limited = status == HTTPStatus.TOO_MANY_REQUESTS
         if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             if status == HTTPStatus.SERVICE_UNAVAILABLE and wait_s is not None:
                 pace.unavailable(wait_s, now_s)
             self._failed(passed, now_s, wait_s)
         else:
-            if limited:
+            if status == HTTPStatus.TOO_MANY_REQUESTS:
                 pace.refused(wait_s, now_s)
+                count_limited()
             else:
                 pace.served()
             self._alive(passed)
-        show_pace(pace, limited=limited)
         self._turns.pump()
 
     def unanswered(self, passed: Pass, error: BaseException | None) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import random
 from contextlib import contextmanager, suppress
 from contextvars import Context
 from typing import TYPE_CHECKING, Final, TypeVar
@@ -32,7 +33,6 @@ from recon.game.verdicts import judge, unreadable
 from recon.http.tracing import carry_trace
 
 if TYPE_CHECKING:
-    import random
     from collections.abc import Awaitable, Callable, Iterator
     from datetime import datetime
 
@@ -94,6 +94,8 @@ class Caller:
         self._admission = Admission(self._now_s, breaker)
         self._sleep = sleep
         self._rng = rng
+        # Unique is enough for a request id: asking the system for each costs as much as the rest.
+        self._ids = random.Random(rng.getrandbits(128))  # noqa: S311 - no secret
         self.limits: RateLimits | None = None
         self.board = Noticeboard()
 
@@ -168,7 +170,7 @@ class Caller:
 
     async def _attempt(self, call: Call[_T], course: Course, secret: int = 0) -> _T:
         course.number += 1
-        request_id = f"{self._rng.getrandbits(128):032x}"
+        request_id = f"{self._ids.getrandbits(128):032x}"
         harmless = call.body is None
         if not (harmless or self._admission.is_closed):
             await self._ask_ahead(course)

@@ -20,6 +20,7 @@ __all__ = [
     "count_attempt",
     "count_breaker_refusal",
     "count_cached_round",
+    "count_limited",
     "count_signature",
     "show_breaker",
     "show_notice",
@@ -105,14 +106,16 @@ def count_attempt(operation: str, status: int | None, latency_s: float) -> None:
     _histogram_of(operation).observe(latency_s)
 
 
-def show_pace(pace: Pace, *, limited: bool) -> None:
-    """Show what an answer has told of the key's budget."""
-    if limited:
-        _limited.inc()
-    if pace.limit is not None:
-        _limit.set(pace.limit)
-        _left.set(pace.left or 0)
-    _share.set(pace.share)
+def show_pace(pace: Pace) -> None:
+    """Show from now on what the answers have told of a key's budget; read when somebody looks."""
+    _limit.set_function(lambda: pace.limit or 0)
+    _left.set_function(lambda: pace.left or 0)
+    _share.set_function(lambda: pace.share)
+
+
+def count_limited() -> None:
+    """An answer of the game was a 429."""
+    _limited.inc()
 
 
 def show_breaker(state: BreakerState, *, opened: bool = False) -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+import msgspec
+
 if TYPE_CHECKING:
-    from datetime import datetime
     from decimal import Decimal
 
     from recon.money import Money
@@ -88,8 +90,7 @@ class RoundAnswer:
     cache_control: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class GameBalance:
+class GameBalance(msgspec.Struct, frozen=True):
     """A player's balance as the game has it at ``as_of``.
 
     ``available_minor`` excludes the stakes on hold, which are ``held_minor``; both in minor units.

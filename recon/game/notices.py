@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import structlog
 
@@ -26,8 +26,7 @@ _MAX_WAIT_S: Final = 3600.0
 mistake, must not keep us away until somebody notices."""
 
 
-@dataclass(frozen=True, slots=True)
-class RateLimits:
+class RateLimits(NamedTuple):
     """The key's budget as last seen: ``remaining`` of ``limit`` calls, renewed in ``reset_s``."""
 
     limit: int
@@ -102,10 +101,10 @@ def read_wait_s(headers: Mapping[str, str], now: datetime) -> float | None:
             then = None
         if then is not None:
             return min(max(0.0, (then - now).total_seconds()), _MAX_WAIT_S)
+    if _whole(headers.get("X-RateLimit-Remaining")) != 0:
+        return None
     reset_s = _whole(headers.get("X-RateLimit-Reset"))
-    if reset_s is not None and _whole(headers.get("X-RateLimit-Remaining")) == 0:
-        return min(float(reset_s), _MAX_WAIT_S)
-    return None
+    return None if reset_s is None else min(float(reset_s), _MAX_WAIT_S)
 
 
 class Noticeboard:

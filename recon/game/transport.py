@@ -8,11 +8,12 @@ tell what certainly was not sent (`RequestNotSentError`) from what may have been
 from __future__ import annotations
 
 import ipaddress
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Final, Protocol, Self
 
 import aiohttp
+import msgspec
 from yarl import URL
 
 from recon.game.errors import (
@@ -25,8 +26,6 @@ from recon.game.errors import (
 from recon.game.verdicts import Answer
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from recon.game.signing import SigningMiddleware
 
 __all__ = ["AiohttpTransport", "Outgoing", "Transport", "checked_base_url"]
@@ -38,8 +37,7 @@ _KEEPALIVE_S: Final = 20.0
 connection that the server has just closed would be an unknown outcome."""
 
 
-@dataclass(frozen=True, slots=True)
-class Outgoing:
+class Outgoing(msgspec.Struct, frozen=True):
     """One attempt.
 
     Args:
@@ -53,9 +51,12 @@ class Outgoing:
 
     method: str
     target: str
-    headers: Mapping[str, str] = field(repr=False)
+    headers: Mapping[str, str]
     body: bytes | None
     secret: int = 0
+
+    def __repr__(self) -> str:
+        return f"Outgoing({self.method} {self.target})"
 
 
 class Transport(Protocol):

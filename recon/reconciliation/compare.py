@@ -71,8 +71,7 @@ class GameSays(NamedTuple):
     as_of: datetime | None
 
 
-@dataclass(frozen=True, slots=True)
-class Comparison:
+class Comparison(NamedTuple):
     """One look: game minus ledger, signed, in minor units; what is tolerated is zero.
 
     ``readings`` are the differences of the available balance that can be meant: the game may have

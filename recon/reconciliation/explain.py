@@ -132,7 +132,7 @@ def explain_look(
     reading, best = min(
         tried, key=lambda one: (one[1].unexplained != 0, -one[1].confidence, len(one[1].evidence))
     )
-    return replace(look, available_difference=reading), best
+    return look._replace(available_difference=reading), best
 
 
 def severity_of(difference: int, exponent: int, *, unexplained: bool) -> Severity:

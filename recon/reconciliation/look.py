@@ -26,6 +26,8 @@ __all__ = ["Look", "LookState", "look", "look_at_page"]
 log = structlog.get_logger(__name__)
 _T = TypeVar("_T")
 
+# Two readings are equal without their last column, which says when they were made.
+_READ_AT = -1
 # How long an accepted withdrawal may still be at the game; Adyen, for one, never says paid.
 _AMBIGUOUS_FOR = timedelta(days=7)
 
@@ -58,7 +60,7 @@ class Look(NamedTuple):
 
 async def look(reconciler: Reconciler, user_id: str, currency: str) -> Look:
     """Read, ask the game, and where they differ read again: only a wallet at rest can differ."""
-    (before,) = await _snapshots(reconciler, [(user_id, currency)])
+    before = await _snapshot_of(reconciler, user_id, currency)
     return await _bracket(reconciler, before)
 
 
@@ -83,18 +85,18 @@ async def look_at_page(
             return first
         return await look(reconciler, snapshot.user_id, snapshot.currency)
 
-    looks = await _each(one, await _snapshots(reconciler, wallets), reconciler.concurrency)
-    now = await _snapshots(reconciler, wallets)
+    before = await _read(reconciler, wallets)
+    looks = await _each(one, [_snapshot(row) for row in before], reconciler.concurrency)
     moved = [
         place
-        for place, (first, snapshot) in enumerate(zip(looks, now, strict=True))
-        if first.state is LookState.AGREES
-        and first.comparison is not None
-        and first.comparison.snapshot != snapshot
+        for place, (was, row) in enumerate(
+            zip(before, await _read(reconciler, wallets), strict=True)
+        )
+        if looks[place].state is LookState.AGREES and was[:_READ_AT] != row[:_READ_AT]
     ]
 
     async def again(place: int) -> Look:
-        return await look(reconciler, now[place].user_id, now[place].currency)
+        return await look(reconciler, *wallets[place])
 
     for place, second in zip(moved, await _each(again, moved, reconciler.concurrency), strict=True):
         looks[place] = second
@@ -126,7 +128,7 @@ async def _bracket(reconciler: Reconciler, before: Snapshot) -> Look:
     said = await _ask(reconciler, before)
     if said.state is not LookState.DIFFERS:
         return said
-    (after,) = await _snapshots(reconciler, [(before.user_id, before.currency)])
+    after = await _snapshot_of(reconciler, before.user_id, before.currency)
     if after != before:
         state, reason = LookState.MOVING, "the wallet changed during the look"
     elif before.unsettled:
@@ -164,15 +166,20 @@ async def _what_the_game_says(reconciler: Reconciler, user_id: str, currency: st
     return GameSays(balance.available_minor, balance.held_minor, balance.as_of)
 
 
-async def _snapshots(reconciler: Reconciler, wallets: Sequence[tuple[str, str]]) -> list[Snapshot]:
+async def _snapshot_of(reconciler: Reconciler, user_id: str, currency: str) -> Snapshot:
+    (row,) = await _read(reconciler, [(user_id, currency)])
+    return _snapshot(row)
+
+
+async def _read(reconciler: Reconciler, wallets: Sequence[tuple[str, str]]) -> list[asyncpg.Record]:
     async with reconciler.pool.acquire() as connection:
-        rows = await connection.fetch(
+        rows: list[asyncpg.Record] = await connection.fetch(
             load("recon.reconciliation", "snapshots"),
             [user_id for user_id, _ in wallets],
             [currency for _, currency in wallets],
             max(_AMBIGUOUS_FOR, reconciler.grace),
         )
-    return [_snapshot(row) for row in rows]
+    return rows
 
 
 def _snapshot(row: asyncpg.Record) -> Snapshot:

@@ -108,7 +108,9 @@ async def _begin(pool: Pool, alerting: Alerting) -> list[str]:
 async def _give_up(pool: Pool, alerting: Alerting) -> None:
     async with pool.acquire() as connection:
         rows = await connection.fetch(
-            load("recon.alerts", "give_up_deliveries"), alerting.policy.give_up_after
+            load("recon.alerts", "give_up_deliveries"),
+            alerting.policy.give_up_after,
+            [channel.name for channel in alerting.channels],
         )
     for row in rows:
         GIVEN_UP.labels(row["channel"]).inc()

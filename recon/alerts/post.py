@@ -7,6 +7,8 @@ environment is used, and nothing of the answer is read but its status and ``Retr
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import UTC
+from email.utils import parsedate_to_datetime
 from hashlib import sha256
 from typing import TYPE_CHECKING, Final
 
@@ -28,6 +30,7 @@ __all__ = ["Receiver"]
 _TIMEOUT: Final = aiohttp.ClientTimeout(total=15, connect=5)
 _SUCCESSFUL: Final = range(200, 300)
 _GONE: Final = 410
+_MOST_DIGITS: Final = 12
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,5 +118,14 @@ def _reason(error: aiohttp.ClientError | OSError) -> str:
 
 
 def _seconds(retry_after: str) -> int | None:
-    """``Retry-After`` in seconds; its other form, a date, is left to our own schedule."""
-    return int(retry_after) if retry_after.isascii() and retry_after.isdigit() else None
+    """``Retry-After`` in seconds from now, in either of its forms; ``None`` where it is neither.
+
+    Source: RFC 9110, section 10.2.3. A number of any length is one, and Python reads no long ones.
+    """
+    if retry_after.isascii() and retry_after.isdigit():
+        return int(retry_after[:_MOST_DIGITS])
+    try:
+        until = parsedate_to_datetime(retry_after)
+        return max(0, int((until.replace(tzinfo=until.tzinfo or UTC) - now()).total_seconds()))
+    except (ValueError, OverflowError):
+        return None

@@ -40,7 +40,8 @@ def retry_in(attempts: int, *, retry_after_s: int | None, draw: float) -> timede
     wait = _RETRIES[min(attempts, len(_RETRIES)) - 1] * (1 + _JITTER * draw)
     if retry_after_s is None:
         return wait
-    return max(wait, min(timedelta(seconds=retry_after_s), _LONGEST_ASKED))
+    # Bounded before it is a span: what a receiver says may be larger than any.
+    return max(wait, timedelta(seconds=min(retry_after_s, _LONGEST_ASKED.total_seconds())))
 
 
 def digest_slot(now: datetime, every: timedelta, at: time) -> datetime:

@@ -15,13 +15,13 @@ from uuid import UUID
 import structlog
 
 from recon.alerts.attachment import open_discrepancies
-from recon.alerts.metrics import FAILED, SENT
-from recon.alerts.model import AlertType, Message
+from recon.alerts.metrics import FAILED, GIVEN_UP, SENT
+from recon.alerts.model import AlertType, Message, Outcome
 from recon.alerts.rules import retry_in
 from recon.db import load
 
 if TYPE_CHECKING:
-    from recon.alerts.model import Alerting, Channel, Outcome
+    from recon.alerts.model import Alerting, Channel
     from recon.db import Pool
 
 __all__ = ["send_due"]
@@ -29,6 +29,8 @@ __all__ = ["send_due"]
 log = structlog.get_logger(__name__)
 
 _FIRST: Final = UUID(int=0)
+_LONGEST_TRY_S: Final = 45.0
+"""Less than the lease, so that nobody else sends what we still do."""
 
 
 async def send_due(pool: Pool, alerting: Alerting) -> None:
@@ -55,15 +57,31 @@ async def _send_through(pool: Pool, alerting: Alerting, channel: Channel) -> Non
     while (begun := await _begin(pool, alerting, channel, fence, after)) is not None:
         message, attempts = begun
         after = message.alert_id
-        attachment = None
-        if message.type is AlertType.DIGEST and channel.attaches:
-            attachment = await open_discrepancies(pool, base_url=alerting.policy.public_url)
-        outcome = await channel.deliver(message, attachment)
+        outcome = await _try(pool, alerting, channel, message)
         kept = await _end(pool, channel, fence, message, attempts, outcome)
         if not kept or outcome.gone or not outcome.reached:
             break
     async with pool.acquire() as connection:
         await connection.execute(load("recon.alerts", "leave_channel"), channel.name, fence)
+
+
+async def _try(pool: Pool, alerting: Alerting, channel: Channel, message: Message) -> Outcome:
+    """Try once; what we stumble over ourselves is an end of this try like any other.
+
+    A message of which nothing can be made must neither be tried without end nor hold up the others.
+    """
+    try:
+        async with asyncio.timeout(_LONGEST_TRY_S):
+            attachment = None
+            if message.type is AlertType.DIGEST and channel.attaches:
+                attachment = await open_discrepancies(pool, base_url=alerting.policy.public_url)
+            return await channel.deliver(message, attachment)
+    except TimeoutError:
+        return Outcome(delivered=False, reached=False, detail=f"no end within {_LONGEST_TRY_S:g} s")
+    except Exception as error:
+        log.exception("alert_not_tried", channel=channel.name, alert_id=str(message.alert_id))
+        name = type(error).__name__
+        return Outcome(delivered=False, detail=f"an unforeseen error of ours: {name}")
 
 
 async def _begin(
@@ -92,10 +110,12 @@ async def _end(
             load("recon.alerts", "end_delivery"),
             *(message.alert_id, channel.name, fence, outcome.delivered, wait, outcome.detail),
         )
+        given_up = 0
         if state is not None and outcome.gone:
-            await connection.execute(
+            given_up = await connection.fetchval(
                 load("recon.alerts", "disable_channel"), channel.name, fence, outcome.detail
             )
+    GIVEN_UP.labels(channel.name).inc(given_up)
     _tell(channel, message, attempts, outcome)
     return state is not None
 

@@ -101,6 +101,14 @@ class Post:
     failures: list[str] = field(default_factory=list)
     was_encrypted: list[bool] = field(default_factory=list)
     signed_in: list[tuple[str, str]] = field(default_factory=list)
+    dies_at_quit: bool = False
+
+    async def handle_QUIT(  # noqa: N802 - aiosmtpd calls it by this name
+        self, server: SMTP, _session: Session, _envelope: Envelope
+    ) -> str:
+        if self.dies_at_quit and server.transport is not None:
+            server.transport.close()
+        return "221 Bye"
 
     async def handle_RCPT(  # noqa: N802 - aiosmtpd calls it by this name
         self,

@@ -1,6 +1,7 @@
 -- $1 channel, $2 fence, $3 for how long it is held from now, $4 only messages after this one. The
--- oldest message that is due, its attempt counted. No row: there is none, or the channel is held by
--- somebody else. Should its sender die now, it is due again as soon as the lease has ended.
+-- oldest message that is due (as in take_channel.sql), its attempt counted. No row: there is none,
+-- or the channel is held by somebody else. Should its sender die now, it is due again as soon as the
+-- lease has ended.
 WITH held AS (
     UPDATE alert_channels
     SET held_until = clock_timestamp() + $3::interval
@@ -12,7 +13,10 @@ due AS (
     SELECT d.alert_id
     FROM alert_deliveries AS d
     INNER JOIN held ON d.channel = held.channel
-    WHERE d.state = 'pending' AND d.next_at <= clock_timestamp() AND d.alert_id > $4
+    WHERE
+        d.state = 'pending'
+        AND d.next_at NOT BETWEEN clock_timestamp() AND clock_timestamp() + interval '27 hours'
+        AND d.alert_id > $4
     ORDER BY d.alert_id
     LIMIT 1
 )

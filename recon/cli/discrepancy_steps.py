@@ -11,12 +11,12 @@ from recon.cli.context import console, open_database, print_json, run_async, set
 from recon.cli.durations import optional_duration
 from recon.cli.reconcile import exit_as, follow
 from recon.clock import new_id, now
+from recon.four_eyes import Step
 from recon.reconciliation import Status, read_discrepancy
 from recon.reconciliation.assign import assign
 from recon.reconciliation.comment import comment
 from recon.reconciliation.ignore import ignore
 from recon.reconciliation.recheck import recheck
-from recon.reconciliation.review import Step
 from recon.reconciliation.review_views import EventView, event_view
 from recon.reconciliation.views import (
     DiscrepancyView,

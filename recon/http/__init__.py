@@ -6,6 +6,7 @@ caller's scope, and from which the OpenAPI document is made.
 
 from recon.http.bodies import decode, json_response
 from recon.http.idempotency import caller_key, receipt_of
+from recon.http.intents import step_of
 from recon.http.keys import Principal, Scope
 from recon.http.operations import operation, principal_of
 from recon.http.paging import Cursor, page_of, page_response
@@ -25,4 +26,5 @@ __all__ = [
     "principal_of",
     "problem_response",
     "receipt_of",
+    "step_of",
 ]

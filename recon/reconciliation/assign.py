@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from recon.db import Pool
+    from recon.four_eyes import Step
     from recon.reconciliation.model import Discrepancy
-    from recon.reconciliation.review import Step
 
 __all__ = ["assign"]
 

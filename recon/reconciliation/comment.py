@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from recon.db import Pool
-    from recon.reconciliation.review import Step
+    from recon.four_eyes import Step
 
 __all__ = ["comment"]
 

@@ -4,18 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import asyncpg
-
 from recon.clock import now
 from recon.db import load, with_retries
+from recon.four_eyes import two_people
 from recon.ledger import post_one, rules
 from recon.money import Money
 from recon.reconciliation.adjustments import AdjustmentState, read_adjustment
-from recon.reconciliation.errors import (
-    AdjustmentDecidedError,
-    SelfApprovalError,
-    StaleAdjustmentError,
-)
+from recon.reconciliation.errors import AdjustmentDecidedError, StaleAdjustmentError
 from recon.reconciliation.model import RunScope
 from recon.reconciliation.review import change_case, earlier, note_step, take_case
 from recon.reconciliation.start import begin_run
@@ -23,9 +18,12 @@ from recon.reconciliation.start import begin_run
 if TYPE_CHECKING:
     from uuid import UUID
 
+    import asyncpg
+
     from recon.db import Pool
+    from recon.four_eyes import Step
     from recon.reconciliation.adjustments import Adjustment
-    from recon.reconciliation.review import Case, Step
+    from recon.reconciliation.review import Case
 
 __all__ = ["approve", "reject"]
 
@@ -77,27 +75,33 @@ async def _book(pool: Pool, adjustment_id: UUID, reason: str | None, *, step: St
         adjustment, case = await _take(connection, adjustment_id)
         if await earlier(connection, case, step) is None:
             try:
-                async with connection.transaction():
-                    await _decide(
-                        connection, adjustment, case, AdjustmentState.BOOKED, reason, step
-                    )
-                    await _post(connection, adjustment)
-                    # In the same commit: what is booked is looked at again, whoever dies when.
-                    await begin_run(
-                        connection,
-                        RunScope.USERS,
-                        trigger=f"adjustment:{adjustment_id}",
-                        users=[adjustment.user_id],
-                    )
-            except asyncpg.CheckViolationError as error:
-                if error.constraint_name != "adjustments_two_people_check":
-                    raise
-                raise SelfApprovalError("you proposed this; another has to approve it") from None
+                with two_people():
+                    await _book_at_once(connection, adjustment, case, reason, step)
             except _MovedError:
                 await _decide(
                     connection, adjustment, case, AdjustmentState.STALE, "the wallet moved", step
                 )
         return await read_adjustment(connection, adjustment_id)
+
+
+async def _book_at_once(
+    connection: asyncpg.Connection[Any],
+    adjustment: Adjustment,
+    case: Case,
+    reason: str | None,
+    step: Step,
+) -> None:
+    """Decide, post, and begin the run that looks again; all of it or nothing."""
+    async with connection.transaction():
+        await _decide(connection, adjustment, case, AdjustmentState.BOOKED, reason, step)
+        await _post(connection, adjustment)
+        # In the same commit: what is booked is looked at again, whoever dies when.
+        await begin_run(
+            connection,
+            RunScope.USERS,
+            trigger=f"adjustment:{adjustment.adjustment_id}",
+            users=[adjustment.user_id],
+        )
 
 
 async def _take(

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from recon.errors import Conflict, Forbidden
+from recon.errors import Conflict
 
 __all__ = [
     "AdjustmentDecidedError",
     "AdjustmentProposedError",
     "DiscrepancyClosedError",
-    "SelfApprovalError",
     "StaleAdjustmentError",
 ]
 
@@ -35,9 +34,3 @@ class StaleAdjustmentError(Conflict):
     """The wallet moved since it was proposed, so what was weighed is no longer the case."""
 
     code = "stale_adjustment"
-
-
-class SelfApprovalError(Forbidden):
-    """Who proposed it may not book it."""
-
-    code = "self_approval"

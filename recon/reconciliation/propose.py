@@ -9,12 +9,13 @@ from uuid import UUID
 from recon.clock import new_id
 from recon.db import load, with_retries
 from recon.errors import Invalid
+from recon.four_eyes import Step
 from recon.ledger import read_wallet_or_none
 from recon.money import Money
 from recon.reconciliation.adjustments import read_adjustment
 from recon.reconciliation.errors import AdjustmentProposedError
 from recon.reconciliation.model import Status
-from recon.reconciliation.review import Step, change_case, earlier, note_step, take_case
+from recon.reconciliation.review import change_case, earlier, note_step, take_case
 
 if TYPE_CHECKING:
     from recon.db import Pool

@@ -12,7 +12,7 @@ from recon.reconciliation.start import begin_run
 
 if TYPE_CHECKING:
     from recon.db import Pool
-    from recon.reconciliation.review import Step
+    from recon.four_eyes import Step
 
 __all__ = ["recheck"]
 

@@ -20,22 +20,11 @@ if TYPE_CHECKING:
 
     import asyncpg
 
-__all__ = ["Case", "Step", "change_case", "earlier", "note_step", "take_case"]
+    from recon.four_eyes import Step
+
+__all__ = ["Case", "change_case", "earlier", "note_step", "take_case"]
 
 _CLOSED = frozenset({Status.RESOLVED, Status.CLEARED})
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """Who takes a step, and the id of that intent: the same intent again changes nothing.
-
-    Args:
-        actor: a principal's id.
-        step_id: becomes the id of the event in the discrepancy's history.
-    """
-
-    actor: str
-    step_id: UUID
 
 
 @dataclass(frozen=True, slots=True)

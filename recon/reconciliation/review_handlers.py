@@ -6,7 +6,7 @@ These routes stand before those of `recon.reconciliation.handlers`, whose
 
 from __future__ import annotations
 
-from uuid import UUID, uuid5
+from typing import TYPE_CHECKING
 
 import msgspec
 from aiohttp import web
@@ -17,12 +17,12 @@ from recon.http import (
     Cursor,
     Problem,
     Scope,
-    caller_key,
     decode,
     json_response,
     operation,
     page_of,
     principal_of,
+    step_of,
 )
 from recon.reconciliation.adjustments import AdjustmentState, list_adjustments
 from recon.reconciliation.assign import assign
@@ -35,7 +35,6 @@ from recon.reconciliation.ignore import ignore
 from recon.reconciliation.propose import propose
 from recon.reconciliation.read import read_discrepancy, read_run
 from recon.reconciliation.recheck import recheck
-from recon.reconciliation.review import Step
 from recon.reconciliation.review_requests import (
     AdjustmentRequest,
     ApproveRequest,
@@ -54,12 +53,12 @@ from recon.reconciliation.review_views import (
 from recon.reconciliation.send_export import send_export
 from recon.reconciliation.views import DiscrepancyView, RunView, discrepancy_view, run_view
 
+if TYPE_CHECKING:
+    from uuid import UUID
+
 __all__ = ["routes"]
 
 routes = web.RouteTableDef()
-
-# Fixed for ever: an intent's id follows from its caller and key alone.
-_INTENTS = UUID("0e1d7c0a-5b0e-4f3c-9a52-3f6c8d1be7a4")
 
 
 class EventPage(msgspec.Struct, frozen=True):
@@ -105,7 +104,7 @@ async def assign_to(request: web.Request) -> web.Response:
     """Say who looks into a discrepancy."""
     wanted = decode(await request.read(), AssignRequest)
     found = await assign(
-        request.config_dict[POOL], _discrepancy_id(request), wanted.assignee, step=_step(request)
+        request.config_dict[POOL], _discrepancy_id(request), wanted.assignee, step=step_of(request)
     )
     return json_response(discrepancy_view(found))
 
@@ -118,7 +117,7 @@ async def say(request: web.Request) -> web.Response:
     """Comment on a discrepancy."""
     wanted = decode(await request.read(), CommentRequest)
     event = await comment(
-        request.config_dict[POOL], _discrepancy_id(request), wanted.text, step=_step(request)
+        request.config_dict[POOL], _discrepancy_id(request), wanted.text, step=step_of(request)
     )
     return json_response(event_view(event), status=201)
 
@@ -135,7 +134,7 @@ async def leave_alone(request: web.Request) -> web.Response:
         _discrepancy_id(request),
         wanted.reason,
         until=wanted.until,
-        step=_step(request),
+        step=step_of(request),
     )
     return json_response(discrepancy_view(found))
 
@@ -146,7 +145,7 @@ async def look_again(request: web.Request) -> web.Response:
     """Start a run over this player's wallets; ask for it again to see what it found."""
     decode(await request.read() or b"{}", RecheckRequest)
     pool = request.config_dict[POOL]
-    run_id = await recheck(pool, _discrepancy_id(request), step=_step(request))
+    run_id = await recheck(pool, _discrepancy_id(request), step=step_of(request))
     async with pool.acquire() as connection:
         run = await read_run(connection, run_id)
     location = {"Location": f"/api/v1/reconciliation/runs/{run_id}"}
@@ -180,7 +179,7 @@ async def propose_adjustment(request: web.Request) -> web.Response:
         _discrepancy_id(request),
         wanted.amount,
         wanted.reason,
-        step=_step(request),
+        step=step_of(request),
     )
     return json_response(adjustment_view(adjustment), status=201)
 
@@ -212,7 +211,7 @@ async def approve_adjustment(request: web.Request) -> web.Response:
     """Book what another principal proposed; a run then looks whether the wallet agrees."""
     wanted = decode(await request.read() or b"{}", ApproveRequest)
     adjustment = await approve(
-        request.config_dict[POOL], _adjustment_id(request), wanted.reason, step=_step(request)
+        request.config_dict[POOL], _adjustment_id(request), wanted.reason, step=step_of(request)
     )
     return json_response(adjustment_view(adjustment))
 
@@ -225,14 +224,9 @@ async def reject_adjustment(request: web.Request) -> web.Response:
     """Turn a proposal down, or withdraw one's own."""
     wanted = decode(await request.read(), RejectRequest)
     adjustment = await reject(
-        request.config_dict[POOL], _adjustment_id(request), wanted.reason, step=_step(request)
+        request.config_dict[POOL], _adjustment_id(request), wanted.reason, step=step_of(request)
     )
     return json_response(adjustment_view(adjustment))
-
-
-def _step(request: web.Request) -> Step:
-    """The caller's intent: the same key from the same caller is the same step."""
-    return Step(principal_of(request).principal_id, uuid5(_INTENTS, caller_key(request)))
 
 
 def _discrepancy_id(request: web.Request) -> UUID:

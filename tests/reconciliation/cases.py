@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from recon.clock import new_id, now
+from recon.four_eyes import Step
 from recon.ledger import post_one, read_wallet_or_none, rules
 from recon.money import Money, parse_minor
 from recon.reconciliation import Cause, Evidence
@@ -17,7 +18,6 @@ from recon.reconciliation.look import Look, LookState
 from recon.reconciliation.odds import Standing
 from recon.reconciliation.read import read_discrepancy
 from recon.reconciliation.record import record_agreements, record_discrepancy
-from recon.reconciliation.review import Step
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

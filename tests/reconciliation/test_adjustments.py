@@ -10,6 +10,7 @@ import pytest
 
 from recon.clock import now
 from recon.errors import Invalid, NotFound
+from recon.four_eyes import SelfApprovalError
 from recon.ledger import InsufficientBalanceError, post_one, read_entries, rules, verify_books
 from recon.money import Money
 from recon.reconciliation import Cause, RunScope, Status, list_runs, run_here
@@ -24,7 +25,6 @@ from recon.reconciliation.decide import approve, reject
 from recon.reconciliation.errors import (
     AdjustmentDecidedError,
     AdjustmentProposedError,
-    SelfApprovalError,
     StaleAdjustmentError,
 )
 from recon.reconciliation.propose import propose

@@ -9,10 +9,10 @@ from aiohttp import web
 from recon.clock import new_id, now
 from recon.db import POOL, load
 from recon.errors import NotFound
+from recon.four_eyes import Step
 from recon.http import Cursor
 from recon.reconciliation import Cause, Status, count_open
 from recon.reconciliation.recheck import recheck
-from recon.reconciliation.review import Step
 from recon.web.auth.guard import page, session_of
 from recon.web.discrepancy_detail import read_detail
 from recon.web.discrepancy_list import DiscrepancyQuery, list_page

@@ -1,4 +1,4 @@
-"""Explain a difference by the smallest set of facts whose sum it is; pure, exact, bounded.
+"""Explain a difference by the likeliest set of facts whose sum it is; pure, exact, bounded.
 
 Sums are exact and of whole minor units. Which of the sets that fit is meant, and how sure that is,
 follows from what speaks for each fact (`recon.reconciliation.odds`): a set weighs the product of
@@ -11,9 +11,11 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field, replace
 from math import gcd
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
-from recon.reconciliation.fitting import Fit, Group, fits, joined, tried_weight
+from recon.money import Money
+from recon.reconciliation.candidate import Candidate
+from recon.reconciliation.fitting import Fit, Group, fits, tried_weight
 from recon.reconciliation.model import Alternative, Cause, Evidence, Severity
 from recon.reconciliation.odds import (
     Odds,
@@ -25,17 +27,17 @@ from recon.reconciliation.odds import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
+    from recon.reconciliation.candidate import Meaning
     from recon.reconciliation.compare import Comparison
 
 __all__ = ["Candidate", "Explanation", "explain", "explain_look", "severity_of"]
 
 _MAX_READINGS: Final = 8
 _NAMED: Final = 5
+_FACTS_NAMED: Final = 3
 _ALTERNATIVES: Final = 3
-_KNOWN_PART: Final = 95
-"""Per cent: the odds of what is known."""
 _WORTH_SAYING: Final = 5
 """Per cent; what is less likely is not shown."""
 _BELIEVED: Final = 50
@@ -45,20 +47,6 @@ _STEPS: Final = (Severity.LOW, Severity.MEDIUM, Severity.HIGH, Severity.CRITICAL
 _MEDIUM_FROM: Final = 10
 _HIGH_FROM: Final = 100
 _CRITICAL_FROM: Final = 10_000
-
-
-class Candidate(NamedTuple):
-    """A fact that may be part of a difference, and what speaks for it.
-
-    Attributes:
-        fact: its amount is the difference that it alone would make.
-        standing: what speaks for it.
-        agreed_since: the wallet has agreed after the fact was known.
-    """
-
-    fact: Evidence
-    standing: Standing
-    agreed_since: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,36 +73,19 @@ class Explanation:
 
 
 def explain(difference: int, candidates: Sequence[Candidate]) -> Explanation:
-    """The likeliest of the sets of facts, none twice, whose amounts make exactly the difference.
+    """The likeliest of the sets of facts, no money twice, whose amounts make the difference.
 
     Args:
         difference: game minus ledger, in minor units, not zero.
-        candidates: the same row may stand for two (lost or doubled) and is used once.
+        candidates: in any order; of those about the same money one at most is taken.
 
     Returns:
         The set, if it is likelier than all else together; the newest of those that say the same.
         Where nothing fits, what both sides have told explains its part, if that leaves less than
         there was. Else all of it is unexplained, and what would fit is said.
     """
-    likely = _likely(difference, candidates)
-    if not likely or likely[0].percent < _BELIEVED:
-        return replace(
-            _known_part(difference, candidates),
-            alternatives=[one.told for one in likely],
-            notes=[_either_of([one.fit.sets[0] for one in likely])] if likely else [],
-        )
-    best, *others = likely
-    evidence = list(best.fit.sets[0])
-    said = [*best.fit.sets, *(one.fit.sets[0] for one in others)]
-    return Explanation(
-        explained=difference,
-        unexplained=0,
-        cause=_largest(evidence).cause,
-        evidence=evidence,
-        confidence=best.percent,
-        alternatives=[one.told for one in others],
-        notes=[_either_of(said)] if len(said) > 1 else [],
-    )
+    _, explanation = _explain([difference], candidates, "")
+    return explanation
 
 
 def explain_look(
@@ -123,16 +94,16 @@ def explain_look(
     """Explain a look by the one of its readings that the facts bear out best.
 
     Returns:
-        The look with that reading as its difference, and the explanation of it. Where no reading
-        is explained, the first counts: the game has taken every accepted withdrawal.
+        The look with that reading as its difference, and the explanation of it; its confidence
+        counts what would explain the other readings against it. Where no reading is explained, the
+        first counts: the game has taken every accepted withdrawal.
     """
     if look.available_difference == 0:
         return look, explain(look.difference, candidates)
-    tried = [(reading, explain(reading, candidates)) for reading in look.readings[:_MAX_READINGS]]
-    reading, best = min(
-        tried, key=lambda one: (one[1].unexplained != 0, -one[1].confidence, len(one[1].evidence))
+    reading, explanation = _explain(
+        look.readings[:_MAX_READINGS], candidates, look.snapshot.currency
     )
-    return look._replace(available_difference=reading), best
+    return look._replace(available_difference=reading), explanation
 
 
 def severity_of(difference: int, exponent: int, *, unexplained: bool) -> Severity:
@@ -145,47 +116,124 @@ def severity_of(difference: int, exponent: int, *, unexplained: bool) -> Severit
     return _STEPS[step]
 
 
-class _Likely(NamedTuple):
-    fit: Fit
+@dataclass(frozen=True, slots=True)
+class _Likely:
+    """What explains a reading, and how likely it is, in per cent, of all that explains any."""
+
+    reading: int
     percent: int
+    sets: list[tuple[Candidate, ...]]
+
+    @property
+    def evidence(self) -> list[Evidence]:
+        return [one.fact for one in self.sets[0]]
 
     @property
     def told(self) -> Alternative:
-        return Alternative(self.percent, list(self.fit.sets[0]))
+        return Alternative(self.percent, self.evidence)
 
 
-def _likely(difference: int, candidates: Sequence[Candidate]) -> list[_Likely]:
+def _explain(
+    readings: Sequence[int], candidates: Sequence[Candidate], currency: str
+) -> tuple[int, Explanation]:
+    """The reading that is meant, and the explanation of it."""
+    candidates = _told_once(candidates)
+    likely = _likely(readings, candidates)
+    said = _Said(readings[0], currency)
+    if not likely or likely[0].percent < _BELIEVED:
+        first = readings[0]
+        return first, replace(
+            _known_part(first, candidates),
+            alternatives=[one.told for one in likely if one.reading == first],
+            notes=said.either_of((one.reading, one.sets[0]) for one in likely),
+        )
+    best, *others = likely
+    evidence = best.evidence
+    return best.reading, Explanation(
+        explained=best.reading,
+        unexplained=0,
+        cause=_largest(evidence).cause,
+        evidence=evidence,
+        confidence=best.percent,
+        alternatives=[one.told for one in others if one.reading == best.reading],
+        notes=said.either_of(
+            [
+                *((best.reading, rows) for rows in best.sets),
+                *((one.reading, one.sets[0]) for one in others),
+            ],
+            at_least=2,
+        ),
+    )
+
+
+def _told_once(candidates: Iterable[Candidate]) -> list[Candidate]:
+    """Each thing that is said of some money once, as whoever stands for it best says it.
+
+    In an order that does not depend on the one they came in. Of those who stand for it equally, the
+    first to tell counts: a report that is repeated every minute is not a new one every minute.
+    """
+    ordered = sorted(
+        candidates, key=lambda one: (one.standing.rank, one.doubts, one.fact.at, one.key)
+    )
+    kept: dict[tuple[str, Meaning], Candidate] = {}
+    for one in ordered:
+        kept.setdefault((one.key, one.meaning), one)
+    by_key = sorted(kept.values(), key=lambda one: one.key)
+    return sorted(by_key, key=lambda one: one.fact.at, reverse=True)
+
+
+def _likely(readings: Sequence[int], candidates: Sequence[Candidate]) -> list[_Likely]:
     """What fits and is worth saying, the likeliest first; of equals, that with the newest row."""
     groups = _groups(candidates)
-    meanings: defaultdict[frozenset[tuple[tuple[Cause, int], int]], list[Fit]] = defaultdict(list)
-    for fit in fits(difference, groups):
-        said = Counter((fact.cause, fact.amount) for fact in fit.sets[0])
-        meanings[frozenset(said.items())].append(fit)
-    fitting = [joined(same) for same in meanings.values()]
-    weights = [group.odds for group in groups for _ in group.facts]
-    rest = weight_of_the_rest(
-        weight_of_all(weights), tried_weight(groups), _possible_values(difference, candidates)
-    )
-    whole = rest + sum(fit.weight for fit in fitting)
+    odds = [group.odds for group in groups for _ in group.facts]
+    whole, tried = weight_of_all(odds), tried_weight(groups)
+    all_weights = 0.0
+    found: list[tuple[int, float, list[Fit]]] = []
+    for reading in readings:
+        meanings: defaultdict[object, list[Fit]] = defaultdict(list)
+        for fit in fits(reading, groups):
+            meanings[fit.said].append(fit)
+        weights = {said: sum(fit.weight for fit in same) for said, same in meanings.items()}
+        all_weights += sum(weights.values())
+        all_weights += weight_of_the_rest(whole, tried, _possible_values(reading, candidates))
+        found += [(reading, weights[said], same) for said, same in meanings.items()]
+    worth = [one for one in found if percent(one[1], all_weights) >= _WORTH_SAYING]
     ranked = sorted(
-        (_Likely(fit, percent(fit.weight, whole)) for fit in fitting),
-        key=lambda one: (-one.fit.weight, len(one.fit.sets[0]), -_newest_s(one.fit.sets[0])),
+        [(weight, _rows_of(same), reading) for reading, weight, same in worth],
+        key=lambda one: (-one[0], len(one[1][0]), -_newest_s(one[1][0])),
     )
-    return [one for one in ranked[: 1 + _ALTERNATIVES] if one.percent >= _WORTH_SAYING]
+    return [
+        _Likely(reading, percent(weight, all_weights), sets)
+        for weight, sets, reading in ranked[: 1 + _ALTERNATIVES]
+    ]
+
+
+def _rows_of(same: Sequence[Fit]) -> list[tuple[Candidate, ...]]:
+    """A few of the sets that say the same, one more than are named."""
+    ranked = sorted(same, key=lambda fit: -fit.weight)[: _NAMED + 1]
+    return [rows for fit in ranked for rows in fit.sets(_NAMED + 1)]
 
 
 def _groups(candidates: Sequence[Candidate]) -> list[Group]:
-    rows = Counter((one.fact.kind, one.fact.id) for one in candidates)
-    suggested = sum(one.standing is Standing.SUGGESTED for one in candidates)
-    members: defaultdict[tuple[Cause, int, Odds, bool], list[Evidence]] = defaultdict(list)
-    for fact, standing, agreed_since in candidates:
-        odds = odds_of(standing, suggested=suggested, agreed_since=agreed_since)
-        # Of a row that may mean two things, neither is taken to be true.
-        known = odds > 1 and rows[fact.kind, fact.id] == 1
-        members[fact.cause, fact.amount, 1 / odds if known else odds, known].append(fact)
+    about = Counter(one.key for one in candidates)
+    suggested = Counter(one.doubts for one in candidates if one.standing is Standing.SUGGESTED)
+    odds = [
+        odds_of(
+            one.standing,
+            share=suggested[one.doubts] if one.standing is Standing.SUGGESTED else one.share,
+            doubts=one.doubts,
+        )
+        for one in candidates
+    ]
+    # Of money of which two likely things are told, neither is taken to be true.
+    likely = Counter(one.key for one, its in zip(candidates, odds, strict=True) if its > 1)
+    members: defaultdict[tuple[Meaning, Odds, bool, bool], list[Candidate]] = defaultdict(list)
+    for one, its in zip(candidates, odds, strict=True):
+        known = its > 1 and likely[one.key] == 1
+        members[one.meaning, 1 / its if known else its, known, about[one.key] == 1].append(one)
     return [
-        Group(amount, odds, known, sorted(facts, key=lambda fact: fact.at, reverse=True))
-        for (_, amount, odds, known), facts in members.items()
+        Group(meaning, its, known, facts, is_alone)
+        for (meaning, its, known, is_alone), facts in members.items()
     ]
 
 
@@ -197,33 +245,61 @@ def _possible_values(difference: int, candidates: Sequence[Candidate]) -> int:
 
 def _known_part(difference: int, candidates: Sequence[Candidate]) -> Explanation:
     """What both sides have told is part of a difference that nothing makes, if it makes it less."""
-    evidence = [
-        one.fact
+    known = [
+        one
         for one in candidates
-        if one.standing is Standing.KNOWN and not one.agreed_since and one.fact.amount
+        if one.standing is Standing.KNOWN and not one.doubts and one.fact.amount
     ]
+    evidence = [one.fact for one in known]
     explained = sum(fact.amount for fact in evidence)
-    rows = {(fact.kind, fact.id) for fact in evidence}
-    if not evidence or len(rows) < len(evidence) or abs(difference - explained) >= abs(difference):
+    keys = {one.key for one in known}
+    if not known or len(keys) < len(known) or abs(difference - explained) >= abs(difference):
         return Explanation(0, difference, Cause.UNEXPLAINED, [])
     unexplained = difference - explained
     largest = _largest(evidence)
     cause = largest.cause if abs(largest.amount) >= abs(unexplained) else Cause.UNEXPLAINED
-    return Explanation(explained, unexplained, cause, evidence, confidence=_KNOWN_PART)
+    odds = odds_of(Standing.KNOWN, share=1, doubts=0)
+    # What has gone wrong together stands or falls together.
+    roots = {(one.fact.cause, one.fact.root or one.key) for one in known}
+    confidence = percent((odds / (1 + odds)) ** len(roots), 1)
+    if confidence < _BELIEVED:
+        return Explanation(0, difference, Cause.UNEXPLAINED, [])
+    return Explanation(explained, unexplained, cause, evidence, confidence=confidence)
 
 
 def _largest(evidence: Sequence[Evidence]) -> Evidence:
     return max(evidence, key=lambda fact: abs(fact.amount))
 
 
-def _newest_s(evidence: Sequence[Evidence]) -> float:
-    return max(fact.at.timestamp() for fact in evidence)
+def _newest_s(rows: Sequence[Candidate]) -> float:
+    return max(one.fact.at.timestamp() for one in rows)
 
 
-def _either_of(sets: Sequence[Sequence[Evidence]]) -> str:
-    """What fits, in words; a row that fits in two ways is said once."""
-    said = list(
-        dict.fromkeys(" + ".join(f"{fact.kind} {fact.id}" for fact in chosen) for chosen in sets)
-    )
-    more = f"; and {len(said) - _NAMED} more" if len(said) > _NAMED else ""
-    return "either of: " + "; ".join(said[:_NAMED]) + more
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """Words for what is open."""
+
+    first: int
+    currency: str
+
+    def either_of(
+        self, sets: Iterable[tuple[int, Sequence[Candidate]]], *, at_least: int = 1
+    ) -> list[str]:
+        """What fits, in one sentence; none below ``at_least``. The same rows are said once."""
+        said = list(dict.fromkeys(self._one(reading, rows) for reading, rows in sets))
+        if len(said) < at_least:
+            return []
+        more = "; and more" if len(said) > _NAMED else ""
+        return ["either of: " + "; ".join(said[:_NAMED]) + more]
+
+    def _one(self, reading: int, rows: Sequence[Candidate]) -> str:
+        names = [f"{one.fact.kind} {one.fact.id}" for one in rows]
+        more = len(names) - _FACTS_NAMED
+        if more > 1:
+            names = [*names[:_FACTS_NAMED], f"{more} more"]
+        said = " + ".join(names)
+        still_there = self.first - reading
+        if still_there:
+            amount = Money(still_there, self.currency)
+            said += f" (if {amount} {self.currency} of accepted withdrawals is still at the game)"
+        return said

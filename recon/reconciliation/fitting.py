@@ -3,159 +3,226 @@
 Facts that say the same of the same amount are one class, however many rows there are. What is known
 to be wrong is taken to be part of the difference; a set is then a few steps away from that: a class
 added, or a known fact left out. So thirty lost webhooks of one hour are found as readily as one.
+Which rows stand behind a set is worked out only for the few sets that are shown.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from itertools import combinations, islice, product
+from dataclasses import dataclass
+from itertools import combinations, islice
 from math import comb, prod
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from recon.reconciliation.model import Evidence
+    from recon.reconciliation.candidate import Candidate, Meaning
+    from recon.reconciliation.odds import Odds
 
-__all__ = ["Fit", "Group", "fits", "joined", "tried_weight"]
+__all__ = ["Fit", "Group", "Known", "fits", "tried_weight"]
 
 _STEPS: Final = 3
 _TRIPLES_AMONG: Final = 150
 _ROWS: Final = 64
-"""Sets of rows that are looked at behind one set of classes."""
+"""Sets of rows that are counted behind one set of classes, where rows exclude each other."""
+
+Said: TypeAlias = tuple[bool, frozenset[tuple["Meaning", int]]]
+"""What a set says: whether beyond what is known, or from nothing; and what is added, or (below
+zero) left out."""
+
+Taken: TypeAlias = "tuple[tuple[Group, int], ...]"
+"""Groups and how many of each are one step away from what is known."""
+
+_Rows: TypeAlias = tuple[tuple["Candidate", bool], ...]
+"""Facts, and whether each is known, and so left out."""
 
 
 class Group(NamedTuple):
-    """Facts of one meaning, amount and odds.
+    """Facts of one meaning and odds.
 
     Attributes:
-        amount: of each, signed, in minor units.
+        meaning: what each of them says.
         odds: of each, that it is part of the difference; of a known one, that it is not.
         known: it is taken to be part of the difference, unless a fit says otherwise.
-        facts: the newest first.
+        facts: the newest first, each about other money.
+        is_alone: no other group has a fact about the money of one of these.
+        was_known: it is known, and nothing is taken to be true.
     """
 
-    amount: int
-    odds: float
+    meaning: Meaning
+    odds: Odds
     known: bool
-    facts: Sequence[Evidence]
+    facts: Sequence[Candidate]
+    is_alone: bool
+    was_known: bool = False
 
     def untaken(self) -> Group:
         """The same where nothing is taken to be true."""
-        return self._replace(odds=1 / self.odds, known=False) if self.known else self
+        if not self.known:
+            return self
+        return self._replace(odds=1 / self.odds, known=False, was_known=True)
 
     @property
     def step(self) -> int:
         """What the sum changes by if one more of them is taken, or left out."""
-        return -self.amount if self.known else self.amount
+        return -self.meaning.amount if self.known else self.meaning.amount
 
 
-class Fit(NamedTuple):
+class Known:
+    """What is taken to be part of the difference, unless a fit says otherwise."""
+
+    def __init__(self, groups: Sequence[Group]) -> None:
+        self.facts = [fact for group in groups if group.known for fact in group.facts]
+        self.keys = {fact.key for fact in self.facts}
+        self.amount = sum(fact.fact.amount for fact in self.facts)
+
+
+@dataclass(frozen=True, slots=True)
+class Fit:
     """Sets that make the difference and say the same: which rows it was is open, no more.
 
     Attributes:
         weight: of all of them together.
-        sets: a few of them, the newest rows first.
+        said: what they say.
+        taken: the steps that they are away from what is known.
+        known: what that is.
     """
 
     weight: float
-    sets: list[tuple[Evidence, ...]]
+    said: Said
+    taken: Taken
+    known: Known
+
+    def sets(self, most: int) -> list[tuple[Candidate, ...]]:
+        """A few of them, the newest rows first."""
+        made = []
+        for rows in islice(_rows(self.taken, self.known), most):
+            out = {fact.key for fact, is_known in rows if is_known}
+            kept = [fact for fact in self.known.facts if fact.key not in out]
+            made.append((*kept, *(fact for fact, is_known in rows if not is_known)))
+        return made
 
 
 def fits(difference: int, groups: Sequence[Group]) -> list[Fit]:
     """All sets up to three steps away from what is known; three only among the likeliest.
 
     Args:
-        difference: what they must make, in minor units.
-        groups: none empty.
+        difference: what they must make, in minor units, not zero.
+        groups: none empty; the likelier of two as likely ones comes first.
 
     Returns:
-        In no order; a row stands in no set twice.
+        In no order; no movement of money stands in a set twice.
     """
-    found = list(_fits(difference, groups))
-    known = {(fact.kind, fact.id) for group in groups if group.known for fact in group.facts}
-    if len(known) > _STEPS:
+    known = Known(groups)
+    found = [_fit(taken, ways, known) for taken, ways in _taken(difference, groups, known)]
+    if len(known.facts) > _STEPS:
         # From nothing as well: a few of many known facts are too far away from all of them.
         none = prod(group.odds ** len(group.facts) for group in groups if group.known)
-        for fit in _fits(difference, [group.untaken() for group in groups]):
-            rows = {(fact.kind, fact.id) for fact in fit.sets[0]}
-            if len(rows ^ known) > _STEPS:
-                found.append(Fit(fit.weight * none, fit.sets))
+        nothing = Known([])
+        untaken = [group.untaken() for group in groups]
+        for taken, ways in _taken(difference, untaken, nothing):
+            away = sum(-times if group.was_known else times for group, times in taken)
+            if len(known.facts) + away > _STEPS:
+                fit = _fit(taken, ways, nothing)
+                found.append(Fit(fit.weight * none, (True, fit.said[1]), taken, nothing))
     return found
-
-
-def joined(same: Sequence[Fit]) -> Fit:
-    """Fits that say the same, as one."""
-    ranked = sorted(same, key=lambda fit: -fit.weight)
-    return Fit(sum(fit.weight for fit in same), [rows for fit in ranked for rows in fit.sets])
 
 
 def tried_weight(groups: Sequence[Group]) -> float:
     """The weight of all sets that `fits` tries, whether they fit or not."""
-    ranked = sorted(groups, key=lambda group: -group.odds)
+    ranked = _ranked(groups)
     one, two, _ = _symmetric_weights(ranked)
     *_, three = _symmetric_weights(ranked[:_TRIPLES_AMONG])
     return 1 + one + two + three
 
 
-def _fits(difference: int, groups: Sequence[Group]) -> Iterator[Fit]:
-    known = sum(group.amount * len(group.facts) for group in groups if group.known)
-    ranked = sorted(groups, key=lambda group: -group.odds)
-    for steps in _steps(difference - known, ranked):
-        sets = list(islice(_rows(ranked, steps), _ROWS))
-        if sets:
-            # Of many rows the few that stand for themselves twice make no difference.
-            ways = len(sets) if len(sets) < _ROWS else _ways(ranked, steps)
-            yield Fit(ways * prod(ranked[place].odds for place in steps), sets)
+def _ranked(groups: Sequence[Group]) -> list[Group]:
+    return sorted(groups, key=lambda group: -group.odds)
+
+
+def _taken(difference: int, groups: Sequence[Group], known: Known) -> Iterator[tuple[Taken, int]]:
+    """What is a few steps away from what is known, and how many sets of rows stand behind it."""
+    ranked = _ranked(groups)
+    for places in _steps(difference - known.amount, ranked):
+        taken = tuple((ranked[place], places.count(place)) for place in dict.fromkeys(places))
+        ways = _ways(taken, known)
+        if ways:
+            yield taken, ways
+
+
+def _fit(taken: Taken, ways: int, known: Known) -> Fit:
+    weight = float(ways)
+    said: defaultdict[Meaning, int] = defaultdict(int)
+    for group, times in taken:
+        weight *= group.odds**times
+        said[group.meaning] += -times if group.known else times
+    changes = frozenset((meaning, times) for meaning, times in said.items() if times)
+    return Fit(weight, (False, changes), taken, known)
 
 
 def _steps(target: int, ranked: Sequence[Group]) -> Iterator[tuple[int, ...]]:
     """The places of up to three steps that come to ``target``, each as often as it is taken."""
+    steps = [group.step for group in ranked]
     at: defaultdict[int, list[int]] = defaultdict(list)
-    for place, group in enumerate(ranked):
-        at[group.step].append(place)
+    for place, step in enumerate(steps):
+        at[step].append(place)
     if target == 0:
         yield ()
     for place in at.get(target, ()):
         yield (place,)
-    for first, group in enumerate(ranked):
-        for second in at.get(target - group.step, ()):
+    for first, step in enumerate(steps):
+        for second in at.get(target - step, ()):
             if second >= first:
                 yield (first, second)
-    yield from _triples(target, ranked[:_TRIPLES_AMONG], at)
+    yield from _triples(target, steps[:_TRIPLES_AMONG], at)
 
 
 def _triples(
-    target: int, few: Sequence[Group], at: Mapping[int, Sequence[int]]
+    target: int, steps: Sequence[int], at: Mapping[int, Sequence[int]]
 ) -> Iterator[tuple[int, ...]]:
-    for first, group in enumerate(few):
-        rest = target - group.step
-        for second in range(first, len(few)):
-            for third in at.get(rest - few[second].step, ()):
-                if second <= third < len(few):
-                    yield (first, second, third)
+    few = len(steps)
+    for first in range(few):
+        rest = target - steps[first]
+        for second in range(first, few):
+            places = at.get(rest - steps[second])
+            if places:
+                for third in places:
+                    if second <= third < few:
+                        yield (first, second, third)
 
 
-def _rows(ranked: Sequence[Group], steps: tuple[int, ...]) -> Iterator[tuple[Evidence, ...]]:
-    """The sets of rows behind steps, no row twice, the newest first."""
-    chosen = [
-        combinations(ranked[place].facts, steps.count(place)) for place in dict.fromkeys(steps)
-    ]
-    left = [place for place, group in enumerate(ranked) if group.known and place not in steps]
-    kept = [fact for place in left for fact in ranked[place].facts]
-    for parts in islice(product(*chosen), _ROWS * 4):
-        rows = list(kept)
-        for place, part in zip(dict.fromkeys(steps), parts, strict=True):
-            group = ranked[place]
-            rows += [fact for fact in group.facts if fact not in part] if group.known else part
-        if len({(fact.kind, fact.id) for fact in rows}) == len(rows) > 0:
-            yield tuple(rows)
+def _ways(taken: Taken, known: Known) -> int:
+    """How many sets of rows stand behind steps: any of them may be the one."""
+    if all(group.is_alone for group, _ in taken):
+        left_out = sum(times for group, times in taken if group.known)
+        if left_out == len(known.facts) and all(group.known for group, _ in taken):
+            return 0  # nothing would be left
+        return prod(comb(len(group.facts), times) for group, times in taken)
+    return sum(1 for _ in islice(_rows(taken, known), _ROWS))
 
 
-def _ways(ranked: Sequence[Group], steps: tuple[int, ...]) -> int:
-    return prod(
-        comb(len(ranked[place].facts), steps.count(place)) for place in dict.fromkeys(steps)
-    )
+def _rows(taken: Taken, known: Known) -> Iterator[_Rows]:
+    """The facts behind steps, no money twice and something left, the newest first."""
+    # So many are looked at that the first do not all exclude each other, and no more.
+    for chosen in islice(_products(taken), _ROWS * 4):
+        out = {fact.key for fact, is_known in chosen if is_known}
+        added = [fact.key for fact, is_known in chosen if not is_known]
+        free = all(key in out or key not in known.keys for key in added)
+        if free and len(set(added)) == len(added) and len(known.facts) - len(out) + len(added) > 0:
+            yield chosen
+
+
+def _products(taken: Taken) -> Iterator[_Rows]:
+    """As `itertools.product` of combinations, which would make all of them first."""
+    if not taken:
+        yield ()
+        return
+    (group, times), *others = taken
+    for part in combinations(group.facts, times):
+        first = tuple((fact, group.known) for fact in part)
+        for rest in _products(tuple(others)):
+            yield first + rest
 
 
 def _symmetric_weights(groups: Sequence[Group]) -> tuple[float, float, float]:

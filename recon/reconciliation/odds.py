@@ -31,35 +31,53 @@ class Standing(Enum):
     """It was to happen, and nobody has said whether it did."""
     SUGGESTED = "suggested"
     """Nothing is known to be wrong with it: any of its kind may be the one."""
+    SLIPPED = "slipped"
+    """The game would have another amount for it, by one of the slips that people and programs make
+    with amounts: a decimal point, two digits."""
+    NETTED = "netted"
+    """The game would have a little less for it, as if a fee had been kept."""
+    ALTERED = "altered"
+    """The game would have an amount for it that nothing suggests."""
+
+    @property
+    def rank(self) -> int:
+        """What speaks the most comes first."""
+        return [*Standing].index(self)
 
 
-_ODDS: Final = {Standing.KNOWN: 9.0, Standing.LIKELY: 3.0, Standing.OPEN: 1 / 3}
-_ONE_OF_ALL: Final = 0.3
-"""That some booked fact is lost or doubled at the game; shared by all that could be it."""
+_ODDS: Final = {
+    Standing.KNOWN: 9.0,
+    Standing.LIKELY: 3.0,
+    Standing.OPEN: 1 / 3,
+    # That some booked fact is lost or doubled at the game; shared by all that could be it.
+    Standing.SUGGESTED: 0.3,
+    # That some booked payment has another amount there; shared by all payments and amounts.
+    Standing.SLIPPED: 0.1,
+    Standing.NETTED: 0.02,
+    Standing.ALTERED: 0.1,
+}
 _UNKNOWN: Final = 0.05
 """That there is something of which neither side has a record."""
-_AGREED_SINCE: Final = 0.1
-"""What is left of a fact's odds if both sides have agreed after it was known."""
+_DOUBTED: Final = 0.1
+"""What each thing that speaks against a fact leaves of its odds."""
 _LEAST_VALUES: Final = 100
 """What is unknown need not be as round as what is known."""
 _MOST: Final = 600.0
 """A logarithm; beyond it nothing can be said, and an overflow would say no more."""
 
 
-def odds_of(standing: Standing, *, suggested: int, agreed_since: bool) -> float:
+def odds_of(standing: Standing, *, share: int, doubts: int) -> Odds:
     """The odds that a fact is behind a difference.
 
     Args:
         standing: what speaks for it.
-        suggested: how many facts are merely suggested; they share their odds.
-        agreed_since: both sides have agreed after it was known.
+        share: how many facts of this standing share its odds.
+        doubts: how many things speak against it.
     """
-    is_one_of_all = standing is Standing.SUGGESTED
-    odds = _ONE_OF_ALL / max(1, suggested) if is_one_of_all else _ODDS[standing]
-    return odds * _AGREED_SINCE if agreed_since else odds
+    return _ODDS[standing] / max(1, share) * _DOUBTED**doubts
 
 
-def weight_of_all(odds: Iterable[float]) -> float:
+def weight_of_all(odds: Iterable[Odds]) -> float:
     """The weight of all sets of facts together, the empty one among them.
 
     Args:

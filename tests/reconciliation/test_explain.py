@@ -8,15 +8,20 @@ from itertools import combinations
 from math import gcd, prod
 from random import Random
 from time import perf_counter
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recon.reconciliation import Cause, Evidence, Severity
-from recon.reconciliation.explain import Candidate, Explanation, severity_of
+from recon.reconciliation.compare import Comparison, GameSays, Snapshot, compare
+from recon.reconciliation.explain import Candidate, Explanation, explain_look, severity_of
 from recon.reconciliation.explain import explain as explain_candidates
 from recon.reconciliation.odds import Standing
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 NEW_YEAR = datetime(2026, 1, 1, tzinfo=UTC)
 NAMED = [cause for cause in Cause if cause is not Cause.UNEXPLAINED]
@@ -253,6 +258,8 @@ def test_the_equation_always_holds(difference: int, candidates: list[Evidence]) 
 
 def by_all_subsets(difference: int, facts: list[Evidence]) -> tuple[int, list[tuple[Cause, int]]]:
     """The likeliest meaning and its per cent, by weighing every subset there is."""
+    # What one row says of one amount counts once, however often it is said.
+    facts = [*{(one.kind, one.id, one.cause, one.amount): one for one in facts}.values()]
     suggested = sum(one.kind == "posting" for one in facts)
     odds = [0.3 / suggested if one.kind == "posting" else 1 / 3 for one in facts]
     meanings: Counter[tuple[tuple[Cause, int], ...]] = Counter()
@@ -303,33 +310,159 @@ def test_the_confidence_is_the_share_of_all_subsets_that_fit(
 def test_the_order_of_the_candidates_does_not_matter(
     difference: int, candidates: list[Evidence]
 ) -> None:
-    forwards, backwards = explain(difference, candidates), explain(difference, candidates[::-1])
-
-    assert (forwards.explained, len(forwards.evidence)) == (
-        backwards.explained,
-        len(backwards.evidence),
-    )
+    assert explain(difference, candidates) == explain(difference, candidates[::-1])
 
 
-def test_a_thousand_candidates_that_do_not_fit_are_given_up_within_100_ms(
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    # All even, so that an odd difference makes it try everything it ever tries.
-    candidates = [
-        fact(2 * (n * 7919 % 99_991 + 1), f"p{n}", minutes=n, cause=NAMED[n % len(NAMED)])
-        for n in range(1000)
+def thousand(kind: str) -> tuple[int, list[Candidate]]:
+    """A difference and a thousand candidates that make it hard."""
+    if kind == "nothing fits":
+        # All even, so that an odd difference makes it try everything it ever tries.
+        amounts = [2 * (n * 7919 % 99_991 + 1) for n in range(1000)]
+        return 1_000_001, of(amounts, Standing.OPEN, causes=NAMED)
+    if kind == "all of one amount":
+        return 60, of([20] * 1000, Standing.OPEN)
+    if kind == "everything fits":
+        return 300, of([*range(1, 1001)], Standing.OPEN)
+    if kind == "most are known":
+        half = [*range(1, 501)]
+        known = of(half, Standing.KNOWN, "delivery")
+        return sum(half) - 300, [*known, *of(half, Standing.OPEN)]
+    random = Random(1)  # noqa: S311 - amounts of a test, the same each time
+    small = [random.choice((-1, 1)) * random.randrange(1, 60) for _ in range(1000)]
+    return 37, [
+        Candidate(one.fact, random.choice([*Standing]))
+        for one in of(small, Standing.OPEN, causes=NAMED)
     ]
+
+
+def of(
+    amounts: list[int],
+    standing: Standing,
+    kind: str = "payment",
+    *,
+    causes: Sequence[Cause] = (Cause.MISSING_WEBHOOK,),
+) -> list[Candidate]:
+    return [
+        Candidate(
+            fact(amount, f"{n}", kind=kind, minutes=n, cause=causes[n % len(causes)]), standing
+        )
+        for n, amount in enumerate(amounts)
+    ]
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "nothing fits",
+        "all of one amount",
+        "everything fits",
+        "most are known",
+        "small amounts of every kind",
+    ],
+)
+def test_a_thousand_candidates_are_gone_through_in_a_moment(
+    kind: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    difference, candidates = thousand(kind)
 
     def once() -> float:
         began = perf_counter()
-        assert explain(1_000_001, candidates).cause is Cause.UNEXPLAINED
-        return perf_counter() - began
+        found = explain_candidates(difference, candidates)
+        took_s = perf_counter() - began
+        assert found.explained + found.unexplained == difference
+        return took_s
 
-    best_s = min(once() for _ in range(5))  # the machine may be busy; the bound is on the work
+    best_s = min(once() for _ in range(3))  # the machine may be busy; the bound is on the work
 
     with capsys.disabled():
-        print(f"\nexplain, 1000 candidates, nothing fits: {best_s * 1000:.0f} ms")  # noqa: T201 - a measurement is shown
-    assert best_s < 0.1
+        print(f"\nexplain, 1000 candidates, {kind}: {best_s * 1000:.0f} ms")  # noqa: T201 - a measurement is shown
+    # The benchmark holds it to 100 ms; here it is a machine that may be ten times as slow.
+    assert best_s < 1
+
+
+def test_one_payment_that_two_sources_tell_of_is_counted_once() -> None:
+    told_twice = [
+        Candidate(fact(20, "d1", kind="delivery"), Standing.KNOWN, money="psp p1 deposit"),
+        Candidate(fact(20, "s1", kind="settlement"), Standing.KNOWN, money="psp p1 deposit"),
+        Candidate(fact(20, "r1"), Standing.OPEN, money="psp p1 deposit"),
+    ]
+
+    twice, once = explain_candidates(40, told_twice), explain_candidates(20, told_twice)
+
+    # 20 + 20 would make it, by counting one payment twice: its part is told, and no more.
+    assert (twice.explained, twice.unexplained, len(twice.evidence)) == (20, 20, 1)
+    assert (once.unexplained, len(once.evidence), once.notes) == (0, 1, [])
+    assert once.confidence > 95
+
+
+def test_a_report_that_comes_again_and_again_is_as_old_as_its_first() -> None:
+    again = [
+        Candidate(
+            fact(20, f"d{minute}", kind="delivery", minutes=minute),
+            Standing.KNOWN,
+            money="psp p1 deposit",
+        )
+        for minute in range(9)
+    ]
+
+    assert names(explain_candidates(20, again)) == ["d0"]
+
+
+def test_two_pairs_of_equal_sums_are_both_said_whatever_they_are_made_of() -> None:
+    found = explain(100, [fact(30, "a"), fact(70, "b"), fact(45, "c"), fact(55, "d")])
+
+    assert (found.cause, found.evidence) == (Cause.UNEXPLAINED, [])
+    assert [sorted(one.id for one in other.evidence) for other in found.alternatives] == [
+        ["a", "b"],
+        ["c", "d"],
+    ]
+
+
+@pytest.mark.parametrize("unit", [1, 10**18, 10**34])
+@pytest.mark.parametrize("sign", [1, -1])
+def test_sums_are_exact_to_the_last_of_38_digits(unit: int, sign: int) -> None:
+    one_off = [fact(sign * (700 * unit + 1), "near"), fact(sign * 700 * unit, "right")]
+
+    assert names(explain(sign * 700 * unit, one_off)) == ["right"]
+    assert explain(sign * (700 * unit - 1), one_off).cause is Cause.UNEXPLAINED
+
+
+def two_readings(raw: int, accepted: int) -> Comparison:
+    """The game shows so much more, and may still show an accepted withdrawal of so much."""
+    wallet = Snapshot("u_1", "GBP", 0, 0, accepted, 5, 0, (accepted,), 0)
+    return compare(wallet, GameSays(raw, 0, NEW_YEAR), tolerance=0)
+
+
+def test_readings_that_are_both_borne_out_count_against_each_other() -> None:
+    facts = [
+        Candidate(fact(7_00, "p1"), Standing.OPEN),
+        Candidate(fact(-43_00, "p2"), Standing.OPEN),
+    ]
+
+    # Of 7.00 and -43.00 each has its payment: 7.00 more, or 50.00 still there and 43.00 less.
+    look, found = explain_look(two_readings(7_00, 50_00), facts)
+    _, alone = explain_look(two_readings(7_00, 50_00), facts[:1])
+
+    assert (look.available_difference, found.unexplained, found.cause) == (
+        7_00,
+        7_00,
+        Cause.UNEXPLAINED,
+    )
+    (note,) = found.notes
+    assert note == (
+        "either of: payment p1; "
+        "payment p2 (if 50.00 GBP of accepted withdrawals is still at the game)"
+    )
+    assert (alone.unexplained, names(alone)) == (0, ["p1"])
+    assert alone.confidence > 95
+
+
+def test_the_reading_that_is_borne_out_is_the_one_that_is_meant() -> None:
+    facts = [Candidate(fact(-43_00, "p2"), Standing.OPEN)]
+
+    look, found = explain_look(two_readings(7_00, 50_00), facts)
+
+    assert (look.available_difference, found.explained, names(found)) == (-43_00, -43_00, ["p2"])
 
 
 @pytest.mark.parametrize(

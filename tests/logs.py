@@ -1,4 +1,4 @@
-"""What one test configures of logging, the next does not inherit.
+"""What one test configures of logging, the next does not inherit; a traceback costs little.
 
 A pytest plugin: ``pytest_plugins = ["tests.logs", …]`` in ``tests/conftest.py``. A command that is
 run in this process configures structlog for good, and its loggers keep the stream of that test.
@@ -28,6 +28,19 @@ def _loggers_are_never_kept() -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(structlog, "configure", configure_without_keeping)
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _tracebacks_are_plain() -> Iterator[None]:
+    """As the service writes them, and not as structlog does where nobody has configured it.
+
+    With the value of every variable drawn in a frame, one takes a second and on a busy machine
+    many: meanwhile the loop stands still, and what has a limit of time in it fails.
+    """
+    renderer = structlog.dev.ConsoleRenderer.get_active()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(renderer, "exception_formatter", structlog.dev.plain_traceback)
         yield
 
 

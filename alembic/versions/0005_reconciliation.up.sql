@@ -47,11 +47,14 @@ CREATE TABLE run_ranges (
     fence bigint NOT NULL DEFAULT 0,
     claimed_at timestamptz,
     finished_at timestamptz,
-    -- Wallets that the game told of, how many of them differed at the first look, and whether that
-    -- is suspected to be one fault, or has been looked into and is not.
+    -- Wallets that the game told of and how many of them differed at the first look, both without
+    -- those that had a discrepancy already; whether that is suspected to be one fault; and when it
+    -- was last looked into and was none, from when on they count anew, with how many had differed.
     looked bigint NOT NULL DEFAULT 0,
     differed bigint NOT NULL DEFAULT 0,
-    mass text CHECK (mass IN ('suspected', 'excused')),
+    suspected boolean NOT NULL DEFAULT false,
+    excused bigint NOT NULL DEFAULT 0,
+    excused_at timestamptz,
     -- Wallets behind the cursor that have been looked at and are not written yet.
     under_way integer NOT NULL DEFAULT 0,
     PRIMARY KEY (run_id, first_user)

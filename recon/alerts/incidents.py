@@ -57,6 +57,8 @@ def _item(incident: Incident, policy: Policy) -> dict[str, Any]:
         "opened_at": format_time(incident.opened_at),
         "discrepancies": incident.discrepancies,
         "still_open": incident.still_open,
+        "looked": incident.looked,
+        "differed": incident.differed,
         "currencies": [
             {
                 "currency": part.currency,
@@ -66,5 +68,12 @@ def _item(incident: Incident, policy: Policy) -> dict[str, Any]:
             }
             for part in incident.parts
         ],
-        "url": link(policy, f"/discrepancies?status=all&incident_id={incident.incident_id}"),
+        "url": link(policy, _page(incident)),
     }
+
+
+def _page(incident: Incident) -> str:
+    """Where more is to be seen of it: where runs stopped there are no discrepancies."""
+    if incident.looked is not None:
+        return "/runs"
+    return f"/discrepancies?status=all&incident_id={incident.incident_id}"

@@ -94,7 +94,15 @@ def _tables(kind: AlertType, data: dict[str, Any]) -> list[_Table]:
         columns = ("difference", "unexplained", "currency", "severity", "user_id", "first_seen_at")
         found.append(_table(data["discrepancies"], (*columns, "discrepancy_id")))
     if kind is AlertType.INCIDENTS:
-        columns = ("cause", "root", "from_at", "until_at", "discrepancies", "still_open")
+        columns = (
+            "cause",
+            "root",
+            "from_at",
+            "until_at",
+            "discrepancies",
+            "still_open",
+            "differed",
+        )
         found.append(_table(data["incidents"], (*columns, "incident_id")))
     if kind is AlertType.RUNS_BAD:
         columns = ("state", "scope", "started_at", "compared", "not_compared", "reason", "run_id")
@@ -106,9 +114,10 @@ def _tables(kind: AlertType, data: dict[str, Any]) -> list[_Table]:
 
 
 def _table(rows: Sequence[dict[str, Any]], columns: Sequence[str]) -> _Table:
+    """What the rows say under these names; one that an earlier version wrote may lack some."""
     return _Table(
         [column.replace("_", " ") for column in columns],
-        [["-" if row[name] is None else str(row[name]) for name in columns] for row in rows],
+        [["-" if row.get(name) is None else str(row[name]) for name in columns] for row in rows],
     )
 
 
@@ -142,6 +151,9 @@ def _unexplained(data: dict[str, Any]) -> str:
 def _incidents(data: dict[str, Any]) -> str:
     last = data["incidents"][-1]
     more = f", and {data['count'] - 1} more" if data["count"] > 1 else ""
+    if last["looked"] is not None:
+        told = f"{last['differed']} of {_many(last['looked'], 'wallet')}"
+        return f"Runs are stopped: {told} of a range differ and nothing explains it{more}"
     wallets = _many(last["discrepancies"], "wallet")
     cause = last["cause"].replace("_", " ")
     return f"{wallets} differ by one root: {cause}, {last['root']}{more}"

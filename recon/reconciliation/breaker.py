@@ -6,25 +6,46 @@ take days to go through. What our own evidence explains is another matter, howev
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, NamedTuple
 
-__all__ = ["SAMPLE", "is_mass", "still_stands"]
+__all__ = ["SAMPLE", "Counted", "is_mass", "may_be_one_fault", "still_stands"]
 
-_FEWEST: Final = 100
+_TIERS: Final = ((20, 90), (50, 50), (500, 10))
+"""So many wallets that differ are suspicious, where they are such a share, in per cent, of those
+that the game told of. A tenth of many is one of its shards; of few it is a bad day."""
 _SHARE: Final = 2
-"""One in so many, and more."""
+"""One in so many of a sample, and more."""
 SAMPLE: Final = 20
 """Wallets that are looked into."""
 
 
-def is_mass(looked: int, differed: int) -> bool:
-    """Whether what a range has seen so far may be one fault.
+class Counted(NamedTuple):
+    """Wallets that the game told of, and how many differed at the first look.
+
+    Those that have a discrepancy already are in neither: nothing new would come of them, and on a
+    quiet night they are most of what a run of what changed looks at.
+    """
+
+    looked: int
+    differed: int
+
+
+def is_mass(counted: Counted) -> bool:
+    """Whether so much differs that it may be one fault."""
+    looked, differed = counted
+    return any(differed >= fewest and differed * 100 >= share * looked for fewest, share in _TIERS)
+
+
+def may_be_one_fault(page: Counted, so_far: Counted, *, excused: int) -> bool:
+    """Whether a range is to be looked into, by its newest page or by all of it.
 
     Args:
-        looked: wallets that the game has told of.
-        differed: how many of those differed at the first look.
+        page: the newest; a fault that begins in the middle of a range is little of the whole.
+        so_far: all of the range since it was looked into last, the page among it.
+        excused: how many had differed until then, and were no single fault: it is worth another
+            look once there are as many again.
     """
-    return looked >= _FEWEST and differed * _SHARE >= looked
+    return so_far.differed >= excused and (is_mass(page) or is_mass(so_far))
 
 
 def still_stands(answered: int, unexplained: int) -> bool:

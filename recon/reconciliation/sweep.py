@@ -12,7 +12,7 @@ import structlog
 
 from recon.db import load
 from recon.game import Priority
-from recon.reconciliation.breaker import is_mass
+from recon.reconciliation.breaker import Counted, may_be_one_fault
 from recon.reconciliation.look import Look, LookState, look_at_page
 from recon.reconciliation.model import RunScope
 from recon.reconciliation.record import record_agreements
@@ -184,11 +184,10 @@ async def _write(
 ) -> None:
     agreed = [look for look in looks if look.state is LookState.AGREES]
     suspects = [look for look in looks if look.state is not LookState.AGREES]
-    looked = sum(look.state is not LookState.UNANSWERED for look in looks)
-    differed = sum(look.state is LookState.DIFFERS for look in looks)
+    counted = await _count(connection, looks)
     moved = await connection.fetchrow(
         load("recon.reconciliation", "move_cursor"),
-        *(claimed.run_id, claimed.first_user, claimed.fence, *at, done, looked, differed),
+        *(claimed.run_id, claimed.first_user, claimed.fence, *at, done, *counted),
     )
     if moved is None:
         raise _LostError
@@ -196,16 +195,36 @@ async def _write(
         await record_agreements(connection, agreed, run_id=claimed.run_id)
     await _suspect(connection, reconciler, claimed.run_id, suspects)
     await count_tolerated(connection, claimed.run_id, agreed, reconciler.tolerances)
-    # Last, because all ranges of the run wait for its row.
-    if moved["mass"] is None and is_mass(moved["looked"], moved["differed"]):
+    # Last, because all ranges of the run wait for its row. Players who are named were chosen, often
+    # because they complain: how many of them differ tells nothing of the others.
+    so_far = Counted(moved["looked"], moved["differed"])
+    if (
+        claimed.scope is not RunScope.USERS
+        and not moved["suspected"]
+        and may_be_one_fault(counted, so_far, excused=moved["excused"])
+    ):
         await connection.execute(
             load("recon.reconciliation", "suspect_range"), claimed.run_id, claimed.first_user
         )
-    counted = await connection.fetchval(
+    running = await connection.fetchval(
         load("recon.reconciliation", "count_wallets"), claimed.run_id, len(agreed), 0, 0, 0
     )
-    if counted is None:
+    if running is None:
         raise _LostError
+
+
+async def _count(connection: asyncpg.Connection[Any], looks: Sequence[Look]) -> Counted:
+    """A page's wallets as the breaker counts them: without those that have a discrepancy."""
+    looked = sum(look.state is not LookState.UNANSWERED for look in looks)
+    differed = [look for look in looks if look.state is LookState.DIFFERS]
+    if not differed:
+        return Counted(looked, 0)
+    known = await connection.fetchval(
+        load("recon.reconciliation", "count_known"),
+        [look.user_id for look in differed],
+        [look.currency for look in differed],
+    )
+    return Counted(looked - known, len(differed) - known)
 
 
 async def _suspect(

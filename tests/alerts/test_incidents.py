@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from recon.alerts import Alerting
 from recon.clock import new_id
+from tests.alerts.conftest import ago
 from tests.alerts.plain import policy
 
 if TYPE_CHECKING:
@@ -61,3 +62,23 @@ async def test_one_that_has_healed_is_not_told(books: Books, hook: Hook) -> None
     )
 
     assert await books.look(alerting) == 0
+
+
+async def test_one_that_stops_runs_says_how_many_wallets_differ(books: Books, hook: Hook) -> None:
+    alerting = Alerting(policy=policy(), channels=[hook.receiver()])
+    run_id = await books.ran("incomplete", started=ago(hours=1))
+    await books.pool.execute(
+        "INSERT INTO incidents (incident_id, cause, root, from_at, until_at, opened_at,"
+        " stopped_run_id, looked, differed) VALUES ($1, 'unexplained', 'the game',"
+        " now() - interval '1 h', now(), now() - interval '1 h', $2, 500, 480)",
+        *(new_id(), run_id),
+    )
+    await books.look(alerting)
+
+    (said,) = hook.said
+    assert said["data"]["summary"] == (
+        "Runs are stopped: 480 of 500 wallets of a range differ and nothing explains it"
+    )
+    (told,) = said["data"]["incidents"]
+    assert (told["looked"], told["differed"], told["discrepancies"]) == (500, 480, 0)
+    assert told["url"] == "https://recon.example/runs"

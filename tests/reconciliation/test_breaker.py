@@ -20,11 +20,14 @@ from recon.reconciliation import (
     list_incidents,
     run_here,
     start_run,
+    sweep,
 )
-from recon.reconciliation.breaker import is_mass, still_stands
+from recon.reconciliation.breaker import Counted, is_mass, still_stands
 from recon.webhooks import register_payment
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from recon.db import Pool
     from recon.reconciliation import Incident
     from tests.reconciliation.conftest import World
@@ -32,9 +35,11 @@ if TYPE_CHECKING:
 PLAYERS = [f"u_{number:03}" for number in range(120)]
 
 
-async def give_everybody(world: World, owner: Pool, *, shown: str) -> None:
+async def give_everybody(
+    world: World, owner: Pool, *, shown: str, players: Sequence[str] = PLAYERS
+) -> None:
     """A hundred pounds here, booked long ago, and what the game shows."""
-    for user in PLAYERS:
+    for user in players:
         await world.deposit(user, "100.00")
         world.game.set(user, shown)
     async with owner.acquire() as connection:
@@ -55,12 +60,16 @@ def stopped() -> float:
 
 @pytest.mark.parametrize(
     ("looked", "differed", "mass"),
-    [(99, 99, False), (100, 49, False), (100, 50, True), (10_000, 4_999, False)],
+    [
+        *((19, 19, False), (20, 20, True), (22, 20, True), (23, 20, False)),
+        *((99, 49, False), (100, 50, True), (101, 50, False)),
+        *((4_990, 499, False), (5_000, 500, True), (5_001, 500, False)),
+    ],
 )
-def test_half_of_a_hundred_wallets_or_more_may_be_one_fault(
+def test_the_more_differ_the_smaller_a_share_of_them_may_be_one_fault(
     looked: int, differed: int, *, mass: bool
 ) -> None:
-    assert is_mass(looked, differed) is mass
+    assert is_mass(Counted(looked, differed)) is mass
 
 
 def test_a_sample_that_the_game_told_nothing_of_says_nothing() -> None:
@@ -145,10 +154,68 @@ async def test_a_fault_that_passes_within_the_grace_period_stops_nothing(
     assert await incidents(world, only_open=False) == []
 
 
-async def test_what_a_psp_did_not_tell_is_reported_however_much_it_is(
+async def test_a_night_on_which_only_known_differences_are_looked_at_stops_nothing(
     world: World, owner: Pool
 ) -> None:
-    for user in PLAYERS:
+    known, others = PLAYERS[:22], PLAYERS[22:24]
+    await give_everybody(world, owner, shown="100.01", players=known)
+    await give_everybody(world, owner, shown="100.00", players=others)
+    await world.run(RunScope.USERS, *known)  # each was found by itself, over weeks
+    await world.run(RunScope.USERS, *others)
+    for user in others:
+        await world.deposit(user, "1.00")
+        world.game.set(user, "101.00")
+    world.game.set(others[0], "150.00")
+
+    run = await world.run(RunScope.CHANGED)
+
+    assert (run.state, run.changes.opened, run.changes.persisting) == (RunState.FINISHED, 1, 22)
+    assert await incidents(world, only_open=False) == []
+
+
+async def test_players_who_are_named_are_told_of_however_many_of_them_differ(
+    world: World, owner: Pool
+) -> None:
+    await give_everybody(world, owner, shown="100.01", players=PLAYERS[:24])
+
+    run = await world.run(RunScope.USERS, *PLAYERS[:24])
+
+    assert (run.state, run.wallets.discrepant) == (RunState.FINISHED, 24)
+
+
+async def test_a_fault_that_begins_in_the_middle_of_a_range_stops_the_run(
+    world: World, owner: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sweep, "_PAGE", 24)
+    await give_everybody(world, owner, shown="100.00", players=PLAYERS[:24])
+    await give_everybody(world, owner, shown="100.01", players=PLAYERS[24:48])
+
+    run = await world.run()
+
+    assert (run.state, await world.found(*Status)) == (RunState.INCOMPLETE, [])
+    (incident,) = await incidents(world)
+    assert (incident.looked, incident.differed) == (48, 24)
+
+
+async def test_what_was_excused_once_excuses_nothing_that_comes_after(
+    world: World, owner: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sweep, "_PAGE", 20)
+    late, broken = PLAYERS[:20], PLAYERS[20:40]
+    await register_deposits(world, owner, late)
+    await give_everybody(world, owner, shown="100.01", players=broken)
+
+    run = await world.run(RunScope.CHANGED)
+
+    assert run.state is RunState.INCOMPLETE
+    assert run.reason is not None
+    assert "20 of 20 wallets" in run.reason
+    assert {one.user_id for one in await world.found(*Status)} <= set(late)
+
+
+async def register_deposits(world: World, owner: Pool, players: Sequence[str]) -> None:
+    """The game has twenty pounds of which no PSP has told us."""
+    for user in players:
         expected = {
             "reference": f"dep-{user}",
             "endpoint": "stripe",
@@ -163,6 +230,12 @@ async def test_what_a_psp_did_not_tell_is_reported_however_much_it_is(
         await connection.execute(
             "UPDATE payments SET registered_at = registered_at - interval '1 hour'"
         )
+
+
+async def test_what_a_psp_did_not_tell_is_reported_however_much_it_is(
+    world: World, owner: Pool
+) -> None:
+    await register_deposits(world, owner, PLAYERS)
 
     run = await world.run(RunScope.CHANGED)
     (incident,) = await incidents(world)

@@ -1,5 +1,6 @@
 -- $1 a run that has ended. What stopped runs is over when one over what changed or over everything,
--- begun since, has got to its end and most of what it compared agrees.
+-- begun since, has got to its end and most of what it compared agrees; what had a discrepancy
+-- before is left aside.
 UPDATE incidents AS i
 SET closed_at = clock_timestamp()
 FROM runs AS r
@@ -11,5 +12,5 @@ WHERE
     AND r.scope <> 'users'
     AND NOT r.cut_short
     AND r.started_at >= i.until_at
-    AND r.agreed * 2 > r.compared
+    AND r.agreed * 2 > r.compared - r.persisting
 RETURNING i.incident_id

@@ -10,6 +10,6 @@ SELECT
     sum(g.looked)::bigint AS looked,
     sum(g.differed)::bigint AS differed
 FROM runs AS r
-INNER JOIN run_ranges AS g ON r.run_id = g.run_id AND g.mass = 'suspected'
+INNER JOIN run_ranges AS g ON r.run_id = g.run_id AND g.suspected
 WHERE r.run_id = $1 AND r.state = 'running' AND r.paused_at IS NOT NULL
 GROUP BY r.run_id

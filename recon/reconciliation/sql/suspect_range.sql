@@ -2,8 +2,8 @@
 -- until that is looked into.
 WITH suspected AS (
     UPDATE run_ranges
-    SET mass = 'suspected'
-    WHERE run_id = $1 AND first_user = $2 AND mass IS NULL
+    SET suspected = true
+    WHERE run_id = $1 AND first_user = $2
 )
 
 UPDATE runs

@@ -18,6 +18,11 @@ CREATE TABLE settlement_files (
     matched bigint NOT NULL,
     period_from timestamptz NOT NULL,
     period_to timestamptz NOT NULL,
+    -- The stretches of time in which it has lines, and of what it tells: deposit, refund, …
+    spans jsonb NOT NULL,
+    tells text[] NOT NULL,
+    -- For which times, by what it tells, it was asked with this file what is booked and in none.
+    judged jsonb NOT NULL,
     -- What was booked here before this instant and is in no file was looked for.
     checked_until timestamptz NOT NULL,
     -- Sums of its new lines by kind, the PSP's word, and currency.

@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any, Final
 from recon.money import Money
 from recon.settlements.errors import MerchantAccountError, NotReadableError
 from recon.settlements.matching import compiled
-from recon.settlements.model import PAYMENT_KINDS, Batch, Format, LineKind, Total
+from recon.settlements.model import FAMILIES, PAYMENT_KINDS, Batch, Format, LineKind, Total
+from recon.settlements.periods import merged
 from recon.settlements.records import MAX_REJECTED
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
     from uuid import UUID
 
@@ -30,14 +31,16 @@ __all__ = [
     "Counts",
     "attribute",
     "batches",
+    "booked_before",
     "compare",
     "count",
     "drop_doubled",
+    "kinds_of",
     "payouts",
-    "period_of",
     "prove_lines",
     "references",
     "sort_lines",
+    "spans_of",
     "totals",
     "view_settled",
     "write_lines",
@@ -45,6 +48,7 @@ __all__ = [
 
 _PAYMENTS: Final = ", ".join(f"'{kind}'" for kind in PAYMENT_KINDS)
 _MOST_TOTALS: Final = 1000
+_SILENCE: Final = timedelta(days=31)
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
 
@@ -95,13 +99,18 @@ def prove_lines(stage: Stage, rejected: Sequence[Rejected], account: Account) ->
         )
 
 
-def period_of(stage: Stage) -> Period:
-    """From when to when the file speaks."""
-    first, last = stage.rows(
+def spans_of(stage: Stage) -> list[Period]:
+    """The times of which the file speaks: where it has no line for a month, it says nothing."""
+    days = stage.rows(
         "SELECT epoch_us(min(settled_at)), epoch_us(max(settled_at)) FROM parsed"
-        " WHERE reason IS NULL"
-    )[0]
-    return _instant(first), _instant(last)
+        " WHERE reason IS NULL GROUP BY settled_at::DATE"
+    )
+    return merged(((_instant(first), _instant(last)) for first, last in days), _SILENCE)
+
+
+def kinds_of(stage: Stage) -> list[str]:
+    """The kinds of the file's lines, those among them that earlier files had."""
+    return [row[0] for row in stage.rows("SELECT DISTINCT kind FROM parsed WHERE reason IS NULL")]
 
 
 def sort_lines(stage: Stage) -> None:
@@ -111,20 +120,33 @@ def sort_lines(stage: Stage) -> None:
     """
     stage.run("""
         CREATE OR REPLACE TABLE doubled AS
-        SELECT line_key, min(line_no) AS first_no
+        SELECT line_key, min(line_no) AS first_no, arg_min(says, line_no) AS first_says
         FROM parsed WHERE reason IS NULL GROUP BY line_key HAVING count(*) > 1
     """)
     stage.run("""
         CREATE OR REPLACE TABLE set_apart AS
-        SELECT line_no, 'rejected' AS fate, NULL::BIGINT AS first_no
+        SELECT line_no, 'rejected' AS fate, NULL AS first_no, NULL AS otherwise
         FROM parsed WHERE reason IS NOT NULL
         UNION ALL
-        SELECT p.line_no, 'duplicate', d.first_no
+        SELECT
+            p.line_no, 'duplicate', d.first_no,
+            CASE WHEN p.says <> d.first_says
+                THEN 'line ' || d.first_no
+                    || ' has the same id and says otherwise; this one is not counted' END
         FROM parsed AS p JOIN doubled AS d USING (line_key)
         WHERE p.reason IS NULL AND p.line_no <> d.first_no
         UNION ALL
-        SELECT p.line_no, 'repeated', NULL
-        FROM parsed AS p SEMI JOIN earlier USING (line_key)
+        SELECT
+            p.line_no, 'repeated', NULL,
+            CASE WHEN abs(p.amount) <> abs(e.amount) OR p.currency <> e.currency
+                THEN 'an earlier file has this line with ' || decimal_text(abs(e.amount), c.places)
+                    || ' ' || e.currency || '; this one is not counted' END
+        FROM parsed AS p
+        JOIN (
+            SELECT line_key, any_value(amount) AS amount, any_value(currency) AS currency
+            FROM earlier GROUP BY line_key
+        ) AS e USING (line_key)
+        LEFT JOIN currencies AS c ON e.currency = c.code
         ANTI JOIN (
             SELECT q.line_no FROM parsed AS q JOIN doubled AS d USING (line_key)
             WHERE q.line_no <> d.first_no
@@ -168,7 +190,8 @@ def payouts(stage: Stage, *, layout: Layout) -> list[str]:
     return [
         row[0]
         for row in stage.rows(
-            "SELECT DISTINCT effect_id FROM lines WHERE kind = 'payout' AND effect_id IS NOT NULL"
+            "SELECT effect_id FROM lines WHERE kind = 'payout' AND effect_id IS NOT NULL"
+            " UNION SELECT effect_id FROM earlier WHERE kind = 'payout' AND effect_id IS NOT NULL"
         )
     ]
 
@@ -191,17 +214,20 @@ def write_lines(stage: Stage, file_id: UUID, path: Path) -> None:
 
 def view_settled(stage: Stage) -> None:
     """The expression's two tables, as views over what was loaded."""
-    # What a PSP pays to a player is a payout to it like those to us.
-    stage.run("""
-        UPDATE parsed SET kind = 'withdrawal'
-        WHERE kind = 'payout' AND amount >= 0
-            AND effect_id IN (SELECT effect_id FROM moved WHERE kind = 'withdrawal')
-    """)
-    stage.run("""
-        UPDATE parsed SET kind = 'withdrawal_returned', amount = -amount
-        WHERE kind = 'payout' AND amount < 0
-            AND effect_id IN (SELECT effect_id FROM moved WHERE kind LIKE 'withdrawal%')
-    """)
+    # What a PSP pays to a player is a payout to it like those to us. Whose it is may have been
+    # known to nobody when an earlier file told of it.
+    for table in ("parsed", "earlier"):
+        stage.run(f"""
+            UPDATE {table}
+            SET
+                kind = CASE WHEN amount < 0 THEN 'withdrawal_returned' ELSE 'withdrawal' END,
+                amount = abs(amount)
+            WHERE kind = 'payout' AND effect_id IN (
+                SELECT effect_id FROM moved WHERE kind LIKE 'withdrawal%'
+                UNION ALL
+                SELECT payment_id FROM known WHERE kind LIKE 'withdrawal%'
+            )
+        """)  # noqa: S608 - our own words
     stage.run("""
         CREATE OR REPLACE TABLE also_known AS
         SELECT also_known_as, min(payment_id) AS payment_id
@@ -255,28 +281,26 @@ def drop_doubled(stage: Stage) -> None:
     """)
 
 
-def compare(stage: Stage, layout: Layout, judged: Sequence[Period]) -> list[str]:
+def compare(stage: Stage, asked: Mapping[str, Sequence[Period]]) -> list[str]:
     """Run the expression; ``odd`` is what is not booked just as it was settled, with its ids.
 
-    What is booked and in no file counts only where its time is one of ``judged``, and its kind one
-    that such files tell of.
+    What is booked and in no file counts only where it is ``asked`` of the times and the family of
+    its kind.
 
     Returns:
         Ids under which the PSP has settled something that was not found among what is booked.
     """
-    told = {*layout.expected} | {
-        LineKind(kind)
-        for (kind,) in stage.rows(f"SELECT DISTINCT kind FROM lines WHERE kind IN ({_PAYMENTS})")  # noqa: S608 - our own words
-    }
-    kinds = ", ".join(f"'{kind}'" for kind in told)
-    times = " OR ".join(
-        f"epoch_us(booked_at) BETWEEN {_micros(begin)} AND {_micros(end)}" for begin, end in judged
+    due = " OR ".join(
+        f"kind = '{kind}' AND epoch_us(booked_at) BETWEEN {_micros(begin)} AND {_micros(end)}"
+        for family, periods in asked.items()
+        for kind in FAMILIES[family]
+        for begin, end in periods
     )
     stage.run(f"""
         CREATE OR REPLACE TABLE found_odd AS
         SELECT * FROM ({compiled("duckdb")})
         WHERE CASE
-            WHEN verdict = 'missing_there' THEN kind IN ({kinds}) AND ({times or "false"})
+            WHEN verdict = 'missing_there' THEN {due or "false"}
             ELSE new_lines > 0
         END
     """)  # noqa: S608 - our own words and numbers
@@ -302,6 +326,20 @@ def compare(stage: Stage, layout: Layout, judged: Sequence[Period]) -> list[str]
             SELECT effect_id FROM odd WHERE verdict = 'missing_here' AND effect_id IS NOT NULL
         """)
     ]
+
+
+def booked_before(stage: Stage, begin: datetime) -> tuple[list[str], list[Period]]:
+    """Every id of what was booked before the times that were read, and when it was."""
+    before = f"FROM moved WHERE epoch_us(booked_at) < {_micros(begin)}"
+    ids = stage.rows(
+        f"SELECT payment_id {before} UNION SELECT effect_id {before}"
+        f" UNION SELECT also_known_as {before} AND also_known_as IS NOT NULL"
+    )
+    days = stage.rows(
+        f"SELECT epoch_us(min(booked_at)), epoch_us(max(booked_at)) {before}"
+        " GROUP BY booked_at::DATE"
+    )
+    return [row[0] for row in ids], [(_instant(first), _instant(last)) for first, last in days]
 
 
 def attribute(stage: Stage, *, never_says_paid: bool) -> None:

@@ -103,8 +103,11 @@ def find(stage: Stage, account: Account) -> None:
             $1 AS user_id, 'duplicate_line' AS kind, p.kind AS about, p.payment_id, p.effect_id,
             p.reference, p.line_no, p.currency AS settled_currency,
             CASE WHEN p.kind IN ({_PAYMENTS}) THEN p.amount ELSE p.net END AS settled_amount,
-            p.settled_at, 'line ' || d.first_no || ' says the same; it is counted once' AS detail
-        FROM set_apart AS d JOIN parsed AS p USING (line_no) WHERE d.fate = 'duplicate'
+            p.settled_at, coalesce(
+                d.otherwise, 'line ' || d.first_no || ' says the same; it is counted once'
+            ) AS detail
+        FROM set_apart AS d JOIN parsed AS p USING (line_no)
+        WHERE d.fate = 'duplicate' OR d.otherwise IS NOT NULL
         """,  # noqa: S608 - our own words
         [nobody],
     )

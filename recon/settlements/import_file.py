@@ -15,19 +15,21 @@ from datetime import UTC, datetime, timedelta
 from threading import Event
 from typing import TYPE_CHECKING, Any, BinaryIO, Final, TypeAlias
 
+import msgspec
+
 from recon.clock import new_id, now
 from recon.db import load, with_retries
 from recon.settlements import comparing, finding, writing
 from recon.settlements.folders import work_folder
 from recon.settlements.formats import recognise
-from recon.settlements.model import Format, ImportOptions, SettlementFile
-from recon.settlements.periods import judged, without
+from recon.settlements.model import FAMILIES, Format, ImportOptions, SettlementFile
+from recon.settlements.periods import Spoken, merged, to_judge
 from recon.settlements.read import read_file
 from recon.settlements.records import Reader
 from recon.settlements.stage import Stage
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
     from uuid import UUID
 
@@ -45,6 +47,8 @@ __all__ = ["Imported", "import_settlement"]
 _CHUNK: Final = 64 * 2**20
 _MARGIN: Final = timedelta(days=1)
 """Clocks and time zones apart, nothing is settled longer than this before it is booked."""
+_SETTLED_WITHIN: Final = timedelta(days=31)
+"""A payment is settled so soon after it was booked; a file of later settles it again."""
 _LOOKED_UP: Final = 200_000
 """So many ids are looked up one by one; for more, everything of the endpoint is read."""
 _EVER: Final = (datetime(1970, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC))
@@ -72,7 +76,12 @@ class _Import:
     account: Account
     options: ImportOptions
     actor: str
-    period: Period
+    spans: list[Period]
+
+    @property
+    def period(self) -> Period:
+        """From its first line's time to its last's."""
+        return self.spans[0][0], self.spans[-1][1]
 
 
 async def import_settlement(
@@ -162,11 +171,11 @@ def _read(
             if parsing is not None:
                 parsing.result()
         comparing.prove_lines(stage, reader.rejected, account)
-        period = comparing.period_of(stage)
+        spans = comparing.spans_of(stage)
     except BaseException:
         stage.close()
         raise
-    return _Import(stage, folder, layout, reader, name, account, options, actor, period)
+    return _Import(stage, folder, layout, reader, name, account, options, actor, spans)
 
 
 def _chunks(reader: Reader, width: int, folder: Path, stop: Event) -> Iterator[Path]:
@@ -219,8 +228,12 @@ async def _import(connection: Connection, work: _Import, progress: Callable[[str
     stage, endpoint = work.stage, work.account.endpoint
     await asyncio.to_thread(stage.forget_loaded)
     first, last = work.period
-    asked, until = await _judged_now(connection, work)
-    begin = min([first, *(period[0] for period in asked)]) - work.options.grace - _MARGIN
+    at = now()
+    before = await _spoken_before(connection, endpoint)
+    # Whether payouts are players' is not known yet: what may be asked is read.
+    may_ask = to_judge(before, work.spans, FAMILIES, grace=work.options.grace, now=at)
+    begin = min([first, *(part[0] for parts in may_ask.values() for part in parts)])
+    begin -= work.options.grace + _MARGIN
 
     progress("Reading what is booked")
     await _copy_out(connection, work, "earlier", "earlier_lines", endpoint, begin, _EVER[1])
@@ -235,15 +248,16 @@ async def _import(connection: Connection, work: _Import, progress: Callable[[str
     )
     await _copy_out(connection, work, "open_findings", "open_findings_of", endpoint)
     # Of a payout only its id tells whether it is to us or to a player.
-    await _look_up(
-        connection,
-        work,
-        "moved",
-        "booked_of",
-        await asyncio.to_thread(comparing.payouts, stage, layout=work.layout),
-    )
+    payouts = await asyncio.to_thread(comparing.payouts, stage, layout=work.layout)
+    await _look_up(connection, work, "moved", "booked_of", payouts)
+    for some in writing.slices(payouts):
+        await _copy_out(connection, work, "known", "known_of", endpoint, [*some], [])
+    if payouts:
+        await _copy_out(connection, work, "unpaid", "unpaid_withdrawals", endpoint, last + _MARGIN)
     await asyncio.to_thread(comparing.drop_doubled, stage)
     await asyncio.to_thread(comparing.view_settled, stage)
+    tells = work.layout.tells(await asyncio.to_thread(comparing.kinds_of, stage))
+    asked = to_judge(before, work.spans, tells, grace=work.options.grace, now=at)
 
     progress("Comparing payment by payment")
     file_id = new_id()
@@ -254,13 +268,13 @@ async def _import(connection: Connection, work: _Import, progress: Callable[[str
     )
     try:
         # Postgres takes the lines in meanwhile.
-        missing = await asyncio.to_thread(comparing.compare, stage, work.layout, asked)
+        missing = await asyncio.to_thread(comparing.compare, stage, asked)
         await copying
     except BaseException:
         copying.cancel()
         await asyncio.gather(copying, return_exceptions=True)
         raise
-    await _compare_with_all(connection, work, asked, missing)
+    await _compare_with_all(connection, work, asked, missing, begin)
     await asyncio.to_thread(
         comparing.attribute,
         stage,
@@ -269,24 +283,27 @@ async def _import(connection: Connection, work: _Import, progress: Callable[[str
     await asyncio.to_thread(finding.find, stage, work.account)
 
     progress("Writing down what was found")
+    spoken = Spoken(spans=work.spans, tells=tells, judged=asked)
+    ends = [end for one in (*before, spoken) for parts in one.judged.values() for _, end in parts]
+    until = max(ends, default=first)
     file = await asyncio.to_thread(_file_of, work, file_id, until)
-    await writing.insert_file(connection, file)
+    await writing.insert_file(connection, file, spoken)
     await _write(connection, work, file)
     return file.file_id
 
 
-async def _judged_now(connection: Connection, work: _Import) -> tuple[list[Period], datetime]:
-    """The times of which it can be said only now that what was booked then should be in a file."""
-    rows = await connection.fetch(load("recon.settlements", "periods"), work.account.endpoint)
-    earlier = [(row["period_from"], row["period_to"]) for row in rows]
-    grace = work.options.grace
-    after = judged([*earlier, work.period], grace)
-    until = max([end for _, end in after], default=work.period[0])
-    return without(after, judged(earlier, grace)), until
+async def _spoken_before(connection: Connection, endpoint: str) -> list[Spoken]:
+    """Of what the endpoint's files speak that are here."""
+    rows = await connection.fetch(load("recon.settlements", "periods"), endpoint)
+    return [msgspec.convert(dict(row), Spoken) for row in rows]
 
 
 async def _compare_with_all(
-    connection: Connection, work: _Import, asked: Sequence[Period], missing: list[str]
+    connection: Connection,
+    work: _Import,
+    asked: Mapping[str, Sequence[Period]],
+    missing: list[str],
+    begin: datetime,
 ) -> None:
     """Look for what is missing among what was booked long before, and compare once more."""
     stage, endpoint = work.stage, work.account.endpoint
@@ -294,12 +311,22 @@ async def _compare_with_all(
     if len(missing) > _LOOKED_UP:
         await asyncio.to_thread(stage.run, "DELETE FROM moved")
         await _copy_out(connection, work, "moved", "booked_within", endpoint, *_EVER)
+        await asyncio.to_thread(stage.run, "DELETE FROM earlier")
+        await _copy_out(connection, work, "earlier", "earlier_lines", endpoint, *_EVER)
     else:
         await _look_up(connection, work, "moved", "booked_of", missing)
+        # What was booked long before may have been settled then, by a file that was not read.
+        ids, spans = await asyncio.to_thread(comparing.booked_before, stage, begin)
+        for first, last in merged(spans, _SETTLED_WITHIN):
+            times = first - _MARGIN, last + _SETTLED_WITHIN, begin
+            for some in writing.slices(ids):
+                await _copy_out(
+                    connection, work, "earlier", "earlier_lines_of", endpoint, *times, [*some]
+                )
     if await asyncio.to_thread(stage.one, "SELECT count(*) FROM moved") != booked:
         await asyncio.to_thread(comparing.drop_doubled, stage)
         await asyncio.to_thread(comparing.view_settled, stage)
-        missing = await asyncio.to_thread(comparing.compare, stage, work.layout, asked)
+        missing = await asyncio.to_thread(comparing.compare, stage, asked)
     references = await asyncio.to_thread(
         stage.rows,
         "SELECT DISTINCT reference FROM odd"
@@ -371,11 +398,15 @@ async def _write(connection: Connection, work: _Import, file: SettlementFile) ->
 
 
 def _unbalanced(batches: Sequence[Batch], layout: Layout) -> list[Batch]:
-    """Batches that do not come to zero, though their payout is there or should be."""
+    """Batches that do not come to zero, though lines and payout are there or should be.
+
+    A payout of which no line tells what is in it is one that somebody asked for, or its lines are
+    in another report.
+    """
     return [
         batch
         for batch in batches
-        if batch.difference.minor and (batch.payouts or layout.payouts_close)
+        if batch.difference.minor and (layout.payouts_close or 0 < batch.payouts < batch.lines)
     ]
 
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 __all__ = [
     "CASES",
     "EXPLAINING",
+    "FAMILIES",
     "PAYMENT_KINDS",
     "SIGNS",
     "Account",
@@ -83,6 +84,17 @@ PAYMENT_KINDS: Final = tuple(
     if kind not in {LineKind.FEE, LineKind.PAYOUT, LineKind.TRANSFER, LineKind.OTHER}
 )
 """Kinds that move a player's money, so that they must be booked here."""
+
+
+FAMILIES: Final[Mapping[str, tuple[LineKind, ...]]] = {
+    "deposit": (LineKind.DEPOSIT,),
+    "refund": (LineKind.REFUND, LineKind.REFUND_REVERSED),
+    "chargeback": (
+        *(LineKind.CHARGEBACK, LineKind.SECOND_CHARGEBACK, LineKind.CHARGEBACK_REVERSED),
+    ),
+    "withdrawal": (LineKind.WITHDRAWAL, LineKind.WITHDRAWAL_RETURNED),
+}
+"""Kinds that a file tells of together: where it has one of them, it has every one that is due."""
 
 
 class FindingKind(StrEnum):

@@ -6,8 +6,10 @@ Everything here blocks, so it is called in threads.
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
+from recon.clock import now
 from recon.money import exponents
 from recon.settlements.formats import FIELDS
 from recon.settlements.formats.adyen import ZONES
@@ -52,20 +54,31 @@ SELECT
 FROM {source}
 """
 
+_BESIDE: Final = (
+    *("earlier", "moved", "reported", "known", "unpaid", "open_findings", "findings"),
+)
+
 _AMOUNT: Final = r"-?[0-9]{1,20}(\.[0-9]{1,18})?"
-_ZONED: Final = r".*[0-9](Z|[+-][0-9]{2}:?[0-9]{2})"
+_ZONED: Final = r".*[0-9] ?(Z|[+-][0-9]{2}:?[0-9]{2})"
+_STAMP: Final = (
+    r"[0-9]{4}[-/][0-9]{1,2}[-/][0-9]{1,2}"
+    r"([T ][0-9]{1,2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,9})?)? ?(Z|[+-][0-9]{2}:?[0-9]{2})?)?"
+)
+"""What else DuckDB takes for a time: `infinity`, `epoch`, and names of zones that it forgets."""
 
 _MACROS: Final = f"""
+-- Sums of millions are still numbers of 38 digits.
+CREATE MACRO nullif_huge(amount) AS CASE WHEN abs(amount) < 1e30::DECIMAL(38, 0) THEN amount END;
 -- Whole minor units of decimal text: 0 where there is none, NULL where it is no amount of a
 -- currency with so many places.
 CREATE MACRO minor(amount, places) AS CASE
     WHEN amount IS NULL THEN 0::DECIMAL(38, 0)
     WHEN regexp_full_match(amount, '{_AMOUNT}')
         AND length(rtrim(split_part(amount, '.', 2), '0')) <= places
-    THEN (
+    THEN nullif_huge((
         split_part(amount, '.', 1)
         || rpad(left(split_part(amount, '.', 2), places), places, '0')
-    )::DECIMAL(38, 0)
+    )::DECIMAL(38, 0))
 END;
 -- The other way: minor units as decimal text.
 CREATE MACRO decimal_text(amount, places) AS CASE
@@ -81,6 +94,7 @@ CREATE MACRO decimal_text(amount, places) AS CASE
     )
 END;
 CREATE MACRO instant(stamp, minutes, zone) AS CASE
+    WHEN NOT regexp_full_match(stamp, '{_STAMP}') THEN NULL
     WHEN regexp_full_match(stamp, '{_ZONED}') THEN TRY_CAST(stamp AS TIMESTAMPTZ)
     WHEN minutes IS NOT NULL
     THEN (TRY_CAST(stamp AS TIMESTAMP) - minutes * INTERVAL 1 MINUTE) AT TIME ZONE 'UTC'
@@ -95,6 +109,7 @@ CREATE TABLE zones (zone VARCHAR, minutes INTEGER);
 CREATE TABLE parsed (
     line_no BIGINT,
     line_key UUID,
+    says UUID,
     word VARCHAR,
     kind VARCHAR,
     payment_id VARCHAR,
@@ -142,8 +157,10 @@ CREATE TABLE known (
     state VARCHAR,
     currency VARCHAR,
     amount DECIMAL(38, 0),
-    detail VARCHAR
+    detail VARCHAR,
+    kind VARCHAR
 );
+CREATE TABLE unpaid (reference VARCHAR, currency VARCHAR, amount DECIMAL(38, 0));
 CREATE TABLE findings (
     user_id VARCHAR,
     kind VARCHAR,
@@ -205,6 +222,10 @@ class Stage:
         self._fill("currencies", exponents().items())
         self._fill("zones", ZONES.items())
         self._db.commit()
+        # From here on it reads and writes in its folder and nowhere else, whatever it is told.
+        self._db.execute(f"SET allowed_directories = [{_text(folder)}]")
+        self._db.execute("SET enable_external_access = false")
+        self._db.execute("SET lock_configuration = true")
 
     def _fill(self, table: str, rows: Iterable[tuple[object, ...]]) -> None:
         columns = [[*column] for column in zip(*rows, strict=True)]
@@ -221,7 +242,7 @@ class Stage:
 
     def forget_loaded(self) -> None:
         """Empty what was loaded beside the file's own lines, so that a comparison begins anew."""
-        for table in ("earlier", "moved", "reported", "known", "open_findings", "findings"):
+        for table in _BESIDE:
             self.run(f"DELETE FROM {table}")  # noqa: S608 - ours
 
     def run(self, statement: str, parameters: Iterable[object] = ()) -> None:
@@ -261,7 +282,8 @@ class Stage:
         fields = ", ".join(f"{self._layout.field_sql(name)} AS {name}" for name in FIELDS)
         source = f"SELECT line_no, {fields} FROM {_csv(path, texts, self._options.delimiter)}"  # noqa: S608 - ours
         self.run(
-            _READ.format(source=source, **_AMOUNTS[self._layout.signed]), [self._options.timezone]
+            _READ.format(source=source, **_AMOUNTS[self._layout.signed]),
+            [self._options.timezone, *_BELIEVED, now() + _AHEAD],
         )
 
 
@@ -300,17 +322,17 @@ _AMOUNTS: Final = {
     },
 }
 
+_BELIEVED: Final = (datetime(2000, 1, 1, tzinfo=UTC),)
+_AHEAD: Final = timedelta(days=1)
+"""A time without its zone may be read as so much later than it is."""
+
 _READ: Final = (
     """
 INSERT INTO parsed
 SELECT
     line_no,
-    left(sha256(coalesce(line_id, concat_ws(
-        chr(31), coalesce(lower(word), ''), coalesce(account, ''), coalesce(payment_id, ''),
-        coalesce(effect_id, ''), coalesce(reference, ''), coalesce(batch, ''),
-        coalesce(currency, ''), amount, coalesce(net_currency, ''), net, settled_at
-    ))), 32)::UUID,
-    word, kind, payment_id, effect_id, reference, user_id, batch, account,
+    CASE WHEN line_id IS NULL THEN says ELSE left(sha256(line_id), 32)::UUID END,
+    says, word, kind, payment_id, effect_id, reference, user_id, batch, account,
     currency, amount, net_currency, net, fee, settled_at AT TIME ZONE 'UTC',
     CASE
         WHEN word IS NULL THEN 'it has no type'
@@ -319,6 +341,8 @@ SELECT
         WHEN settled_at IS NULL AND zone IS NOT NULL AND minutes IS NULL
         THEN 'its time zone ' || left(zone, 32) || ' is not known'
         WHEN settled_at IS NULL THEN 'its time cannot be read'
+        WHEN settled_at < $2 OR settled_at > $3
+        THEN 'its time is not between the year 2000 and tomorrow'
         WHEN is_payment AND places IS NULL THEN 'its currency is not known'
         WHEN net_currency IS NULL THEN 'the currency of its net amount is not known'
         WHEN is_payment AND amount IS NULL THEN 'its amount is no amount of ' || currency
@@ -331,6 +355,15 @@ SELECT
         ) > 256 THEN 'an id in it is longer than 256 characters'
     END
 FROM (
+    SELECT
+        *,
+        left(sha256(concat_ws(
+            chr(31), coalesce(lower(word), ''), coalesce(account, ''), coalesce(payment_id, ''),
+            coalesce(effect_id, ''), coalesce(reference, ''), coalesce(batch, ''),
+            coalesce(currency, ''), amount, coalesce(net_currency, ''), net, settled_at,
+            coalesce(note, '')
+        )), 32)::UUID AS says
+    FROM (
     SELECT
         t.line_no,
         t.line_id,
@@ -356,6 +389,8 @@ FROM (
             + minor(t.fee_4, n.places) AS fee,
         instant(t.settled_at, z.minutes, CASE WHEN t.zone IS NULL THEN $1 END) AS settled_at,
         t.zone,
+        -- What tells lines without a payment apart, fees of one second and one amount.
+        CASE WHEN t.payment_id IS NULL THEN t.note END AS note,
         z.minutes,
         {signed} AS is_signed
     FROM ({source}) AS t
@@ -363,6 +398,7 @@ FROM (
     LEFT JOIN currencies AS g ON upper(t.currency) = g.code
     LEFT JOIN currencies AS n ON upper(coalesce(t.net_currency, t.currency)) = n.code
     LEFT JOIN zones AS z ON upper(t.zone) = z.zone
+    ) AS q
 ) AS r
 """
 )

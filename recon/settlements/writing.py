@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     import asyncpg
 
     from recon.settlements.finding import NewCase
+    from recon.settlements.periods import Spoken
 
     Connection: TypeAlias = asyncpg.Connection[Any]
 
@@ -62,7 +63,7 @@ def slices(items: Sequence[Any]) -> Iterator[Sequence[Any]]:
         yield items[start : start + _AT_ONCE]
 
 
-async def insert_file(connection: Connection, file: SettlementFile) -> None:
+async def insert_file(connection: Connection, file: SettlementFile, spoken: Spoken) -> None:
     """The file's own row, and who imported it in the audit."""
     row = [
         *(file.file_id, file.endpoint, file.format, file.name, file.content_sha256, file.bytes),
@@ -70,6 +71,7 @@ async def insert_file(connection: Connection, file: SettlementFile) -> None:
         *(file.rejected_lines, file.matched, file.period_from, file.period_to),
         *(file.checked_until, msgspec.to_builtins(file.totals, str_keys=True)),
         *(file.imported_at, file.imported_by),
+        *(msgspec.to_builtins(spoken.spans), spoken.tells, msgspec.to_builtins(spoken.judged)),
     ]
     await connection.execute(load("recon.settlements", "insert_file"), *row)
     await connection.execute(

@@ -33,7 +33,7 @@ HEADER = (
     "Modification Merchant Reference,Batch Number,Reserved4,Reserved5,Reserved6,Reserved7,"
     "Reserved8,Reserved9,Reserved10\n"
 )
-START = datetime(2026, 1, 1, tzinfo=UTC)
+START = datetime(2025, 1, 1, tzinfo=UTC)
 ONE_IN = 1000
 _MISSING_HERE, _MISSING_THERE, _OTHER_AMOUNT = 1, 2, 3
 

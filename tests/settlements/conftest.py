@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
     from recon.db import Pool
 
-T0 = datetime(2026, 3, 1, 12, tzinfo=UTC)
+T0 = datetime(2025, 3, 1, 12, tzinfo=UTC)
 ACCOUNTS = {
     "adyen": Account(endpoint="adyen", provider="adyen", merchant_account="TestMerchant"),
     "stripe": Account(endpoint="stripe", provider="stripe"),

@@ -286,7 +286,7 @@ async def test_lines_that_cannot_be_read_are_told_one_by_one_and_no_other_is_los
     lines = good.split(b"\n")
     lines[2] = lines[2].replace(b"TestMerchant", b"Test\xffMerchant", 1)
     lines[3] = lines[3].replace(b"order-P3", b'a "stray quote')
-    lines[4] = lines[4].replace(b"2026-03-01", b"2026-02-30")
+    lines[4] = lines[4].replace(b"2025-03-01", b"2025-02-30")
     lines[5] = lines[5].replace(b",UTC,", b",XYZ,")
     lines[6] = lines[6].replace(b"order-P6", b'"=cmd|\' /C calc\'!A0,\r\nwith ""a"" line"')
     lines[7] = b"\0" + lines[7]

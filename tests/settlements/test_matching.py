@@ -13,7 +13,7 @@ DAY = timedelta(days=1)
 
 
 def day(number: int) -> datetime:
-    return datetime(2026, 3, number, tzinfo=UTC)
+    return datetime(2025, 3, number, tzinfo=UTC)
 
 
 def test_the_same_expression_is_sql_of_spark_over_the_same_columns() -> None:

@@ -74,20 +74,21 @@ async def test_a_reference_finds_its_payment_though_it_is_reported_only_later(
     later = f"{T0 + timedelta(days=3):%Y-%m-%dT%H:%M:%SZ}"
     earlier = f"{T0 - timedelta(days=1):%Y-%m-%dT%H:%M:%SZ}"
     await office.deposit("p0", endpoint="standard")
-    fees = [
+    more = [
         line("", "1.00", kind="fee", settled_at=earlier, batch="b0"),
-        line("", "1.00", kind="fee", settled_at=later, batch="b9"),
+        line("order-p9", settled_at=later, batch="b9"),
     ]
-    second = await office.file(table(COLUMNS, fees), "standard")
+    second = await office.file(table(COLUMNS, more), "standard")
 
     assert [(f.kind, f.payment_id) for f in await office.findings(second)] == [
-        (FindingKind.MISSING_THERE, "p0")
+        (FindingKind.MISSING_HERE, None),
+        (FindingKind.MISSING_THERE, "p0"),
     ]
 
 
 async def test_columns_are_mapped_and_times_are_of_the_zone_that_is_said(office: Office) -> None:
     await office.deposit("p1", endpoint="standard", at=T0)
-    content = b"Ref;Betrag;Cur;When\np1;20.00;gbp;2026-07-01 12:00:00\n"
+    content = b"Ref;Betrag;Cur;When\np1;20.00;gbp;2025-07-01 12:00:00\n"
 
     file = await office.file(
         content,
@@ -98,7 +99,7 @@ async def test_columns_are_mapped_and_times_are_of_the_zone_that_is_said(office:
     )
 
     assert file.matched == 1
-    assert file.period_from.isoformat() == "2026-07-01T10:00:00+00:00"
+    assert file.period_from.isoformat() == "2025-07-01T10:00:00+00:00"
 
 
 async def test_what_stands_around_a_field_is_no_part_of_it(office: Office) -> None:

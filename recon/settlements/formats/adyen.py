@@ -118,6 +118,7 @@ def layout(header: Header) -> Layout:
             # Of a line without a payment it is words to people.
             "effect_id": f"CASE WHEN {column('Psp Reference')} IS NOT NULL THEN "
             f"{column('Modification Reference', 'Modification Psp Reference')} END",
+            "note": column("Modification Reference", "Modification Psp Reference"),
             "reference": column("Merchant Reference"),
             "batch": column("Batch Number"),
             "account": column("Merchant Account"),

@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from recon.settlements.model import SIGNS, Format, LineKind
+from recon.settlements.model import FAMILIES, SIGNS, Format
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
+
+    from recon.settlements.model import LineKind
 
 __all__ = ["FIELDS", "Header", "Layout", "Word"]
 
 FIELDS: Final = (
     *("word", "line_id", "payment_id", "effect_id", "reference", "user_id", "batch", "account"),
     *("currency", "credit", "debit", "net_currency", "net_credit", "net_debit"),
-    *("fee", "fee_2", "fee_3", "fee_4", "settled_at", "zone"),
+    *("fee", "fee_2", "fee_3", "fee_4", "settled_at", "zone", "note"),
 )
 """Our fields of a line, each of them text until it is read."""
+
+
+_OF_DEPOSITS: Final = {*FAMILIES} - {"withdrawal"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +70,12 @@ class Header:
 
         What stood around a field was taken away when the record was read.
         """
-        for name in names:
-            place = self._places.get(_plain(name))
-            if place is not None:
-                return f"c{place}"
-        return "NULL"
+        name = self.first_of(*names)
+        return "NULL" if name is None else f"c{self._places[_plain(name)]}"
+
+    def first_of(self, *names: str) -> str | None:
+        """The first of these columns that is there."""
+        return next((name for name in names if _plain(name) in self._places), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +88,8 @@ class Layout:
         fields: SQL over ``c0``, ``c1``, … for each of `FIELDS`; those left out are ``NULL``.
         words: what its types mean.
         signed: amounts have their kind's direction, whatever their sign (a plain file).
+        is_whole: what befalls deposits is in the same file as they are, so that a file of the one
+            tells of the other; of a plain file's lines only those kinds are sure that are there.
         payouts_close: every batch ends with its payout in the same file, or is not balanced.
     """
 
@@ -90,22 +98,19 @@ class Layout:
     fields: Mapping[str, str]
     words: tuple[Word, ...]
     signed: bool = False
+    is_whole: bool = True
     payouts_close: bool = False
-    expected: tuple[LineKind, ...] = field(
-        default=(
-            LineKind.DEPOSIT,
-            LineKind.REFUND,
-            LineKind.REFUND_REVERSED,
-            LineKind.CHARGEBACK,
-            LineKind.SECOND_CHARGEBACK,
-            LineKind.CHARGEBACK_REVERSED,
-        )
-    )
-    """Kinds that are in such a file whenever they happened; the others only where one is there."""
 
     def field_sql(self, name: str) -> str:
         """SQL of one field."""
         return self.fields.get(name, "NULL")
+
+    def tells(self, kinds: Collection[str]) -> list[str]:
+        """Of which `FAMILIES` a file tells that has lines of these kinds."""
+        told = {name for name, family in FAMILIES.items() if not {*kinds}.isdisjoint(family)}
+        if self.is_whole and told & _OF_DEPOSITS:
+            told |= _OF_DEPOSITS
+        return sorted(told)
 
 
 def _plain(name: str) -> str:

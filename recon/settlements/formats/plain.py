@@ -98,4 +98,5 @@ def layout(header: Header, columns: Mapping[str, str]) -> Layout:
         },
         words=_WORDS,
         signed=True,
+        is_whole=False,
     )

@@ -23,6 +23,9 @@ REQUIRED: Final = (
     *("balance_transaction_id", "reporting_category", "currency", "gross", "fee", "net"),
 )
 
+_TIMES: Final = ("created_utc", "created", "effective_at_utc", "effective_at")
+_IN_UTC: Final = frozenset({"created_utc", "effective_at_utc"})
+
 _WORDS: Final = Word.table(
     {
         LineKind.DEPOSIT: ("charge", "partial_capture_reversal", "charge_failure"),
@@ -77,7 +80,9 @@ def layout(header: Header) -> Layout:
             "net_currency": column("currency"),
             "net_credit": column("net"),
             "fee": column("fee"),
-            "settled_at": column("created_utc", "created", "effective_at_utc", "effective_at"),
+            "settled_at": column(*_TIMES),
+            # Some columns are in the zone that the report was asked for, and do not say which.
+            "zone": "'UTC'" if header.first_of(*_TIMES) in _IN_UTC else "NULL",
         },
         words=_WORDS,
     )

@@ -1,14 +1,22 @@
--- $1 after this finding (null: the first), $2 how many: open findings of payments that the PSP has
--- settled, and whether what is booked by now agrees. The last of a page is where the next begins.
+-- $1 after this finding (null: the first), $2 how many: open findings of payments, and whether what
+-- is booked by now agrees: with the whole payment, or with the one movement that it is about. What
+-- was in no file is explained once nothing is left of it. The last of a page is where the next
+-- begins.
 SELECT
     f.user_id,
     f.finding_id,
-    f.settled_amount = b.amount AND f.settled_currency = b.currency AS is_explained
+    CASE
+        WHEN f.kind = 'missing_there' THEN coalesce(b.own, b.amount) = 0
+        ELSE
+            f.settled_currency = b.currency
+            AND (f.settled_amount = b.amount OR f.settled_amount = b.own)
+    END AS is_explained
 FROM (
     SELECT
         o.user_id,
         o.finding_id,
         o.endpoint,
+        o.kind,
         o.about,
         coalesce(
             o.payment_id,
@@ -23,20 +31,24 @@ FROM (
     FROM settlement_findings AS o
     WHERE
         o.state = 'open'
-        AND o.kind IN ('missing_here', 'amount_mismatch', 'currency_mismatch', 'status_conflict')
+        AND o.kind IN (
+            'missing_here', 'missing_there', 'amount_mismatch', 'currency_mismatch',
+            'status_conflict'
+        )
         AND ($1::uuid IS NULL OR o.finding_id > $1)
     ORDER BY o.finding_id
     LIMIT $2
 ) AS f
 LEFT JOIN LATERAL (
     SELECT
-        sum(CASE WHEN k.effect = 'deposit_reversed' THEN -k.amount ELSE k.amount END) AS amount,
+        sum(k.amount) AS amount,
+        sum(k.amount) FILTER (WHERE k.object_id = f.effect_id) AS own,
         CASE WHEN min(k.currency) = max(k.currency) THEN min(k.currency) END AS currency
     FROM (
         SELECT DISTINCT
             m.object_id,
             m.currency,
-            m.amount,
+            CASE WHEN m.effect LIKE 'deposit_reversed%' THEN -m.amount ELSE m.amount END AS amount,
             split_part(m.effect, ':', 1) AS effect
         FROM (
             SELECT

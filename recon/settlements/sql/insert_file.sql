@@ -1,4 +1,4 @@
--- $1..$18 the columns in the order below.
+-- $1..$21 the columns in the order below.
 INSERT INTO settlement_files (
     file_id,
     endpoint,
@@ -17,6 +17,9 @@ INSERT INTO settlement_files (
     checked_until,
     totals,
     imported_at,
-    imported_by
+    imported_by,
+    spans,
+    tells,
+    judged
 )
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)

@@ -8,7 +8,8 @@ SELECT
     p.state,
     p.currency,
     p.amount,
-    'payment ' || p.reference || ' is registered here, and ' || p.state AS detail
+    'payment ' || p.reference || ' is registered here, and ' || p.state AS detail,
+    p.direction AS kind
 FROM payments AS p
 WHERE p.endpoint = $1 AND (p.payment_id = any($2::text[]) OR p.reference = any($3::text[]))
 UNION ALL
@@ -20,7 +21,8 @@ SELECT
     d.state,
     d.currency,
     d.amount,
-    'delivery ' || d.event_id || ' of it is ' || d.state || coalesce(': ' || d.reason, '') AS detail
+    'delivery ' || d.event_id || ' of it is ' || d.state || coalesce(': ' || d.reason, '') AS detail,
+    d.kind
 FROM deliveries AS d
 WHERE
     d.endpoint = $1

@@ -1,7 +1,8 @@
--- $1 endpoint: of which times its files speak, the first of them first.
+-- $1 endpoint: of which times its files speak and of what, and what was judged with each.
 SELECT
-    period_from,
-    period_to
+    spans,
+    tells,
+    judged
 FROM settlement_files
 WHERE endpoint = $1
-ORDER BY period_from, period_to
+ORDER BY file_id

@@ -20,6 +20,7 @@ from recon.cli.context import (
 )
 from recon.cli.durations import optional_duration
 from recon.clock import format_time
+from recon.errors import Invalid
 from recon.settlements import (
     Account,
     FindingKind,
@@ -31,6 +32,7 @@ from recon.settlements import (
     read_batches,
     read_file,
 )
+from recon.settlements.formats import delimiters
 from recon.settlements.formats.plain import COLUMNS
 from recon.settlements.views import (
     FindingView,
@@ -91,7 +93,9 @@ def _zone(_ctx: click.Context, param: click.Parameter, value: str) -> str:
     multiple=True,
     help="Of a plain file: our name of a column and the file's, as in reference=Ref; repeatable.",
 )
-@click.option("--delimiter", default=",", show_default=True, help="Of a plain file.")
+@click.option(
+    "--delimiter", help="Between columns, \\t for a tab. Default: what it turns out to be."
+)
 @click.option(
     "--timezone",
     default="UTC",
@@ -112,7 +116,7 @@ def import_command(
     file: Path,
     endpoint: str,
     columns: tuple[tuple[str, str], ...],
-    delimiter: str,
+    delimiter: str | None,
     timezone: str,
     grace: timedelta | None,
     *,
@@ -141,8 +145,12 @@ def import_command(
     if psp is None:
         known = ", ".join(sorted(settings.psp)) or "none"
         raise click.UsageError(f"there is no endpoint {endpoint!r}; configured: {known}")
-    if len(delimiter) != 1 or delimiter in '"\r\n':
-        raise click.BadParameter("is one character", ctx, param_hint="--delimiter")
+    if delimiter == "\\t":
+        delimiter = "\t"
+    try:
+        delimiters(delimiter)
+    except Invalid as error:
+        raise click.BadParameter(error.message, ctx, param_hint="--delimiter") from None
     account = Account(
         endpoint=endpoint, provider=psp.provider, merchant_account=psp.merchant_account
     )

@@ -35,6 +35,7 @@ __all__ = [
     "compare",
     "count",
     "drop_doubled",
+    "find_unclaimed",
     "kinds_of",
     "payouts",
     "prove_lines",
@@ -328,6 +329,27 @@ def compare(stage: Stage, asked: Mapping[str, Sequence[Period]]) -> list[str]:
     ]
 
 
+def find_unclaimed(stage: Stage) -> None:
+    """Payouts that are in no batch, while a withdrawal of as much waits to be told of.
+
+    Nothing says that the one is the other; somebody is to look.
+    """
+    stage.run("""
+        CREATE OR REPLACE TABLE unclaimed AS
+        SELECT l.line_no, string_agg(u.reference, ', ' ORDER BY u.reference) AS waiting
+        FROM lines AS l
+        JOIN (
+            SELECT *, row_number() OVER (PARTITION BY currency, amount ORDER BY reference) AS place
+            FROM unpaid
+        ) AS u ON l.currency = u.currency AND l.amount = u.amount AND u.place <= 3
+        WHERE l.kind = 'payout' AND l.amount > 0
+            AND l.batch NOT IN (
+                SELECT batch FROM lines WHERE kind <> 'payout' AND batch IS NOT NULL
+            )
+        GROUP BY l.line_no
+    """)
+
+
 def booked_before(stage: Stage, begin: datetime) -> tuple[list[str], list[Period]]:
     """Every id of what was booked before the times that were read, and when it was."""
     before = f"FROM moved WHERE epoch_us(booked_at) < {_micros(begin)}"
@@ -350,19 +372,23 @@ def attribute(stage: Stage, *, never_says_paid: bool) -> None:
     """
     stage.run("""
         CREATE OR REPLACE TABLE told_of AS
+        SELECT kind, payment_id, effect_id, unnest(told)
+        FROM (
         SELECT
             o.kind, o.payment_id, o.effect_id,
-            arg_min(k.user_id, k.direction = 'delivery') AS user_id,
-            arg_min(k.reference, k.direction = 'delivery') AS reference,
-            arg_min(k.detail, k.direction = 'delivery') AS detail,
-            arg_min(k.direction, k.direction = 'delivery') AS direction,
-            arg_min(k.state, k.direction = 'delivery') AS state,
-            arg_min(k.amount, k.direction = 'delivery') AS amount,
-            arg_min(k.currency, k.direction = 'delivery') AS currency
+            -- Of one of them everything: a payment's own id says more than a reference of ours.
+            arg_min(
+                {
+                    'user_id': k.user_id, 'reference': k.reference, 'detail': k.detail,
+                    'direction': k.direction, 'state': k.state, 'amount': k.amount,
+                    'currency': k.currency
+                },
+                {'a': k.direction = 'delivery', 'b': o.is_ours, 'c': k.reference, 'd': k.detail}
+            ) AS told
         FROM (
-            SELECT *, payment_id AS id FROM odd
+            SELECT *, payment_id AS id, false AS is_ours FROM odd
             UNION ALL
-            SELECT *, chr(31) || reference FROM odd
+            SELECT *, chr(31) || reference, true FROM odd
             WHERE reference IS NOT NULL AND payment_id <> chr(31) || reference
         ) AS o
         JOIN (
@@ -372,6 +398,7 @@ def attribute(stage: Stage, *, never_says_paid: bool) -> None:
         ) AS k ON k.id = o.id
         WHERE o.verdict IN ('missing_here', 'status_conflict')
         GROUP BY o.kind, o.payment_id, o.effect_id
+        )
     """)
     if never_says_paid:
         stage.run("""

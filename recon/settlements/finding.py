@@ -97,6 +97,18 @@ def find(stage: Stage, account: Account) -> None:
         [nobody],
     )
     stage.run(
+        """
+        INSERT INTO findings BY NAME
+        SELECT
+            $1 AS user_id, 'missing_here' AS kind, 'withdrawal' AS about, l.payment_id,
+            l.effect_id, l.line_no, l.currency AS settled_currency, l.amount AS settled_amount,
+            l.settled_at, 'the PSP has paid this out, it is in no batch, and withdrawal '
+                || u.waiting || ' of as much waits to be told of' AS detail
+        FROM unclaimed AS u JOIN lines AS l USING (line_no)
+        """,
+        [nobody],
+    )
+    stage.run(
         f"""
         INSERT INTO findings BY NAME
         SELECT

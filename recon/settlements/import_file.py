@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from threading import Event
 from typing import TYPE_CHECKING, Any, BinaryIO, Final, TypeAlias
@@ -21,8 +21,8 @@ from recon.clock import new_id, now
 from recon.db import load, with_retries
 from recon.settlements import comparing, finding, writing
 from recon.settlements.folders import work_folder
-from recon.settlements.formats import recognise
-from recon.settlements.model import FAMILIES, Format, ImportOptions, SettlementFile
+from recon.settlements.formats import delimiters, recognise
+from recon.settlements.model import FAMILIES, ImportOptions, SettlementFile
 from recon.settlements.periods import Spoken, merged, to_judge
 from recon.settlements.read import read_file
 from recon.settlements.records import Reader
@@ -49,6 +49,7 @@ _MARGIN: Final = timedelta(days=1)
 """Clocks and time zones apart, nothing is settled longer than this before it is booked."""
 _SETTLED_WITHIN: Final = timedelta(days=31)
 """A payment is settled so soon after it was booked; a file of later settles it again."""
+_LONGEST_NAME: Final = 255
 _LOOKED_UP: Final = 200_000
 """So many ids are looked up one by one; for more, everything of the endpoint is read."""
 _EVER: Final = (datetime(1970, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC))
@@ -115,6 +116,7 @@ async def import_settlement(
         TruncatedError: it ends in the middle.
         Invalid: a name of a column is not ours.
     """
+    name = _plain(name)
     with work_folder() as folder:
         progress("Reading the file")
         stop = Event()
@@ -153,13 +155,11 @@ def _read(
     actor: str,
 ) -> _Import:
     """Read the whole file into the stage: one thread cuts it into records, another parses them."""
-    reader = Reader(source, options.delimiter)
-    place, layout = recognise(reader.first_rows(), account.provider, options.columns)
-    if layout.format is not Format.PLAIN and options.delimiter != ",":
-        options = replace(options, delimiter=",")
-        reader = Reader(source, ",")
-        place, layout = recognise(reader.first_rows(), account.provider, options.columns)
-    reader.skip(place + 1)
+    cuts = delimiters(options.delimiter)
+    reader = Reader(source)
+    rows = {cut: reader.first_rows(cut) for cut in cuts}
+    cut, place, layout = recognise(rows, account.provider, options.columns)
+    reader.skip(place + 1, cut)
     stage = Stage(folder, options, layout)
     try:
         with ThreadPoolExecutor(max_workers=1) as parser:
@@ -167,7 +167,7 @@ def _read(
             for path in _chunks(reader, layout.width, folder, stop):
                 if parsing is not None:
                     parsing.result()
-                parsing = parser.submit(_parse, stage, path)
+                parsing = parser.submit(_parse, stage, path, cut)
             if parsing is not None:
                 parsing.result()
         comparing.prove_lines(stage, reader.rejected, account)
@@ -201,8 +201,8 @@ def _chunks(reader: Reader, width: int, folder: Path, stop: Event) -> Iterator[P
         yield path
 
 
-def _parse(stage: Stage, path: Path) -> None:
-    stage.take_lines(path)
+def _parse(stage: Stage, path: Path, delimiter: str) -> None:
+    stage.take_lines(path, delimiter)
     path.unlink()
 
 
@@ -256,6 +256,7 @@ async def _import(connection: Connection, work: _Import, progress: Callable[[str
         await _copy_out(connection, work, "unpaid", "unpaid_withdrawals", endpoint, last + _MARGIN)
     await asyncio.to_thread(comparing.drop_doubled, stage)
     await asyncio.to_thread(comparing.view_settled, stage)
+    await asyncio.to_thread(comparing.find_unclaimed, stage)
     tells = work.layout.tells(await asyncio.to_thread(comparing.kinds_of, stage))
     asked = to_judge(before, work.spans, tells, grace=work.options.grace, now=at)
 
@@ -408,6 +409,11 @@ def _unbalanced(batches: Sequence[Batch], layout: Layout) -> list[Batch]:
         for batch in batches
         if batch.difference.minor and (layout.payouts_close or 0 < batch.payouts < batch.lines)
     ]
+
+
+def _plain(name: str) -> str:
+    """A file's name as text: it may hold what Postgres cannot store."""
+    return name.encode("utf-8", "replace").decode().replace("\0", "")[:_LONGEST_NAME]
 
 
 def _quoted(text: str) -> str:

@@ -169,7 +169,7 @@ class ImportOptions:
     Args:
         columns: of a plain file, our name of a column to the file's.
         timezone: of times that do not say theirs (IANA).
-        delimiter: between the columns of a plain file.
+        delimiter: between its columns; ``None``: whatever it turns out to be.
         grace: how long after it is booked a payment may be absent from every file.
         memory_limit: what DuckDB may take, as it writes sizes; the rest goes to disk.
         threads: how many it uses.
@@ -178,7 +178,7 @@ class ImportOptions:
     columns: Mapping[str, str]
     grace: timedelta
     timezone: str = "UTC"
-    delimiter: str = ","
+    delimiter: str | None = None
     memory_limit: str = "512MB"
     threads: int = 2
 

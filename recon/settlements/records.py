@@ -28,6 +28,7 @@ MAX_REJECTED: Final = 1000
 
 _BLOCK: Final = 4 * 2**20
 _LONGEST: Final = 256 * 2**10
+_TOO_LONG: Final = f"it is longer than {_LONGEST // 1024} KiB"
 _HEADER_ROWS: Final = 20
 _ODD: Final = re.compile(r"[^\w.:+-]")
 """Whatever a column is quoted for; more than needs to be."""
@@ -51,11 +52,10 @@ class Reader:
 
     Args:
         source: its bytes, packed by gzip or not.
-        delimiter: between columns.
     """
 
     source: BinaryIO
-    delimiter: str = ","
+    delimiter: str = field(default=",", init=False)
     rejected: list[Rejected] = field(default_factory=list)
     lines: int = 0
     size: int = 0
@@ -72,30 +72,36 @@ class Reader:
         """Of everything that was read so far, unpacked."""
         return self._digest.digest()
 
-    def first_rows(self) -> list[list[str]]:
-        """The file's first rows, among which the header is; reading goes on behind `skip`.
+    def first_rows(self, delimiter: str) -> list[list[str]]:
+        """The file's first rows, among which the header is, cut by this delimiter.
+
+        Reading goes on behind `skip`; until then they can be asked for again.
 
         Raises:
             NotReadableError: it is empty, or no text.
             TruncatedError: the packed file is cut off.
         """
-        block = next(self._blocks, b"")
-        if block.startswith(_UTF16_BOMS):
-            raise NotReadableError("the file is UTF-16; save it as UTF-8")
-        self._rest = block.removeprefix(_UTF8_BOM)
+        if not self._rest:
+            block = next(self._blocks, b"")
+            if block.startswith(_UTF16_BOMS):
+                raise NotReadableError("the file is UTF-16; save it as UTF-8")
+            self._rest = block.removeprefix(_UTF8_BOM)
         if not self._rest.strip():
             raise NotReadableError("the file is empty")
         lines = self._rest.split(b"\n", _HEADER_ROWS)[:_HEADER_ROWS]
         rows = []
         for line in lines:
             try:
-                rows.append(next(csv.reader([line.decode()], delimiter=self.delimiter), []))
+                # A header with a NUL is one of UTF-16.
+                text = "" if b"\0" in line else line.decode()
+                rows.append(next(csv.reader([text], delimiter=delimiter), []))
             except (UnicodeDecodeError, csv.Error):
                 rows.append([])
         return rows
 
-    def skip(self, rows: int) -> None:
-        """Go on behind these many of the `first_rows`."""
+    def skip(self, rows: int, delimiter: str) -> None:
+        """Go on behind these many of the `first_rows`, which this delimiter cuts."""
+        self.delimiter = delimiter
         for _ in range(rows):
             _, _, self._rest = self._rest.partition(b"\n")
         self._line_no = rows
@@ -154,7 +160,9 @@ class Reader:
         wanted = width - 1
         out = []
         for number, line in enumerate(lines, self._line_no + 1):
-            if line.count(comma) == wanted:
+            if len(line) > _LONGEST:
+                self._reject(number, _TOO_LONG)
+            elif line.count(comma) == wanted:
                 out.append(b"%d%b%b\n" % (number, comma, line))
             elif line.strip():
                 self._reject(number, _wrong_width(line.count(comma) + 1, width))
@@ -194,8 +202,8 @@ class Reader:
 
     def _fields(self, line: bytes, width: int) -> list[str] | str:
         """A record's fields, none where the line is blank, or why it is none."""
-        if b"\0" in line:
-            return "it holds a NUL byte"
+        if len(line) > _LONGEST or b"\0" in line:
+            return _TOO_LONG if len(line) > _LONGEST else "it holds a NUL byte"
         try:
             text = line.decode()
         except UnicodeDecodeError as error:
@@ -215,7 +223,7 @@ class Reader:
         """Fields as they are passed on, each of them in one line."""
         return self.delimiter.join(
             '"' + " ".join(value.splitlines()).replace('"', '""') + '"'
-            if _ODD.search(value)
+            if _ODD.search(value) or self.delimiter in value
             else value
             for value in map(str.strip, fields)
         ).encode()

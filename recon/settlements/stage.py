@@ -276,11 +276,11 @@ class Stage:
         )
         self.run(f"INSERT INTO {table} SELECT * FROM {_csv(path, columns)}")  # noqa: S608 - ours
 
-    def take_lines(self, path: Path) -> None:
+    def take_lines(self, path: Path, delimiter: str) -> None:
         """Read a block of numbered records into ``parsed``, with a reason where one is no line."""
         texts = {"line_no": "BIGINT"} | {f"c{n}": "VARCHAR" for n in range(self._layout.width)}
         fields = ", ".join(f"{self._layout.field_sql(name)} AS {name}" for name in FIELDS)
-        source = f"SELECT line_no, {fields} FROM {_csv(path, texts, self._options.delimiter)}"  # noqa: S608 - ours
+        source = f"SELECT line_no, {fields} FROM {_csv(path, texts, delimiter)}"  # noqa: S608 - ours
         self.run(
             _READ.format(source=source, **_AMOUNTS[self._layout.signed]),
             [self._options.timezone, *_BELIEVED, now() + _AHEAD],

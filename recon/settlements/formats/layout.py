@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from recon.settlements.errors import FormatError
 from recon.settlements.model import FAMILIES, SIGNS, Format
 
 if TYPE_CHECKING:
@@ -54,8 +55,10 @@ class Header:
     def __init__(self, names: Sequence[str]) -> None:
         self.names = [name.strip() for name in names]
         self._places: dict[str, int] = {}
+        self._twice: set[str] = set()
         for place, name in enumerate(self.names):
-            self._places.setdefault(_plain(name), place)
+            if self._places.setdefault(_plain(name), place) != place:
+                self._twice.add(_plain(name))
 
     def has(self, *names: str) -> bool:
         """Whether all of these columns are there."""
@@ -69,8 +72,13 @@ class Header:
         """SQL of the first of these columns that is there; an empty one is ``NULL``.
 
         What stood around a field was taken away when the record was read.
+
+        Raises:
+            FormatError: there are two of it.
         """
         name = self.first_of(*names)
+        if name is not None and _plain(name) in self._twice:
+            raise FormatError(f"it has two columns {name}; which of them counts is not ours to say")
         return "NULL" if name is None else f"c{self._places[_plain(name)]}"
 
     def first_of(self, *names: str) -> str | None:

@@ -21,7 +21,8 @@ SELECT
     d.state,
     d.currency,
     d.amount,
-    'delivery ' || d.event_id || ' of it is ' || d.state || coalesce(': ' || d.reason, '') AS detail,
+    'delivery ' || d.event_id || ' of it is ' || d.state
+    || coalesce(': ' || d.reason, '') AS detail,
     d.kind
 FROM deliveries AS d
 WHERE

@@ -33,19 +33,19 @@ HEADER = "payment_id,amount,currency,settled_at\n"
 AT = f"{T0:%Y-%m-%d %H:%M:%S}"
 
 
-@pytest.mark.parametrize("delimiter", [";", "\t", "|"])
 async def test_whatever_stands_between_the_columns_of_a_report_is_found_out(
-    office: Office, delimiter: str
+    office: Office,
 ) -> None:
     await office.deposit("P1")
     lines = adyen_file(adyen_line("Settled", "P1")).decode().splitlines()
-    content = "\r\n".join(line.replace(",", delimiter) for line in lines)
+    for number, cut in enumerate((";", "\t", "|")):
+        content = "\r\n".join(line.replace(",", cut) for line in lines).encode()
 
-    said = await office.file(content.encode(), delimiter=delimiter)
-    again = await office.take(content.encode())
+        said = await office.file(content, delimiter=cut)
+        again = await office.take(content)
 
-    assert (said.matched, said.lines) == (1, 1)
-    assert again.is_repeated
+        assert (said.lines, said.matched, said.repeated_lines) == (1, number == 0, number > 0)
+        assert again.is_repeated
 
 
 async def test_what_stands_between_columns_may_stand_in_a_quoted_field_too(office: Office) -> None:
@@ -86,15 +86,13 @@ async def test_no_amount_is_so_large_that_their_sum_is_no_number(office: Office)
     assert file.new_lines == 1
 
 
-@pytest.mark.parametrize(
-    "amount", ["NaN", "inf", "1e3", "1,000.00", "0x10", "+5", "\u0665", ".5", "5."]
-)
-async def test_what_is_no_plain_decimal_is_no_amount(office: Office, amount: str) -> None:
-    content = f'{HEADER}p1,"{amount}",GBP,{AT}\np2,20.00,GBP,{AT}\n'
+async def test_what_is_no_plain_decimal_is_no_amount(office: Office) -> None:
+    odd = ["NaN", "inf", "1e3", "1,000.00", "0x10", "+5", "\u0665", ".5", "5.", "20.001"]
+    lines = "".join(f'p{n},"{amount}",GBP,{AT}\n' for n, amount in enumerate(odd))
 
-    file = await office.file(content.encode(), "standard")
+    file = await office.file(f"{HEADER}{lines}p99,20.00,GBP,{AT}\n".encode(), "standard")
 
-    assert (file.rejected_lines, file.new_lines) == (1, 1)
+    assert (file.rejected_lines, file.new_lines) == (len(odd), 1)
 
 
 async def test_a_column_that_is_there_twice_is_taken_for_neither(office: Office) -> None:

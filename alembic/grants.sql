@@ -44,8 +44,15 @@ GRANT INSERT, UPDATE ON stream_holders TO :"service";
 GRANT INSERT, UPDATE ON runs, run_tolerances, checks, discrepancies, incidents TO :"service";
 GRANT INSERT, UPDATE, DELETE ON run_ranges, suspects TO :"service";
 GRANT INSERT, DELETE ON run_wallets TO :"service";
-GRANT INSERT ON run_discrepancies, run_totals, discrepancy_events, adjustments TO :"service";
-GRANT UPDATE (state, decided_by, decided_at, decision_reason) ON adjustments TO :"service";
+GRANT INSERT ON run_discrepancies, run_totals TO :"service";
+-- When it was is for the database to say: nothing is put in as if it had happened before.
+GRANT INSERT (user_id, discrepancy_id, event_id, actor, action, detail)
+ON discrepancy_events TO :"service";
+GRANT INSERT (
+    user_id, adjustment_id, discrepancy_id, currency, amount, reason, state, ledger_version,
+    proposed_by
+) ON adjustments TO :"service";
+GRANT UPDATE (state, decided_by, decision_reason) ON adjustments TO :"service";
 
 -- Settlement files; what is found in them may be explained later.
 GRANT INSERT ON settlement_files, settlement_lines TO :"service";
@@ -57,7 +64,7 @@ GRANT UPDATE (state, resolved_at, resolution) ON settlement_findings TO :"servic
 GRANT INSERT, UPDATE ON api_keys, staff, sessions, sign_in_links TO :"service";
 GRANT INSERT, UPDATE, DELETE ON api_requests TO :"service";
 GRANT INSERT, DELETE ON sign_in_attempts TO :"service";
-GRANT INSERT ON audit TO :"service";
+GRANT INSERT (audit_id, actor, action, object, detail) ON audit TO :"service";
 
 -- Jobs.
 GRANT INSERT, UPDATE, DELETE ON job_starts TO :"service";

@@ -11,3 +11,4 @@ run_wallets,
 checks,
 run_ranges,
 runs;
+DROP FUNCTION decide_once;

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 from uuid import UUID, uuid5
 
 from recon.four_eyes import Step
-from recon.http.idempotency import caller_key
+from recon.http.idempotency import caller_key, receipt_of
 from recon.http.operations import principal_of
 
 if TYPE_CHECKING:
@@ -19,5 +19,12 @@ _INTENTS: Final = UUID("0e1d7c0a-5b0e-4f3c-9a52-3f6c8d1be7a4")
 
 
 def step_of(request: web.Request) -> Step:
-    """Who asks for what; only in the handler of a POST that is an `operation`."""
-    return Step(principal_of(request).principal_id, uuid5(_INTENTS, caller_key(request)))
+    """Who asks for what; only in the handler of a POST that is an `operation`.
+
+    Answers are kept for a while and steps for ever: a key that is used again years later, for
+    something else, is another step.
+    """
+    asked = receipt_of(request).claim.request_hash.hex()
+    return Step(
+        principal_of(request).principal_id, uuid5(_INTENTS, f"{caller_key(request)}\n{asked}")
+    )

@@ -6,6 +6,7 @@ import base64
 import binascii
 import re
 from typing import TYPE_CHECKING, TypeVar
+from uuid import UUID
 
 from recon.errors import Invalid
 from recon.http.bodies import json_response
@@ -56,6 +57,18 @@ class Cursor:
         if not is_plain_text(after):
             raise Invalid("the cursor is none of ours", code="invalid_cursor")
         return cls(after, int(text))
+
+    @property
+    def after_id(self) -> UUID | None:
+        """The id that the page starts after, where its list is in the order of ids.
+
+        Raises:
+            Invalid: ``invalid_cursor``, it names something else.
+        """
+        try:
+            return None if self.after is None else UUID(self.after)
+        except ValueError:
+            raise Invalid("the cursor is none of ours", code="invalid_cursor") from None
 
     @staticmethod
     def seal(last: str) -> str:

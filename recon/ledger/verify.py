@@ -26,6 +26,9 @@ _CHECKS = {
     "movement": "verify_movements",
     "psp posting": "verify_psp_postings",
     "delivery": "verify_deliveries",
+    "adjustment": "verify_adjustments",
+    "discrepancy": "verify_statuses",
+    "step": "verify_steps",
 }
 
 
@@ -67,9 +70,10 @@ async def check_books(connection: asyncpg.Connection[Any]) -> Verification:
     Versions are dense, each balance follows from the one before, open holds equal what is held and
     reserved, each hold and each end of one is a posting of its amount, each posting has its
     idempotency row, each PSP movement its posting of the same money and each posting of a PSP's its
-    movement; each movement has its delivery that says the same, each booked delivery its movement.
-    A posting is one debit and one
-    credit of one amount, so every book sums to zero by its shape.
+    movement; each movement has its delivery that says the same, each booked delivery its movement;
+    each booked adjustment its posting and each posting of one its adjustment. Discrepancies and
+    adjustments stand as their history says, and what people did stands in history and audit alike.
+    A posting is one debit and one credit of one amount, so every book sums to zero by its shape.
 
     Args:
         connection: in a transaction that sees one snapshot and has no statement time-out.

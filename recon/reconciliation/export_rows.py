@@ -7,8 +7,8 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from recon.clock import now
-from recon.db import load
 from recon.money import Money
+from recon.reconciliation.read import matching
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -87,17 +87,7 @@ async def export_rows(
     before: UUID | None = None
     while True:
         async with pool.acquire() as connection:
-            rows = await connection.fetch(
-                load("recon.reconciliation", "export_page"),
-                None if wanted.statuses is None else list(wanted.statuses),
-                None if wanted.causes is None else list(wanted.causes),
-                wanted.user_id,
-                wanted.run_id,
-                wanted.currency,
-                wanted.incident_id,
-                before,
-                _PAGE,
-            )
+            rows = await matching(connection, "export_page", wanted, before=before, limit=_PAGE)
         if rows:
             at = now()
             yield [_row(row, at, base_url) for row in rows]

@@ -108,9 +108,8 @@ async def start(request: web.Request) -> web.Response:
 async def runs(request: web.Request) -> web.Response:
     """Runs, newest first."""
     cursor = Cursor.of(request)
-    before = None if cursor.after is None else uuid_of(cursor.after, "cursor")
     async with request.config_dict[POOL].acquire() as connection:
-        found = await list_runs(connection, before=before, limit=cursor.one_more)
+        found = await list_runs(connection, before=cursor.after_id, limit=cursor.one_more)
     return page_of(request, cursor, found, run_view, lambda one: one.run_id)
 
 
@@ -140,10 +139,9 @@ async def run(request: web.Request) -> web.Response:
 async def discrepancies(request: web.Request) -> web.Response:
     """Discrepancies that match every filter, newest first."""
     cursor = Cursor.of(request)
-    before = None if cursor.after is None else uuid_of(cursor.after, "cursor")
     async with request.config_dict[POOL].acquire() as connection:
         found = await list_discrepancies(
-            connection, filter_of(request), before=before, limit=cursor.one_more
+            connection, filter_of(request), before=cursor.after_id, limit=cursor.one_more
         )
     return page_of(request, cursor, found, discrepancy_view, lambda one: one.discrepancy_id)
 
@@ -167,13 +165,12 @@ async def discrepancy(request: web.Request) -> web.Response:
 async def incidents(request: web.Request) -> web.Response:
     """What several wallets' discrepancies have in common, newest first."""
     cursor = Cursor.of(request)
-    before = None if cursor.after is None else uuid_of(cursor.after, "cursor")
     state = request.query.get("state") or "open"
     if state not in {"open", "all"}:
         raise Invalid(f"{state[:64]!r} is none of open, all", code="invalid_filter")
     async with request.config_dict[POOL].acquire() as connection:
         found = await list_incidents(
-            connection, only_open=state == "open", before=before, limit=cursor.one_more
+            connection, only_open=state == "open", before=cursor.after_id, limit=cursor.one_more
         )
     return page_of(request, cursor, found, incident_view, lambda one: one.incident_id)
 
@@ -194,19 +191,18 @@ def filter_of(request: web.Request) -> DiscrepancyFilter:
     Raises:
         Invalid: ``invalid_filter`` with what is allowed.
     """
-    run_id, incident_id = request.query.get("run_id"), request.query.get("incident_id")
     return DiscrepancyFilter(
         statuses=_choices(request.query.get("status"), Status),
         causes=_choices(request.query.get("cause"), Cause),
         user_id=request.query.get("user_id") or None,
-        run_id=uuid_of(run_id, "run") if run_id else None,
+        run_id=_id_in(request, "run_id"),
         currency=request.query.get("currency") or None,
-        incident_id=uuid_of(incident_id, "incident") if incident_id else None,
+        incident_id=_id_in(request, "incident_id"),
     )
 
 
 def uuid_of(text: str, what: str) -> UUID:
-    """An id in a path or a query.
+    """An id in a path.
 
     Raises:
         NotFound: it is no id of ours, so nothing has it.
@@ -215,6 +211,14 @@ def uuid_of(text: str, what: str) -> UUID:
         return UUID(text)
     except ValueError:
         raise NotFound(f"there is no {what} {text[:64]!r}", code=f"{what}_not_found") from None
+
+
+def _id_in(request: web.Request, name: str) -> UUID | None:
+    text = request.query.get(name)
+    try:
+        return UUID(text) if text else None
+    except ValueError:
+        raise Invalid(f"{name} cannot be {text!r:.64}", code="invalid_filter") from None
 
 
 def _choices(text: str | None, kind: type[Choice]) -> tuple[Choice, ...] | None:

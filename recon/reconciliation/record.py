@@ -10,6 +10,7 @@ from recon.clock import format_time, new_id
 from recon.db import load
 from recon.money import exponent_of
 from recon.reconciliation.explain import Explanation, severity_of
+from recon.reconciliation.model import Status
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["record_agreements", "record_discrepancy", "record_event", "record_unsettled"]
 
 
+_AT_REST = frozenset({Status.IGNORED, Status.RESOLVED, Status.CLEARED})
 _MAY_BE_COMMITTED_LATER = timedelta(minutes=1)
 _MAY_COME_BACK = timedelta(days=30)
 """The same difference later than this is another one."""
@@ -61,23 +63,8 @@ async def record_agreements(
         load("recon.reconciliation", "clear_discrepancies"), users, currencies, versions
     )
     if cleared:
-        expired = await connection.fetch(
-            load("recon.reconciliation", "expire_adjustments"),
-            [row["user_id"] for row in cleared],
-            [row["discrepancy_id"] for row in cleared],
-        )
-        for row in expired:
-            await record_event(
-                connection,
-                row["user_id"],
-                row["discrepancy_id"],
-                actor=f"run:{run_id}",
-                action="adjustment_stale",
-                detail={
-                    "adjustment_id": str(row["adjustment_id"]),
-                    "reason": row["decision_reason"],
-                },
-            )
+        closed = [(row["user_id"], row["discrepancy_id"]) for row in cleared]
+        await _expire(connection, run_id, closed, "the wallet agrees without it")
         await connection.execute(
             load("recon.reconciliation", "healed_discrepancies"),
             run_id,
@@ -148,6 +135,9 @@ async def record_discrepancy(
         *_root(explanation),
     )
     standing = _standing(live, status, look)
+    if standing == "changed":
+        # What was weighed is no longer the case, though the ledger has not moved.
+        await _expire(connection, run_id, [(user_id, discrepancy_id)], "the difference changed")
     await connection.execute(
         load("recon.reconciliation", "saw_discrepancy"), run_id, user_id, discrepancy_id, standing
     )
@@ -195,6 +185,30 @@ async def record_event(
     )
 
 
+async def _expire(
+    connection: asyncpg.Connection[Any],
+    run_id: UUID,
+    cases: Sequence[tuple[str, UUID]],
+    reason: str,
+) -> None:
+    """Close what is proposed for these as stale, and say so in their history."""
+    expired = await connection.fetch(
+        load("recon.reconciliation", "expire_adjustments"),
+        [user_id for user_id, _ in cases],
+        [discrepancy_id for _, discrepancy_id in cases],
+        reason,
+    )
+    for row in expired:
+        await record_event(
+            connection,
+            row["user_id"],
+            row["discrepancy_id"],
+            actor=f"run:{run_id}",
+            action="adjustment_stale",
+            detail={"adjustment_id": str(row["adjustment_id"]), "reason": row["decision_reason"]},
+        )
+
+
 def _taken_until(look: Comparison) -> datetime | None:
     """Until when every withdrawal accepted by a PSP is known to have left the game."""
     snapshot = look.snapshot
@@ -208,7 +222,7 @@ def _standing(live: asyncpg.Record | None, status: str, look: Comparison) -> str
     """How a discrepancy stands against what was known of its wallet before this run."""
     if live is None:
         return "opened"
-    if status != live["status"]:
+    if live["status"] in _AT_REST and status != live["status"]:
         return "reopened"
     before = (int(live["difference"]), int(live["held_difference"]))
     return "persisting" if before == (look.difference, look.held_difference) else "changed"

@@ -89,6 +89,7 @@ _REFUSALS = {400: Problem, 404: Problem, 409: Problem, 422: Problem}
         "user_id": "only this player's",
         "run_id": "only what this run saw",
         "currency": "only this currency",
+        "incident_id": "only what is part of this incident",
     },
 )
 async def export(request: web.Request) -> web.StreamResponse:
@@ -157,11 +158,12 @@ async def look_again(request: web.Request) -> web.Response:
 async def events(request: web.Request) -> web.Response:
     """What happened to a discrepancy, oldest first."""
     cursor = Cursor.of(request)
-    after = None if cursor.after is None else uuid_of(cursor.after, "cursor")
     discrepancy_id = _discrepancy_id(request)
     async with request.config_dict[POOL].acquire() as connection:
         await read_discrepancy(connection, discrepancy_id)
-        found = await list_events(connection, discrepancy_id, after=after, limit=cursor.one_more)
+        found = await list_events(
+            connection, discrepancy_id, after=cursor.after_id, limit=cursor.one_more
+        )
     return page_of(request, cursor, found, event_view, lambda one: one.event_id)
 
 
@@ -193,10 +195,9 @@ async def propose_adjustment(request: web.Request) -> web.Response:
 async def adjustments(request: web.Request) -> web.Response:
     """Adjustments, newest first."""
     cursor = Cursor.of(request)
-    before = None if cursor.after is None else uuid_of(cursor.after, "cursor")
     async with request.config_dict[POOL].acquire() as connection:
         found = await list_adjustments(
-            connection, state=_state(request), before=before, limit=cursor.one_more
+            connection, state=_state(request), before=cursor.after_id, limit=cursor.one_more
         )
     return page_of(request, cursor, found, adjustment_view, lambda one: one.adjustment_id)
 

@@ -22,6 +22,9 @@ __all__ = ["PUBLIC_URL", "send_export"]
 
 log = structlog.get_logger(__name__)
 
+# What nginx logs for a client that has gone; nobody hears it.
+_CLIENT_CLOSED_REQUEST = 499
+
 PUBLIC_URL: web.AppKey[str] = web.AppKey("public_url", str)
 """Where people reach the pages; without it, links lead to where the request came in."""
 
@@ -57,6 +60,16 @@ def _format_of(request: web.Request) -> ExportFormat:
         raise Invalid(f"{text[:64]!r} is none of {known}", code="invalid_format") from None
 
 
+async def _first(request: web.Request, chunks: AsyncGenerator[bytes, None]) -> bytes | None:
+    """The first chunk that says something; ``None`` once nobody is there to read it."""
+    async for chunk in chunks:
+        if chunk:
+            return chunk
+        if request.transport is None or request.transport.is_closing():
+            return None
+    return b""
+
+
 async def _stream(
     request: web.Request, kind: ExportFormat, chunks: AsyncGenerator[bytes, None]
 ) -> web.StreamResponse:
@@ -65,7 +78,10 @@ async def _stream(
     What fails before the first chunk is an ordinary problem. After it the status is out, and only
     a broken connection can tell the reader that the file is not whole.
     """
-    first = await anext(chunks, b"")
+    first = await _first(request, chunks)
+    if first is None:
+        log.info("export_reader_left", format=str(kind))
+        return web.Response(status=_CLIENT_CLOSED_REQUEST)
     response = web.StreamResponse(
         headers={
             "Content-Type": kind.content_type,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import aclosing
 from dataclasses import fields
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -25,6 +26,7 @@ from recon.reconciliation.export_rows import (
     ExportRow,
     export_rows,
 )
+from recon.reconciliation.read import matching
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Sequence
@@ -38,6 +40,8 @@ __all__ = ["write_xlsx", "xlsx_chunks"]
 # Source: Microsoft, "Excel specifications and limits".
 _MAX_ROWS: Final = 1_048_576
 _MAX_DIGITS: Final = 15
+# A row is its head.
+_MAX_EVIDENCE: Final = _MAX_ROWS - 1
 
 _EVIDENCE_COLUMNS = tuple(field.name for field in fields(EvidenceRow))
 _CHUNK = 1 << 16
@@ -47,10 +51,17 @@ _SUMMARY_COLUMNS = ("currency", "count", "plus", "minus", "net", "explained", "u
 async def xlsx_chunks(
     pool: Pool, wanted: DiscrepancyFilter, *, base_url: str, asked_by: str
 ) -> AsyncGenerator[bytes, None]:
-    """The workbook's bytes, by way of a file that is gone afterwards; errors as in `write_xlsx`."""
+    """The workbook's bytes, by way of a file that is gone afterwards; errors as in `write_xlsx`.
+
+    While it is being written the chunks are empty, so that whoever sends them can look whether
+    anybody still waits for it; left there, what was written so far is dropped.
+    """
     with TemporaryDirectory(prefix="recon-export-") as directory:
         path = Path(directory, "discrepancies.xlsx")
-        await write_xlsx(pool, wanted, path, base_url=base_url, asked_by=asked_by)
+        writing = _write(pool, wanted, path, base_url=base_url, asked_by=asked_by)
+        async with aclosing(writing):
+            async for _ in writing:
+                yield b""
         file = await asyncio.to_thread(path.open, "rb")
         with file:
             while chunk := await asyncio.to_thread(file.read, _CHUNK):
@@ -63,7 +74,8 @@ async def write_xlsx(
     """Write the sheets Summary, Discrepancies, Evidence and Parameters; how many discrepancies.
 
     Rows go to temporary files beside ``path`` as they come, so that memory stays flat, and the
-    event loop is never held: every page is written in a thread.
+    event loop is never held: every page is written in a thread. Evidence that does not fit into one
+    sheet goes on in the sheets "Evidence 2" and so on.
 
     Args:
         pool: the database.
@@ -75,6 +87,17 @@ async def write_xlsx(
     Raises:
         Unprocessable: ``too_many_rows``, more than a sheet can hold.
     """
+    count = 0
+    async for written in _write(pool, wanted, path, base_url=base_url, asked_by=asked_by):
+        count += written
+    return count
+
+
+async def _write(
+    pool: Pool, wanted: DiscrepancyFilter, path: Path, *, base_url: str, asked_by: str
+) -> AsyncGenerator[int, None]:
+    """Write the workbook; how many discrepancies each of its pages had."""
+    await _refuse_too_many(pool, wanted)
     loop = asyncio.get_running_loop()
     # One thread of its own: whatever is cancelled, the workbook is never in two hands.
     with ThreadPoolExecutor(1, "xlsx") as thread:
@@ -82,16 +105,35 @@ async def write_xlsx(
         try:
             async for page in export_rows(pool, wanted, base_url=base_url):
                 await loop.run_in_executor(thread, workbook.write, page)
+                yield len(page)
             await loop.run_in_executor(thread, workbook.conclude, wanted, asked_by)
         finally:
-            await loop.run_in_executor(thread, workbook.close)
-    return workbook.count
+            await loop.run_in_executor(thread, workbook.drop)
+
+
+async def _refuse_too_many(pool: Pool, wanted: DiscrepancyFilter) -> None:
+    """Say so at once, rather than after minutes of writing.
+
+    Raises:
+        Unprocessable: ``too_many_rows``.
+    """
+    async with pool.acquire() as connection:
+        (row,) = await matching(connection, "count_matching", wanted, before=None, limit=_MAX_ROWS)
+    if row["rows"] >= _MAX_ROWS:
+        raise _too_many()
+
+
+def _too_many() -> Unprocessable:
+    return Unprocessable(
+        f"a sheet holds {_MAX_ROWS} rows; narrow the filter or take CSV", code="too_many_rows"
+    )
 
 
 class _Workbook:
     """The file under way, with the sums for its first sheet."""
 
     def __init__(self, path: Path) -> None:
+        self._concluded = False
         self._book = xlsxwriter.Workbook(
             str(path),
             {
@@ -102,9 +144,12 @@ class _Workbook:
                 "strings_to_urls": False,
             },
         )
+        # A sheet of a million rows is longer than 2 GiB before it is compressed.
+        self._book.use_zip64()
         self._summary = self._book.add_worksheet("Summary")
         self._discrepancies = self._book.add_worksheet("Discrepancies")
-        self._evidence = self._book.add_worksheet("Evidence")
+        # One sheet more, where the last one is full.
+        self._evidence = [self._book.add_worksheet("Evidence")]
         self._parameters = self._book.add_worksheet("Parameters")
         self._bold = self._book.add_format({"bold": True})
         self._time = self._book.add_format({"num_format": "yyyy-mm-dd hh:mm:ss"})
@@ -113,13 +158,8 @@ class _Workbook:
         self._states: Counter[tuple[str, str]] = Counter()
         self._evidence_count = 0
         self.count = 0
-        for sheet, columns in (
-            (self._discrepancies, EXPORT_COLUMNS),
-            (self._evidence, _EVIDENCE_COLUMNS),
-        ):
-            sheet.freeze_panes(1, 0)
-            sheet.set_column(0, len(columns) - 1, 18)
-            self._line(sheet, 0, columns, self._bold)
+        self._head(self._discrepancies, EXPORT_COLUMNS)
+        self._head(self._evidence[0], _EVIDENCE_COLUMNS)
 
     def write(self, page: Sequence[ExportRow]) -> None:
         """Append a page of discrepancies and their evidence."""
@@ -127,19 +167,35 @@ class _Workbook:
             self.count += 1
             self._line(self._discrepancies, self.count, row.cells())
             for fact in row.evidence:
-                self._evidence_count += 1
-                cells = [getattr(fact, name) for name in _EVIDENCE_COLUMNS]
-                self._line(self._evidence, self._evidence_count, cells)
+                self._write_fact(fact)
             self._sum(row)
 
     def conclude(self, wanted: DiscrepancyFilter, asked_by: str) -> None:
-        """Write the sums and the parameters."""
+        """Write the sums and the parameters, and make one file of it all."""
         self._write_summary()
         self._write_parameters(wanted, asked_by)
-
-    def close(self) -> None:
-        """Write the file, also after a fault: nothing else gives the temporary files back."""
+        self._concluded = True
         self._book.close()
+
+    def drop(self) -> None:
+        """Give back what is open, where nobody wants the file any more."""
+        if not self._concluded:
+            for sheet in self._book.worksheets():
+                sheet._opt_close()  # noqa: SLF001 - else only `close`, which writes all of it
+
+    def _head(self, sheet: Any, columns: Sequence[str]) -> None:  # noqa: ANN401 - XlsxWriter has no types
+        sheet.freeze_panes(1, 0)
+        sheet.set_column(0, len(columns) - 1, 18)
+        self._line(sheet, 0, columns, self._bold)
+
+    def _write_fact(self, fact: EvidenceRow) -> None:
+        sheets, at = divmod(self._evidence_count, _MAX_EVIDENCE)
+        if sheets == len(self._evidence):
+            self._evidence.append(self._book.add_worksheet(f"Evidence {sheets + 1}"))
+            self._head(self._evidence[-1], _EVIDENCE_COLUMNS)
+        cells = [getattr(fact, name) for name in _EVIDENCE_COLUMNS]
+        self._line(self._evidence[-1], at + 1, cells)
+        self._evidence_count += 1
 
     def _sum(self, row: ExportRow) -> None:
         sums = self._sums.setdefault(row.currency, Counter())
@@ -177,6 +233,7 @@ class _Workbook:
             "user_id": wanted.user_id or "any",
             "run_id": str(wanted.run_id or "any"),
             "currency": wanted.currency or "any",
+            "incident_id": str(wanted.incident_id or "any"),
             "discrepancies": str(self.count),
             "times": "UTC",
             "difference": "game minus ledger; explained + unexplained",
@@ -194,10 +251,7 @@ class _Workbook:
         style: Any = None,  # noqa: ANN401
     ) -> None:
         if at >= _MAX_ROWS:
-            raise Unprocessable(
-                f"a sheet holds {_MAX_ROWS} rows; narrow the filter or take CSV",
-                code="too_many_rows",
-            )
+            raise _too_many()
         for column, cell in enumerate(cells):
             match cell:
                 case None:

@@ -52,6 +52,9 @@ END
 """
 """The body of refuse_change in 0001_ledger.up.sql; with another one a trigger lets through."""
 
+_DECIDES_ONCE: Final = "59ad1dc29f2e19100d9f3e084627d44f696999eea38c72ad0434a6933ae111c0"
+"""SHA-256 of the body of decide_once in 0005_reconciliation.up.sql, without its outer blanks."""
+
 _WITH_USER: Final = {Kind.POSTING, Kind.EVENT, Kind.ADJUSTMENT, Kind.DECISION}
 """Whose keys begin with the player."""
 
@@ -74,7 +77,9 @@ class Compared:
 
 async def check_guards(connection: asyncpg.Connection[Any]) -> list[Fault]:
     """What should keep tables from being changed, or shows them otherwise than they are."""
-    rows = await connection.fetch(load("recon.seals", "guards"), list(SEALED_TABLES), _REFUSES)
+    rows = await connection.fetch(
+        load("recon.seals", "guards"), list(SEALED_TABLES), _REFUSES, _DECIDES_ONCE
+    )
     return [Fault("guard", "", "", f"{row['table_name']} {row['fault']}") for row in rows]
 
 

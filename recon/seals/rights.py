@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["Right", "excess_rights"]
 
 _MAY_CHANGE: Final = {
-    *(f"adjustments.{name}" for name in ("state", "decided_by", "decided_at", "decision_reason")),
+    *(f"adjustments.{name}" for name in ("state", "decided_by", "decision_reason")),
     *(
         f"deliveries.{name}"
         for name in (

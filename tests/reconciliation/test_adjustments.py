@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import asyncpg
 import pytest
 
-from recon.clock import now
+from recon.clock import new_id, now
 from recon.errors import Invalid, NotFound
 from recon.four_eyes import SelfApprovalError
 from recon.ledger import InsufficientBalanceError, post_one, read_entries, rules, verify_books
@@ -27,6 +27,7 @@ from recon.reconciliation.errors import (
     AdjustmentProposedError,
     StaleAdjustmentError,
 )
+from recon.reconciliation.ignore import ignore
 from recon.reconciliation.propose import propose
 from tests.reconciliation.cases import Cases, by
 
@@ -119,7 +120,9 @@ async def test_who_proposed_it_may_not_book_it(cases: Cases) -> None:
     assert await cases.history(case) == [("run", "opened"), ("ana", "proposed")]
 
 
-@pytest.mark.parametrize("same", ["ana", "ANA", "staff:ana", "staff:Ana"])
+@pytest.mark.parametrize(
+    "same", ["ana", "ANA", "staff:ana", "Staff:Ana", "staff:staff:ana", " a na\u00a0", "\uff41na"]
+)
 async def test_the_database_itself_refuses_that_one_does_both(cases: Cases, same: str) -> None:
     _, proposed = await one_waiting(cases)
 
@@ -134,6 +137,168 @@ async def test_the_database_itself_refuses_that_one_does_both(cases: Cases, same
                 "UPDATE adjustments SET state = 'booked' WHERE adjustment_id = $1",
                 proposed.adjustment_id,
             )
+
+
+@pytest.mark.parametrize(
+    ("statement", "said"),
+    [
+        (
+            """
+            INSERT INTO adjustments (
+                user_id, adjustment_id, discrepancy_id, currency, amount, reason, state,
+                ledger_version, proposed_by
+            )
+            SELECT
+                user_id, gen_random_uuid(), discrepancy_id, currency, 500, 'mine', 'booked', 1,
+                'leo'
+            FROM adjustments
+            """,
+            "begins as a proposal",
+        ),
+        ("UPDATE adjustments SET state = 'proposed'", "decided once"),
+        ("UPDATE adjustments SET decided_by = 'somebody'", "decided once"),
+        ("UPDATE adjustments SET state = 'booked', decided_by = 'bob'", "decided once"),
+    ],
+)
+async def test_the_database_itself_keeps_what_was_decided(
+    cases: Cases, statement: str, said: str
+) -> None:
+    _, proposed = await one_waiting(cases)
+    await reject(cases.pool, proposed.adjustment_id, "no", step=by("leo"))
+
+    async with cases.pool.acquire() as connection:
+        with pytest.raises(asyncpg.RestrictViolationError, match=said):
+            await connection.execute(statement)
+
+    assert await state_of(cases, proposed) is AdjustmentState.REJECTED
+
+
+async def test_the_database_says_when_it_was(cases: Cases) -> None:
+    _, proposed = await one_waiting(cases)
+
+    async with cases.pool.acquire() as connection:
+        for column in ("proposed_at", "decided_at", "amount", "proposed_by"):
+            with pytest.raises(asyncpg.InsufficientPrivilegeError):
+                await connection.execute(f"UPDATE adjustments SET {column} = {column}")  # noqa: S608 - from above
+        for table in ("audit", "discrepancy_events"):
+            with pytest.raises(asyncpg.InsufficientPrivilegeError):
+                await connection.execute(f"INSERT INTO {table} (at) VALUES (now())")  # noqa: S608 - from above
+    rejected = await reject(cases.pool, proposed.adjustment_id, "no", step=by("leo"))
+
+    assert rejected.decided_at is not None
+    assert proposed.proposed_at < rejected.decided_at
+
+
+async def test_a_proposal_is_stale_once_the_game_shows_another_balance(cases: Cases) -> None:
+    case, proposed = await one_waiting(cases)
+
+    assert await cases.seen("u_1", "20.00") == case
+    with pytest.raises(AdjustmentDecidedError):
+        await approve(cases.pool, proposed.adjustment_id, None, step=by("leo"))
+
+    assert await state_of(cases, proposed) is AdjustmentState.STALE
+    assert await cases.balance("u_1") == "5.00"
+    assert (await cases.read(case)).status is Status.OPEN
+    assert await cases.history(case) == [
+        ("run", "opened"),
+        ("ana", "proposed"),
+        ("run", "adjustment_stale"),
+        ("run", "changed"),
+    ]
+    again = await propose(cases.pool, case, "15.00", "as it is now", step=by("ana"))
+    assert again.state is AdjustmentState.PROPOSED
+
+
+async def test_a_proposal_stands_while_the_same_difference_is_seen_again(cases: Cases) -> None:
+    case, proposed = await one_waiting(cases)
+
+    assert await cases.seen("u_1", "25.00") == case
+    await approve(cases.pool, proposed.adjustment_id, None, step=by("leo"))
+
+    assert await cases.balance("u_1") == "25.00"
+
+
+async def told(cases: Cases) -> list[tuple[str, str]]:
+    """What verify finds, by check and its first words."""
+    return [(one.check, one.detail) for one in (await verify_books(cases.pool)).faults]
+
+
+async def test_verify_ties_adjustments_to_postings_to_their_steps(
+    cases: Cases, owner: Pool
+) -> None:
+    _, proposed = await one_waiting(cases)
+    await approve(cases.pool, proposed.adjustment_id, None, step=by("leo"))
+    one = proposed.adjustment_id
+    assert await told(cases) == []
+
+    # By the service's own hand: money that nobody approved, and one who names somebody else.
+    alone = new_id()
+    async with cases.pool.acquire() as connection, connection.transaction():
+        entry = rules.adjustment(
+            "u_1", Money.parse("3.00", "GBP"), adjustment_id=alone, event_at=now()
+        )
+        await post_one(connection, entry)
+    await cases.deposit("u_2", "1.00")
+    case = await cases.seen("u_2", "5.00")
+    forged = await propose(cases.pool, case, "4.00", "mine", step=by("ana"))
+    await cases.pool.execute(
+        "UPDATE adjustments SET state = 'booked', decided_by = 'bob' WHERE adjustment_id = $1",
+        forged.adjustment_id,
+    )
+    assert sorted(await told(cases)) == [
+        ("adjustment", f"adjustment {forged.adjustment_id} was booked and has no posting"),
+        ("adjustment", f"posting 3 books adjustment {alone}, which nobody booked"),
+        ("step", f"adjustment {forged.adjustment_id}: no step says that it is booked, by bob"),
+    ]
+
+    # And by the owner's: another amount.
+    async with owner.acquire() as connection, connection.transaction():
+        await connection.execute("SET LOCAL session_replication_role = replica")
+        await connection.execute(
+            "UPDATE adjustments SET amount = 2100, proposed_by = 'eve' WHERE adjustment_id = $1",
+            one,
+        )
+    assert ("adjustment", f"adjustment {one} of 2100 GBP was booked as 2000 GBP") in await told(
+        cases
+    )
+    assert ("step", f"adjustment {one}: no step says that eve proposed it") in await told(cases)
+
+
+async def test_verify_ties_discrepancies_to_their_steps_and_those_to_the_audit(
+    cases: Cases,
+) -> None:
+    ignored, cleared, quiet = [await cases.seen(user, "20.00") for user in ("u_1", "u_2", "u_3")]
+    await ignore(cases.pool, ignored, "a test account", until=None, step=by("ana"))
+    await assign(cases.pool, quiet, "mia", step=by("ana"))
+    await cases.agrees("u_2")
+    assert await told(cases) == []
+
+    # By the service's own hand, past its own verbs.
+    await cases.pool.execute(
+        "UPDATE discrepancies SET status = 'resolved' WHERE discrepancy_id = $1", quiet
+    )
+    await cases.pool.execute(
+        "INSERT INTO discrepancy_events (user_id, discrepancy_id, event_id, actor, action, detail)"
+        " VALUES ('u_2', $1, gen_random_uuid(), 'eve', 'commented', '{\"before\": {}}')",
+        cleared,
+    )
+    await cases.pool.execute(
+        "INSERT INTO audit (audit_id, actor, action, object)"
+        " VALUES (gen_random_uuid(), 'eve', 'discrepancy.ignored', $1)",
+        f"discrepancy:{ignored}",
+    )
+
+    assert await told(cases) == [
+        (
+            "discrepancy",
+            f"discrepancy {quiet} is resolved, and its history ends with investigating",
+        ),
+        (
+            "step",
+            f"discrepancy.commented of discrepancy:{cleared} by eve stands in the history alone",
+        ),
+        ("step", f"discrepancy.ignored of discrepancy:{ignored} by eve stands in the audit alone"),
+    ]
 
 
 async def test_a_proposal_is_stale_once_its_wallet_moved(cases: Cases) -> None:

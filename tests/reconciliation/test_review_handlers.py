@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import csv
 import io
 import json
@@ -320,6 +321,68 @@ async def test_what_does_not_exist_is_404(api: Api) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/reconciliation/runs",
+        "/discrepancies",
+        "/incidents",
+        "/adjustments",
+        "/discrepancies/{case}/events",
+    ],
+)
+@pytest.mark.parametrize("after", ["u_1", "7", "", "01999999-0000-7000-8000"])
+async def test_a_cursor_that_is_none_of_ours_is_one_refusal_in_every_list(
+    api: Api, cases: Cases, path: str, after: str
+) -> None:
+    _, key = await api.key("ops")
+    case = await cases.seen("u_1", "20.00")
+    sealed = base64.urlsafe_b64encode(after.encode()).decode()
+
+    status, problem = await api.get(f"{path.format(case=case)}?cursor={sealed}", key)
+
+    assert (status, problem["code"]) == (400, "invalid_cursor")
+    assert problem["request_id"]
+
+
+@pytest.mark.parametrize("path", ["/discrepancies", "/discrepancies/export"])
+@pytest.mark.parametrize("field", ["run_id", "incident_id", "status", "cause"])
+async def test_a_filter_that_makes_no_sense_is_one_refusal_in_list_and_export(
+    api: Api, path: str, field: str
+) -> None:
+    _, key = await api.key("ops")
+
+    status, problem = await api.get(f"{path}?{field}=nonsense", key)
+
+    assert (status, problem["code"]) == (400, "invalid_filter")
+    assert problem["request_id"]
+
+
+async def test_a_key_that_is_used_again_when_its_answer_is_forgotten_takes_another_step(
+    api: Api, cases: Cases
+) -> None:
+    _, key = await api.key("ops")
+    case = await cases.seen("u_1", "20.00")
+
+    async def ask(path: str, body: object) -> tuple[int, Any]:
+        await api.pool.execute("DELETE FROM api_requests")
+        return await api.post(f"/discrepancies/{case}/{path}", body, key, intent="one-key")
+
+    said = [await ask("comment", {"text": text}) for text in ("first", "second", "first")]
+    proposed = await ask("adjustments", {"amount": "20.00", "reason": "report"})
+    checked = await ask("recheck", {})
+
+    assert [status for status, _ in (*said, proposed, checked)] == [201] * 5
+    assert [event["detail"]["text"] for _, event in said] == ["first", "second", "first"]
+    assert await cases.history(case) == [
+        ("run", "opened"),
+        ("ops", "commented"),
+        ("ops", "commented"),
+        ("ops", "proposed"),
+        ("ops", "rechecked"),
+    ]
+
+
 async def test_adjustments_page_by_cursor(api: Api, cases: Cases) -> None:
     _, key = await api.key("ops")
     for number in range(3):
@@ -404,6 +467,36 @@ async def test_an_export_that_breaks_off_never_looks_whole(
     assert response.status == 200
     with pytest.raises(ClientPayloadError):
         await response.read()
+
+
+async def test_a_workbook_is_not_written_to_its_end_for_a_reader_who_has_left(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, key = await api.key("ops")
+    ended = asyncio.Event()
+
+    async def without_end(*_: object, **__: object) -> AsyncIterator[bytes]:
+        try:
+            while True:
+                await asyncio.sleep(0.01)
+                yield b""
+        finally:
+            ended.set()
+
+    monkeypatch.setattr(send_export, "xlsx_chunks", without_end)
+    runner = make_runner(application(api.pool))
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    host, port = runner.addresses[0][:2]
+    url = f"http://{host}:{port}/api/v1/discrepancies/export?format=xlsx"
+    async with ClientSession(headers={"Authorization": f"Bearer {key}"}) as reader:
+        asking = asyncio.ensure_future(reader.get(url))
+        await asyncio.wait({asking}, timeout=0.3)
+        assert not asking.done()
+        assert not ended.is_set()
+        asking.cancel()
+    await asyncio.wait_for(ended.wait(), 10)
+    await runner.cleanup()
 
 
 async def test_an_export_waits_for_its_reader_and_ends_when_that_leaves(

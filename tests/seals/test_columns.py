@@ -60,9 +60,13 @@ async def one_of_each(book: Book) -> Book:
         *(discrepancy, new_id()),
     )
     await book.pool.execute(
-        "INSERT INTO adjustments VALUES ('u_1', $2, $1, 'GBP', 5, 'why', 'booked', 1, 'ana', now(),"
-        " 'bob', now(), 'because')",
+        "INSERT INTO adjustments (user_id, discrepancy_id, adjustment_id, currency, amount, reason,"
+        " state, ledger_version, proposed_by)"
+        " VALUES ('u_1', $1, $2, 'GBP', 5, 'why', 'proposed', 1, 'ana')",
         *(discrepancy, new_id()),
+    )
+    await book.pool.execute(
+        "UPDATE adjustments SET state = 'booked', decided_by = 'bob', decision_reason = 'because'"
     )
     # Three postings, and one of each of the others.
     assert (await book.seal()).rows == 10

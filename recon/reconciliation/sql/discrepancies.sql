@@ -37,17 +37,16 @@ SELECT
         WHERE t.run_id = d.last_run_id AND t.currency = d.currency
     ), 0) AS tolerance
 FROM discrepancies AS d
+LEFT JOIN run_discrepancies AS r
+    ON
+        d.discrepancy_id = r.discrepancy_id
+        AND r.run_id = $4
+        AND ($7::uuid IS NULL OR r.discrepancy_id < $7)
 WHERE
     ($1::text[] IS NULL OR d.status = any($1))
     AND ($2::text[] IS NULL OR d.cause = any($2))
     AND ($3::text IS NULL OR d.user_id = $3)
-    AND (
-        $4::uuid IS NULL
-        OR d.discrepancy_id IN (
-            SELECT r.discrepancy_id FROM run_discrepancies AS r
-            WHERE r.run_id = $4 AND r.standing <> 'healed'
-        )
-    )
+    AND ($4::uuid IS NULL OR r.standing <> 'healed')
     AND ($5::text IS NULL OR d.currency = $5)
     AND ($6::uuid IS NULL OR d.incident_id = $6)
     AND ($7::uuid IS NULL OR d.discrepancy_id < $7)

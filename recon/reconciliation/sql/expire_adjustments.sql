@@ -1,10 +1,7 @@
--- $1 users, $2 discrepancies, in parallel, that are closed: what is still proposed for them has
--- nothing left to correct.
+-- $1 users, $2 discrepancies, in parallel; $3 why what is still proposed for them corrects nothing
+-- any more.
 UPDATE adjustments AS j
-SET
-    state = 'stale',
-    decided_at = clock_timestamp(),
-    decision_reason = 'the wallet agrees without it'
+SET state = 'stale', decision_reason = $3
 FROM unnest($1::text[], $2::uuid[]) AS d (user_id, discrepancy_id)
 WHERE
     j.user_id = d.user_id

@@ -31,6 +31,11 @@ SELECT
     i.reason AS ignored_reason,
     c.text AS last_comment
 FROM discrepancies AS d
+LEFT JOIN run_discrepancies AS r
+    ON
+        d.discrepancy_id = r.discrepancy_id
+        AND r.run_id = $4
+        AND ($7::uuid IS NULL OR r.discrepancy_id < $7)
 LEFT JOIN LATERAL (
     SELECT
         j.adjustment_id,
@@ -68,13 +73,7 @@ WHERE
     ($1::text[] IS NULL OR d.status = any($1))
     AND ($2::text[] IS NULL OR d.cause = any($2))
     AND ($3::text IS NULL OR d.user_id = $3)
-    AND (
-        $4::uuid IS NULL
-        OR d.discrepancy_id IN (
-            SELECT r.discrepancy_id FROM run_discrepancies AS r
-            WHERE r.run_id = $4 AND r.standing <> 'healed'
-        )
-    )
+    AND ($4::uuid IS NULL OR r.standing <> 'healed')
     AND ($5::text IS NULL OR d.currency = $5)
     AND ($6::uuid IS NULL OR d.incident_id = $6)
     AND ($7::uuid IS NULL OR d.discrepancy_id < $7)

@@ -2,7 +2,6 @@
 UPDATE adjustments
 SET
     state = 'stale',
-    decided_at = clock_timestamp(),
     decision_reason = 'the wallet moved, and it was proposed again'
 WHERE
     user_id = $1

@@ -37,7 +37,13 @@ SET
                 AND held_difference = $14
             )
             THEN CASE WHEN assignee IS NULL THEN 'open' ELSE 'investigating' END
-        WHEN closed_at IS NOT NULL
+        WHEN
+            closed_at IS NOT NULL
+            -- What is proposed is stale by that.
+            OR (
+                status = 'awaiting_approval'
+                AND (difference <> $13 OR held_difference <> $14)
+            )
             THEN CASE WHEN assignee IS NULL THEN 'open' ELSE 'investigating' END
         ELSE status
     END,

@@ -1,5 +1,6 @@
 -- What should stand between the sealed tables and their owner, and does not: $1 the tables, $2 the
--- body of the function that refuses a change.
+-- body of the function that refuses a change, $3 the SHA-256 of the one that lets an adjustment be
+-- decided once.
 SELECT
     c.relname AS table_name,
     f.fault
@@ -18,8 +19,8 @@ CROSS JOIN
         SELECT 'may be changed: its append-only trigger is off' AS fault
         WHERE
             c.relkind IN ('r', 'p')
-            -- Of these the state may change, and what is sealed may not: that shows by its link.
-            AND c.relname NOT IN ('deliveries', 'adjustments')
+            -- Of this the state may change, and what is sealed may not: that shows by its link.
+            AND c.relname <> 'deliveries'
             AND NOT EXISTS (
                 SELECT FROM pg_trigger AS g
                 INNER JOIN pg_proc AS p ON g.tgfoid = p.oid
@@ -33,12 +34,30 @@ CROSS JOIN
                     AND btrim(p.prosrc, E' \n') = btrim($2::text, E' \n')
             )
         UNION ALL
+        SELECT 'may be decided anew: its trigger is off' AS fault
+        WHERE
+            c.relname = 'adjustments'
+            AND NOT EXISTS (
+                SELECT FROM pg_trigger AS g
+                INNER JOIN pg_proc AS p ON g.tgfoid = p.oid
+                WHERE
+                    g.tgrelid = c.oid
+                    AND g.tgname = 'adjustments_decided_once'
+                    AND g.tgenabled IN ('O', 'A')
+                    AND g.tgqual IS NULL
+                    AND p.pronamespace = 'public'::regnamespace
+                    AND p.proname = 'decide_once'
+                    AND encode(sha256(convert_to(btrim(p.prosrc, E' \n'), 'UTF8')), 'hex') = $3
+            )
+        UNION ALL
         SELECT format('has a trigger that is not ours: %s', g.tgname) AS fault
         FROM pg_trigger AS g
         WHERE
             g.tgrelid = c.oid
             AND NOT g.tgisinternal
-            AND g.tgname NOT IN (c.relname || '_append_only', c.relname || '_redaction')
+            AND g.tgname NOT IN (
+                c.relname || '_append_only', c.relname || '_redaction', c.relname || '_decided_once'
+            )
     ) AS f
 WHERE c.relnamespace = 'public'::regnamespace AND c.relname = any($1::text[])
 ORDER BY c.relname, f.fault

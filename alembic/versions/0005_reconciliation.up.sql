@@ -278,9 +278,9 @@ CREATE TABLE adjustments (
         OR (
             decided_by IS NOT NULL
             AND lower(
-                regexp_replace(normalize(decided_by, NFKC), '^(staff:)+|\s+', '', 'gi')
+                regexp_replace(normalize(decided_by, nfkc), '^(staff:)+|\s+', '', 'gi')
             ) <> lower(
-                regexp_replace(normalize(proposed_by, NFKC), '^(staff:)+|\s+', '', 'gi')
+                regexp_replace(normalize(proposed_by, nfkc), '^(staff:)+|\s+', '', 'gi')
             )
         )
     )

@@ -7,16 +7,17 @@
         format('adjustment %s: no step says that %s proposed it', j.adjustment_id, j.proposed_by)
             AS detail
     FROM public.adjustments AS j
-    WHERE NOT EXISTS (
-        SELECT
-        FROM public.discrepancy_events AS h
-        WHERE
-            h.user_id = j.user_id
-            AND h.discrepancy_id = j.discrepancy_id
-            AND h.action = 'proposed'
-            AND h.actor = j.proposed_by
-            AND h.detail ->> 'adjustment_id' = j.adjustment_id::text
-    )
+    WHERE
+        NOT EXISTS (
+            SELECT
+            FROM public.discrepancy_events AS h
+            WHERE
+                h.user_id = j.user_id
+                AND h.discrepancy_id = j.discrepancy_id
+                AND h.action = 'proposed'
+                AND h.actor = j.proposed_by
+                AND h.detail ->> 'adjustment_id' = j.adjustment_id::text
+        )
     ORDER BY j.user_id, j.adjustment_id
     LIMIT 100
 )
@@ -79,6 +80,6 @@ UNION ALL
     ) AS a
         ON h.action = a.action AND h.object = a.object AND h.actor = a.actor AND h.detail = a.detail
     WHERE h.action IS NULL OR a.action IS NULL
-    ORDER BY 3
+    ORDER BY user_id, detail
     LIMIT 100
 )

@@ -16,5 +16,6 @@ FROM (
         AND ($5::text IS NULL OR d.currency = $5)
         AND ($6::uuid IS NULL OR d.incident_id = $6)
         AND ($7::uuid IS NULL OR d.discrepancy_id < $7)
+    ORDER BY d.discrepancy_id DESC
     LIMIT $8
 ) AS m

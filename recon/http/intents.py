@@ -1,4 +1,4 @@
-"""A caller's intent as a step of a review: the same key from the same caller is the same step."""
+"""A caller's intent as a step of a review: the same request by the same key is the same step."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 __all__ = ["step_of"]
 
-# Fixed for ever: an intent's id follows from its caller and key alone.
+# Fixed for ever: an intent's id follows from its caller, its key and what it asks for.
 _INTENTS: Final = UUID("0e1d7c0a-5b0e-4f3c-9a52-3f6c8d1be7a4")
 
 

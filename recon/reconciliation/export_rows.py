@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from recon.clock import now
+from recon.db import load
 from recon.money import Money
 from recon.reconciliation.read import matching
 
@@ -84,10 +85,11 @@ async def export_rows(
     reads: a discrepancy stands there once, as it was when its page was read; those opened
     meanwhile are not among them.
     """
+    statement = load("recon.reconciliation", "export_page")
     before: UUID | None = None
     while True:
         async with pool.acquire() as connection:
-            rows = await matching(connection, "export_page", wanted, before=before, limit=_PAGE)
+            rows = await matching(connection, statement, wanted, before=before, limit=_PAGE)
         if rows:
             at = now()
             yield [_row(row, at, base_url) for row in rows]

@@ -141,7 +141,8 @@ async def list_discrepancies(
     limit: int = 50,
 ) -> list[Discrepancy]:
     """A page of discrepancies, newest first."""
-    rows = await matching(connection, "discrepancies", wanted, before=before, limit=limit)
+    statement = load("recon.reconciliation", "discrepancies")
+    rows = await matching(connection, statement, wanted, before=before, limit=limit)
     return [_discrepancy(row) for row in rows]
 
 
@@ -159,7 +160,7 @@ async def matching(
         # a page of a run that saw a million is read without looking at the other rows.
         await connection.execute("SET LOCAL plan_cache_mode = force_custom_plan")
         rows: list[asyncpg.Record] = await connection.fetch(
-            load("recon.reconciliation", statement),
+            statement,
             None if wanted.statuses is None else list(wanted.statuses),
             None if wanted.causes is None else list(wanted.causes),
             wanted.user_id,

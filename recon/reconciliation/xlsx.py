@@ -17,6 +17,7 @@ from uuid import UUID
 import xlsxwriter
 
 from recon.clock import format_time, now
+from recon.db import load
 from recon.errors import Unprocessable
 from recon.money import Money, exponent_of
 from recon.reconciliation.export_rows import (
@@ -117,8 +118,9 @@ async def _refuse_too_many(pool: Pool, wanted: DiscrepancyFilter) -> None:
     Raises:
         Unprocessable: ``too_many_rows``.
     """
+    statement = load("recon.reconciliation", "count_matching")
     async with pool.acquire() as connection:
-        (row,) = await matching(connection, "count_matching", wanted, before=None, limit=_MAX_ROWS)
+        (row,) = await matching(connection, statement, wanted, before=None, limit=_MAX_ROWS)
     if row["rows"] >= _MAX_ROWS:
         raise _too_many()
 

@@ -75,6 +75,7 @@ TO :"service";
 
 -- Seals.
 GRANT INSERT ON seal_links, seals TO :"service";
+GRANT INSERT, UPDATE, DELETE ON verifications TO :"service";
 
 -- Alerts.
 GRANT INSERT ON alerts, alert_subjects TO :"service";

@@ -54,7 +54,7 @@ from recon.reconciliation.handlers import routes as reconciliation_routes
 from recon.reconciliation.review_handlers import routes as review_routes
 from recon.reconciliation.send_export import PUBLIC_URL
 from recon.schedule import Lookout, build_worker, settle_by_news
-from recon.seals import Sealer
+from recon.seals import Sealer, Verifier
 from recon.settlements.handlers import routes as settlement_routes
 from recon.webhooks import DRAIN, INTAKE, Drain, build_endpoints, build_intake, register_payment
 from recon.webhooks.backfill import build_api_accounts, refresh_gauges
@@ -227,6 +227,11 @@ async def run_worker(settings: Settings, pool: Pool, game: GameClient | None) ->
     if not keys:
         log.warning("no_seal_key", setting="RECON_SEAL_KEYS")
     sealer = Sealer(pool, keys, anchor=settings.seal_anchor)
+    verifier = None
+    if settings.verify_every is not None:
+        verifier = Verifier(
+            pool=pool, keys=keys, anchor=settings.seal_anchor, every=settings.verify_every
+        )
     lanes, lookout = _lanes(settings), lookout_of(settings)
     retention = Retention(settings.payload_retention, settings.payload_retention_unsettled)
     watched = {} if game is None else {str(scope): every for scope, every in lanes.items()}
@@ -249,6 +254,7 @@ async def run_worker(settings: Settings, pool: Pool, game: GameClient | None) ->
                     lookout=lookout,
                     retention=retention,
                     alerting=alerting,
+                    verifier=verifier,
                 )
             )
 

@@ -26,7 +26,7 @@ from recon.reconciliation import (
     start_due_run,
     sweep_range,
 )
-from recon.seals import ChainBrokenError
+from recon.seals import VERIFY_JOB, ChainBrokenError, forget_verifications
 from recon.settlements import resolve_explained
 from recon.webhooks.backfill import ApiAccount, backfill_due
 from recon.webhooks.redact import Retention, redact_payloads
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from recon.game import GameClient
     from recon.game.stream import News
     from recon.reconciliation import Reconciler
-    from recon.seals import Sealer
+    from recon.seals import Sealer, Verifier
 
 __all__ = ["Lookout", "build_worker", "settle_by_news"]
 
@@ -54,6 +54,7 @@ _HOURLY_LATER = "47 * * * *"
 _KEEP_ANSWERS = timedelta(days=7)
 _KEEP_JOB_LOGS = timedelta(days=3)
 _KEEP_RANGES = timedelta(days=7)
+_KEEP_VERIFICATIONS = timedelta(days=400)
 # Of each scope, among all workers; each asks for as many balances at once as `sweep_concurrency`
 # says.
 _RANGES_AT_ONCE = 4
@@ -87,6 +88,7 @@ def build_worker(
     lookout: Lookout,
     retention: Retention,
     alerting: Alerting | None = None,
+    verifier: Verifier | None = None,
 ) -> Worker:
     """A worker for everything that the service does by itself.
 
@@ -99,6 +101,7 @@ def build_worker(
         lookout: what is looked for that no PSP has told.
         retention: how long payloads are kept.
         alerting: what people are told, and how; ``None``: nobody is.
+        verifier: verifies the books by the clock; ``None``: that is left to `recon verify`.
     """
     worker = Worker(pool)
 
@@ -107,11 +110,14 @@ def build_worker(
             await connection.execute(load("recon.jobs", "clean"), now() - _KEEP_JOB_LOGS)
             await connection.execute(load("recon.http", "forget_answers"), now() - _KEEP_ANSWERS)
         await forget_ranges(pool, now() - _KEEP_RANGES)
+        await forget_verifications(pool, now() - _KEEP_VERIFICATIONS)
 
     worker.tick("clean", _HOURLY, clean)
     _redact(worker, pool, retention)
     _look_out(worker, pool, lookout)
     _seal(worker, pool, sealer, alerting)
+    if verifier is not None:
+        _verify(worker, verifier)
     _alert(worker, pool, alerting)
     if reconciler is None:
         return worker
@@ -198,6 +204,17 @@ def _seal(worker: Worker, pool: Pool, sealer: Sealer, alerting: Alerting | None)
             raise
 
     worker.tick("seal", _EVERY_TEN_SECONDS, seal)
+
+
+def _verify(worker: Worker, verifier: Verifier) -> None:
+    async def verify(payload: dict[str, str]) -> None:
+        await verifier.verify(UUID(payload["verification_id"]))
+
+    async def give_up(payload: dict[str, str]) -> None:
+        await verifier.give_up(UUID(payload["verification_id"]))
+
+    worker.tick("begin_verification", _EVERY_MINUTE, verifier.begin)
+    worker.handle(VERIFY_JOB, verify, concurrency=1, parked=give_up)
 
 
 def _alert(worker: Worker, pool: Pool, alerting: Alerting | None) -> None:

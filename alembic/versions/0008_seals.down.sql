@@ -1,1 +1,1 @@
-DROP TABLE seals, seal_links;
+DROP TABLE verifications, seals, seal_links;

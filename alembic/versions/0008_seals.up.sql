@@ -44,6 +44,24 @@ CREATE TABLE seals (
     CONSTRAINT seals_signed_check CHECK ((key_id IS NULL) = (signature IS NULL))
 );
 
+-- What the service found when it verified the books and their past by itself; one at a time.
+CREATE TABLE verifications (
+    verification_id uuid PRIMARY KEY,
+    state text NOT NULL DEFAULT 'running' CHECK (
+        state IN ('running', 'holds', 'faulty', 'failed')
+    ),
+    started_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    finished_at timestamptz,
+    -- What does not hold: check, player, currency, and what was found.
+    faults jsonb NOT NULL DEFAULT '[]',
+    -- Why it could not be made.
+    reason text,
+    CONSTRAINT verifications_finished_check CHECK ((state = 'running') = (finished_at IS NULL))
+);
+
+CREATE UNIQUE INDEX verifications_running_idx ON verifications (state) WHERE state = 'running';
+CREATE INDEX verifications_started_at_idx ON verifications (started_at);
+
 CREATE TRIGGER seal_links_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON seal_links
 FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 CREATE TRIGGER seals_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON seals

@@ -58,7 +58,10 @@ async def _digest(
     ended = await connection.fetch(load("recon.alerts", "digest_runs"), since, until)
     runs = {"finished": 0, "incomplete": 0, "failed": 0}
     runs |= {row["state"]: row["count"] for row in ended if row["state"] in runs}
-    if not (opened or reopened or healed or standing or runs["incomplete"] or runs["failed"]):
+    verified = await connection.fetchrow(load("recon.alerts", "digest_verification"))
+    faults = 0 if verified is None else verified["faults"]
+    wrong = runs["incomplete"] or runs["failed"] or faults
+    if not (opened or reopened or healed or standing or wrong):
         return None
     items = await connection.fetch(load("recon.alerts", "digest_items"), SHOWN)
     open_count = sum(row["count"] for row in standing)
@@ -71,6 +74,9 @@ async def _digest(
         "healed": sum(row["count"] for row in healed),
         "currencies": _by_currency(standing, opened, reopened, healed),
         "runs": runs,
+        "verification": None
+        if verified is None
+        else {"verified_at": format_time(verified["finished_at"]), "faults": faults},
         "discrepancies": [discrepancy_item(row, policy) for row in items],
         "not_shown": open_count - len(items),
         "url": link(policy, "/discrepancies"),

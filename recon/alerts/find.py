@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 
+from recon.alerts.books import find_faulty_books
 from recon.alerts.digest import find_digest
 from recon.alerts.incidents import find_incidents
 from recon.alerts.metrics import GIVEN_UP
@@ -41,6 +42,7 @@ _FINDERS: Final[dict[AlertType, Finder]] = {
     AlertType.INCIDENTS: find_incidents,
     AlertType.RUNS_BAD: find_bad_runs,
     AlertType.RUNS_SKIPPED: find_skipped_runs,
+    AlertType.BOOKS_FAULTY: find_faulty_books,
     AlertType.DIGEST: find_digest,
 }
 

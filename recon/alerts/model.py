@@ -32,6 +32,7 @@ class AlertType(StrEnum):
     RUNS_BAD = "runs.failed"
     RUNS_SKIPPED = "runs.skipped"
     SEALS_BROKEN = "seals.broken"
+    BOOKS_FAULTY = "books.faulty"
     DIGEST = "digest"
     TRIAL = "test"
 

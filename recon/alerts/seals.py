@@ -29,13 +29,18 @@ async def tell_broken_chain(pool: Pool, alerting: Alerting, reason: str) -> UUID
         reason: as the sealer has it.
 
     Returns:
-        The message, ``None`` where it was told today or no channel works.
+        The message, ``None`` where it was told today or no channel that wants it works.
     """
     alert_id = new_id()
     subject = f"{now():%Y-%m-%d} {reason}"
     data: dict[str, Any] = {"reason": reason}
     async with pool.acquire() as connection, connection.transaction():
-        channels = await enabled_channels(connection, alerting)
+        enabled = await enabled_channels(connection, alerting)
+        channels = [
+            channel.name
+            for channel in alerting.channels
+            if channel.name in enabled and AlertType.SEALS_BROKEN in channel.wants
+        ]
         if not channels or not await take_on(connection, alert_id, "seals", [(subject, None)]):
             return None
         await put(connection, alerting, alert_id, AlertType.SEALS_BROKEN, data, channels=channels)

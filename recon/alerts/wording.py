@@ -110,6 +110,8 @@ def _tables(kind: AlertType, data: dict[str, Any]) -> list[_Table]:
     if kind is AlertType.RUNS_SKIPPED:
         columns = ("scope", "reason", "due_at", "resumed_at", "last_started_at")
         found.append(_table(data["skipped"], columns))
+    if kind is AlertType.BOOKS_FAULTY and data["faults"]:
+        found.append(_table(data["faults"], ("check", "user_id", "currency", "detail")))
     return found
 
 
@@ -177,9 +179,21 @@ def _runs_skipped(data: dict[str, Any]) -> str:
     return f"The run over {what} that was due at {last['due_at']} did not start{more}"
 
 
+def _books_faulty(data: dict[str, Any]) -> str:
+    if not data["count"]:
+        return f"The books could not be verified: {data['reason']}"
+    before = data["count"] - data["new"]
+    known = f", {before} of them known before" if before else ""
+    return f"The books do not hold: {_many(data['count'], 'fault')}{known}"
+
+
 def _digest(data: dict[str, Any]) -> str:
     standing = _many(data["open"], "discrepancy")
-    return f"{standing} open, {data['new']} new, {data['healed']} healed"
+    said = f"{standing} open, {data['new']} new, {data['healed']} healed"
+    verified = data["verification"]
+    if verified is None or not verified["faults"]:
+        return said
+    return f"{said}; the books do not hold: {_many(verified['faults'], 'fault')}"
 
 
 _HEADLINES: Final[dict[AlertType, Callable[[dict[str, Any]], str]]] = {
@@ -188,6 +202,7 @@ _HEADLINES: Final[dict[AlertType, Callable[[dict[str, Any]], str]]] = {
     AlertType.RUNS_BAD: _runs_bad,
     AlertType.RUNS_SKIPPED: _runs_skipped,
     AlertType.SEALS_BROKEN: lambda data: f"Nothing is sealed any more: {data['reason']}",
+    AlertType.BOOKS_FAULTY: _books_faulty,
     AlertType.DIGEST: _digest,
     AlertType.TRIAL: lambda _: "This is a test: messages arrive here",
 }

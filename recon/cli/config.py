@@ -21,7 +21,7 @@ from recon.game.examining import examine
 from recon.game.stream import read_holding
 from recon.game.watching import Announced, read_announced
 from recon.opening import open_database_url, seal_keys_of
-from recon.seals import excess_rights, last_seal, why_not_after
+from recon.seals import excess_rights, last_seal, last_verification, why_not_after
 from recon.settings import explain, ignored_variables
 from recon.webhooks import build_endpoints, read_proofs
 from recon.webhooks.backfill import open_event_list
@@ -105,6 +105,7 @@ async def _examine(settings: Settings) -> list[_Finding]:
     ]
     findings += [await _event_list(name, settings) for name in _stripes(settings)]
     findings += await _proofs(settings)
+    findings += await _books(settings)
     findings += await _alerts(settings)
     findings += [
         _Finding("environment", ok=False, detail=f"{name} is no setting; it is ignored")
@@ -207,6 +208,29 @@ async def _proofs(settings: Settings) -> list[_Finding]:
                 )
             )
     return findings
+
+
+async def _books(settings: Settings) -> list[_Finding]:
+    """What the service's own verification of its books found last."""
+    if settings.verify_every is None:
+        detail = "verified by nobody but `recon verify`: RECON_VERIFY_EVERY is off"
+        return [_Finding("books", ok=True, detail=detail)]
+    try:
+        async with open_database_url(settings) as url, open_pool(url, max_size=2) as pool:
+            last = await last_verification(pool)
+    except ReconError:
+        return []  # said of the database
+    if last is None:
+        return [_Finding("books", ok=True, detail="no worker has verified them yet")]
+    at = format_time(last.finished_at)
+    match last.state:
+        case "holds":
+            detail = f"they held when they were verified, at {at}"
+        case "faulty":
+            detail = f"{last.faults} faults were found at {at}: `recon verify` names them"
+        case _:
+            detail = f"they could not be verified at {at}: {last.reason}"
+    return [_Finding("books", ok=last.state == "holds", detail=detail)]
 
 
 async def _alerts(settings: Settings) -> list[_Finding]:

@@ -10,6 +10,9 @@ instant before which every transaction had ended when it looked last, by the num
 gives them (`rules.settled_before`), and from time to time a quarter of an hour further, as the time
 on a delivery is its machine's. A row that says it is older than that and has no link was put in
 afterwards. Nothing of this costs a booking anything.
+
+`Verifier` does what `verify_all` does by the clock, as a job, and keeps what it found, so that
+people are told of it.
 """
 
 from recon.seals.anchor import read_anchor
@@ -21,8 +24,10 @@ from recon.seals.queries import last_seal
 from recon.seals.rights import Right, excess_rights
 from recon.seals.rules import why_not_after
 from recon.seals.seal import Sealed, Sealer
+from recon.seals.verify import VERIFY_JOB, Verifier, forget_verifications, last_verification
 
 __all__ = [
+    "VERIFY_JOB",
     "Anchor",
     "ChainBrokenError",
     "Kind",
@@ -33,9 +38,12 @@ __all__ = [
     "Sealed",
     "Sealer",
     "SealerMovedError",
+    "Verifier",
     "excess_rights",
+    "forget_verifications",
     "keys_of_data_dir",
     "last_seal",
+    "last_verification",
     "read_anchor",
     "verify_all",
     "why_not_after",

@@ -129,6 +129,10 @@ class Sealer:
                 log.error(  # noqa: TRY400 - where it stands says nothing more
                     "sealing_stuck", passes=self._moved, after=before and before.number
                 )
+                raise ChainBrokenError(
+                    "pass after pass finds rows of the chain that belong to no seal where the next"
+                    " one would stand; `recon verify` tells more"
+                ) from error
         else:
             self._moved = 0
 

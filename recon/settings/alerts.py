@@ -37,6 +37,7 @@ _Type = Literal[
     "runs.failed",
     "runs.skipped",
     "seals.broken",
+    "books.faulty",
     "digest",
 ]
 _TYPES: Final[tuple[_Type, ...]] = (
@@ -45,6 +46,7 @@ _TYPES: Final[tuple[_Type, ...]] = (
     "runs.failed",
     "runs.skipped",
     "seals.broken",
+    "books.faulty",
     "digest",
 )
 

@@ -79,6 +79,7 @@ class Settings(BaseSettings):
     tolerance: Amounts = Field(default_factory=dict)
     seal_keys: SealKeySet = ()
     seal_anchor: Path | None = None
+    verify_every: Schedule = timedelta(days=1)
     payload_retention: Retention = timedelta(days=400)
     payload_retention_unsettled: Retention = None
     public_url: WebUrl | None = None

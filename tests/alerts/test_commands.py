@@ -38,7 +38,7 @@ async def run(env: dict[str, str], *arguments: str) -> Result:
 async def findings(env: dict[str, str]) -> dict[str, Any]:
     result = await run(env, "doctor", "--json")
     found = json.loads(result.stdout)["findings"]
-    return {one["check"]: one for one in found if one["check"].startswith("alerts")}
+    return {one["check"]: one for one in found}
 
 
 async def test_a_test_message_says_what_came_back(
@@ -109,11 +109,20 @@ async def test_doctor_says_whether_anybody_would_be_told(
         "no worker has run with it yet; try `recon alerts test email`"
     )
 
+    assert before["books"]["detail"] == "no worker has verified them yet"
+
     hook.answers = [410]
     alerting = Alerting(policy=policy(), channels=[hook.receiver("pager"), post.mailbox()])
     await books.differs("u_1", "10.00")
     await books.look(alerting)
+    await books.pool.execute(
+        "INSERT INTO verifications (verification_id, state, finished_at, faults)"
+        " VALUES (gen_random_uuid(), 'faulty', '2026-11-23T09:00Z', '[{}, {}]')"
+    )
     after = await findings(env)
+
+    assert not after["books"]["ok"]
+    assert after["books"]["detail"].startswith("2 faults were found at 2026-11-23T09:00:00Z")
 
     assert after["alerts email"]["ok"]
     assert "alerts webhook:pager: disabled at " in (await run(env, "doctor")).stdout

@@ -14,7 +14,7 @@ from recon.alerts import Alerting
 from recon.jobs import run_until_cancelled
 from recon.payments import Overdue
 from recon.schedule import Lookout, build_worker
-from recon.seals import ChainBrokenError, Sealer, SealKeys
+from recon.seals import ChainBrokenError, Sealer, SealKeys, Verifier
 from recon.settings import load_settings
 from recon.webhooks.redact import Retention
 from tests.alerts.conftest import ago
@@ -38,6 +38,7 @@ class BrokenSealer(Sealer):
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(schedule, "_EVERY_TEN_SECONDS", "* * * * * *")
+    monkeypatch.setattr(schedule, "_EVERY_MINUTE", "* * * * * *")
 
 
 @asynccontextmanager
@@ -57,17 +58,21 @@ async def called(hook: Hook, times: int) -> None:
             await asyncio.sleep(0.05)
 
 
-async def test_a_worker_tells_of_differences_and_of_a_broken_chain(
+async def test_a_worker_tells_of_differences_of_a_broken_chain_and_of_books_that_do_not_hold(
     books: Books, hook: Hook
 ) -> None:
     alerting = Alerting(policy=policy(), channels=[hook.receiver()])
+    keys = SealKeys(["k" * 32])
     await books.differs("u_1", "10.00")
+    await books.cases.deposit("u_2", "5.00")
+    await Sealer(books.pool, keys).run()
+    await books.pool.execute("INSERT INTO seal_links VALUES (99, 'audit', '[]', now(), 'x')")
 
     def build() -> Worker:
         return build_worker(
             books.pool,
             None,
-            BrokenSealer(books.pool, SealKeys([])),
+            BrokenSealer(books.pool, keys),
             lanes={},
             lookout=Lookout(
                 overdue=Overdue(unreported=None, unpaid=None, abandoned=None),
@@ -78,13 +83,18 @@ async def test_a_worker_tells_of_differences_and_of_a_broken_chain(
             ),
             retention=Retention(None, None),
             alerting=alerting,
+            verifier=Verifier(
+                pool=books.pool, keys=keys, anchor=None, every=timedelta(milliseconds=1)
+            ),
         )
 
     async with at_work(run_until_cancelled(build)):
-        await called(hook, 2)
+        await called(hook, 3)
 
-    assert {said["type"] for said in hook.said} == {"discrepancies.unexplained", "seals.broken"}
-    assert len(set(hook.ids)) == len(hook.calls) == 2
+    said = {one["type"]: one["data"] for one in hook.said}
+    assert {*said} == {"discrepancies.unexplained", "seals.broken", "books.faulty"}
+    assert "1 links belong to no seal" in [one["detail"] for one in said["books.faulty"]["faults"]]
+    assert len(set(hook.ids)) == len(hook.calls) == 3
 
 
 async def test_the_service_watches_its_own_schedule_by_its_settings(

@@ -75,6 +75,7 @@ RIGHTS = {
     "staff": CHANGES,
     "stream_holders": CHANGES,
     "suspects": COMES_AND_GOES,
+    "verifications": COMES_AND_GOES,
     "wallets": READ,
 }
 # The columns that may change where the rest of the row may not.

@@ -1,7 +1,7 @@
 -- $1 channel, $2 fence, $3 for how long it is held from now, $4 only messages after this one. The
 -- oldest message that is due (as in take_channel.sql), its attempt counted. No row: there is none,
--- or the channel is held by somebody else. Should its sender die now, it is due again as soon as the
--- lease has ended.
+-- or the channel is held by somebody else. Should its sender die now, it is due again as soon as
+-- the lease has ended.
 WITH held AS (
     UPDATE alert_channels
     SET held_until = clock_timestamp() + $3::interval

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import getpass
+import shutil
+import tempfile
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import click
+from rich.markup import escape
 from rich.table import Table
 
 from recon.cli.context import (
@@ -44,7 +48,9 @@ from recon.settlements.views import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from datetime import timedelta
+    from typing import BinaryIO
     from uuid import UUID
 
     from recon.settings import Settings
@@ -175,7 +181,7 @@ async def _import(
     settings: Settings, file: Path, account: Account, options: ImportOptions
 ) -> tuple[SettlementDetail, bool]:
     async with open_database(settings) as pool:
-        with file.open("rb") as source, progress_console.status("…") as status:
+        with _opened(file) as source, progress_console.status("…") as status:
             imported = await import_settlement(
                 pool,
                 source,
@@ -188,6 +194,19 @@ async def _import(
         async with pool.acquire() as connection:
             batches = await read_batches(connection, imported.file.file_id)
     return settlement_detail(imported.file, batches), imported.is_repeated
+
+
+@contextmanager
+def _opened(file: Path) -> Iterator[BinaryIO]:
+    """The file; what comes through a pipe is kept first, as it is read from its beginning twice."""
+    with file.open("rb") as source:
+        if source.seekable():
+            yield source
+            return
+        with tempfile.TemporaryFile() as kept:
+            shutil.copyfileobj(source, kept, 2**20)
+            kept.seek(0)
+            yield kept
 
 
 def _user() -> str:
@@ -213,7 +232,7 @@ def list_command(ctx: click.Context, endpoint: str | None, limit: int, *, as_jso
             table.add_row(
                 format_time(file.imported_at),
                 file.endpoint,
-                file.name,
+                escape(file.name),
                 str(file.lines),
                 str(file.matched),
                 str(file.open_findings),
@@ -307,7 +326,7 @@ def _say(detail: SettlementDetail) -> None:
     for total in detail.totals:
         totals.add_row(
             total.kind,
-            total.type,
+            escape(total.type),
             str(total.lines),
             f"{total.gross} {total.currency}" if total.gross is not None else "",
             f"{total.fee} {total.net_currency}",
@@ -318,7 +337,7 @@ def _say(detail: SettlementDetail) -> None:
         batches = Table("batch", "lines", "net", "paid", "left")
         for batch in detail.batches:
             batches.add_row(
-                batch.batch,
+                escape(batch.batch),
                 str(batch.lines),
                 f"{batch.net} {batch.currency}",
                 f"{batch.paid} {batch.currency}" if batch.payouts else "no payout",
@@ -338,10 +357,10 @@ def _say_findings(findings: list[FindingView]) -> None:
             "" if finding.line_no is None else str(finding.line_no),
             finding.kind,
             finding.state,
-            finding.reference or finding.payment_id or "",
-            finding.user_id or "",
+            escape(finding.reference or finding.payment_id or ""),
+            escape(finding.user_id or ""),
             f"{finding.settled} {finding.settled_currency}" if finding.settled else "",
             f"{finding.booked} {finding.booked_currency}" if finding.booked else "",
-            finding.detail + (f" ({finding.resolution})" if finding.resolution else ""),
+            escape(finding.detail + (f" ({finding.resolution})" if finding.resolution else "")),
         )
     console.print(table)

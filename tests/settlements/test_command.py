@@ -55,7 +55,8 @@ async def test_a_file_is_imported_listed_and_shown_with_the_exit_codes_of_the_co
     await office.deposit("P1")
     agrees, differs = tmp_path / "agrees.csv", tmp_path / "differs.csv"
     agrees.write_bytes(adyen_file(adyen_line("Settled", "P1"), adyen_payout("19.50")))
-    differs.write_bytes(adyen_file(adyen_line("Settled", "P2"), adyen_payout("19.50", batch="8")))
+    odd = adyen_line("Settled", "P2", merchant_reference="[/b] order")
+    differs.write_bytes(adyen_file(odd, adyen_payout("19.50", batch="8")))
     command = ("import", "--endpoint", "adyen", "--json")
 
     clean, again, found = [
@@ -88,6 +89,22 @@ async def test_a_file_is_imported_listed_and_shown_with_the_exit_codes_of_the_co
     (finding,) = json.loads(shown[1])["findings"]
     assert (finding["payment_id"], finding["settled"], finding["line_no"]) == ("P2", "20.00", 2)
     assert "not booked here" in table[1]
+    assert "[/b]" in table[1], "what a file says is no markup"
+
+
+async def test_a_file_may_come_through_a_pipe(
+    office: Office, database_url: str, tmp_path: Path
+) -> None:
+    await office.deposit("P1")
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    running = asyncio.create_task(recon(database_url, "import", str(pipe), "--endpoint", "adyen"))
+    content = adyen_file(adyen_line("Settled", "P1"), adyen_payout("19.50"))
+
+    await asyncio.to_thread(pipe.write_bytes, content)
+
+    assert (await running)[0] == 0
+    assert [file.matched for file in await office.files()] == [1]
 
 
 async def test_what_cannot_be_imported_says_why_and_fails(

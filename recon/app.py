@@ -43,6 +43,7 @@ from recon.http.rate_limits import BETS, FAILURES, LIMITER, RateLimiter
 from recon.http.request_ids import request_id_middleware
 from recon.http.seen_through import finish_calls
 from recon.http.stored_requests import REQUESTS, Requests
+from recon.http.uploads import UPLOADS, Uploads
 from recon.jobs import run_until_cancelled
 from recon.ledger.handlers import routes as ledger_routes
 from recon.opening import seal_keys_of
@@ -55,6 +56,8 @@ from recon.reconciliation.review_handlers import routes as review_routes
 from recon.reconciliation.send_export import PUBLIC_URL
 from recon.schedule import Lookout, build_worker, settle_by_news
 from recon.seals import Sealer, Verifier
+from recon.settlements import Account
+from recon.settlements.handlers import IMPORTS, Imports
 from recon.settlements.handlers import routes as settlement_routes
 from recon.webhooks import DRAIN, INTAKE, Drain, build_endpoints, build_intake, register_payment
 from recon.webhooks.backfill import build_api_accounts, refresh_gauges
@@ -71,6 +74,7 @@ if TYPE_CHECKING:
     from recon.webhooks.backfill import ApiAccount
 
 __all__ = [
+    "account_of",
     "api_accounts_of",
     "build_app",
     "open_game",
@@ -116,6 +120,11 @@ def build_app(settings: Settings, database_url: str, *, jobs: bool) -> web.Appli
         settings.api_quota, _API_WINDOW_S, wider={BETS: settings.api_quota_bets}
     )
     app[FAILURES] = RateLimiter(_FAILURE_QUOTA, _API_WINDOW_S)
+    app[UPLOADS] = Uploads(settings.settlement_upload_mb * 2**20)
+    app[IMPORTS] = Imports(
+        {name: account_of(settings, name) for name in settings.psp},
+        grace=settings.settlement_grace,
+    )
     if settings.public_url is not None:
         app[PUBLIC_URL] = settings.public_url.rstrip("/")
     app[READINESS] = Readiness(schema_head())
@@ -293,6 +302,12 @@ def lookout_of(settings: Settings) -> Lookout:
         backfill_every=settings.backfill_every,
         backfill_after=settings.backfill_after,
     )
+
+
+def account_of(settings: Settings, endpoint: str) -> Account:
+    """The PSP account of a configured endpoint, as its settlement files are of it."""
+    psp = settings.psp[endpoint]
+    return Account(endpoint=endpoint, provider=psp.provider, merchant_account=psp.merchant_account)
 
 
 def _lanes(settings: Settings) -> dict[RunScope, timedelta]:

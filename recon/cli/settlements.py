@@ -14,6 +14,7 @@ import click
 from rich.markup import escape
 from rich.table import Table
 
+from recon.app import account_of
 from recon.cli.context import (
     console,
     open_database,
@@ -147,8 +148,7 @@ def import_command(
     nothing. Exits 0 when every line agrees, 3 when findings are open, 1 when nothing was imported.
     """
     settings = settings_of(ctx)
-    psp = settings.psp.get(endpoint)
-    if psp is None:
+    if endpoint not in settings.psp:
         known = ", ".join(sorted(settings.psp)) or "none"
         raise click.UsageError(f"there is no endpoint {endpoint!r}; configured: {known}")
     if delimiter == "\\t":
@@ -157,9 +157,7 @@ def import_command(
         delimiters(delimiter)
     except Invalid as error:
         raise click.BadParameter(error.message, ctx, param_hint="--delimiter") from None
-    account = Account(
-        endpoint=endpoint, provider=psp.provider, merchant_account=psp.merchant_account
-    )
+    account = account_of(settings, endpoint)
     options = ImportOptions(
         columns=dict(columns),
         delimiter=delimiter,

@@ -11,6 +11,7 @@ from recon.http.keys import Principal, Scope
 from recon.http.operations import operation, principal_of
 from recon.http.paging import Cursor, page_of, page_response
 from recon.http.problems import Problem, problem_response
+from recon.http.uploads import upload_of
 
 __all__ = [
     "Cursor",
@@ -27,4 +28,5 @@ __all__ = [
     "problem_response",
     "receipt_of",
     "step_of",
+    "upload_of",
 ]

@@ -21,6 +21,7 @@ from recon.errors import Conflict, Invalid, ReconError, Unprocessable
 from recon.http.problems import error_response
 from recon.http.seen_through import see_through
 from recon.http.stored_requests import REQUESTS, Answer, Claim, Requests
+from recon.http.uploads import UPLOADS, closing
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -108,6 +109,7 @@ async def answer_once(
     handler: Callable[[web.Request], Awaitable[web.StreamResponse]],
     *,
     begins: bool,
+    uploads: bool = False,
 ) -> web.StreamResponse:
     """Run the handler once per caller and Idempotency-Key; a repeat gets the stored answer.
 
@@ -116,6 +118,7 @@ async def answer_once(
         principal: its caller.
         handler: what answers it.
         begins: its verb begins the request, in the commit of its intent.
+        uploads: its body is a file, too large for memory.
 
     Raises:
         Invalid: ``idempotency_key_missing`` or ``idempotency_key_invalid``.
@@ -123,12 +126,23 @@ async def answer_once(
         Conflict: ``idempotency_in_progress``.
     """
     key = _key_of(request)
-    fingerprint = hashlib.sha256(
-        f"{request.method} {request.path_qs}\n".encode() + await request.read()
-    ).digest()
+    digest = hashlib.sha256(f"{request.method} {request.path_qs}\n".encode())
+    if not uploads:
+        digest.update(await request.read())
+        receipt = _receipt(request, principal, key, digest.digest())
+        return await see_through(_answer_once(request, receipt, handler, begins=begins))
+    taking = request.config_dict[UPLOADS]
+    async with taking.place():
+        file = await taking.receive(request, digest)
+        receipt = _receipt(request, principal, key, digest.digest())
+        work = _answer_once(request, receipt, handler, begins=begins)
+        return await see_through(closing(file, work))
+
+
+def _receipt(request: web.Request, principal: Principal, key: str, fingerprint: bytes) -> Receipt:
     claim = Claim(principal.principal_id, key, fingerprint, new_id())
-    receipt = request[_RECEIPT] = Receipt(request, claim, begun=False)
-    return await see_through(_answer_once(request, receipt, handler, begins=begins))
+    request[_RECEIPT] = Receipt(request, claim, begun=False)
+    return request[_RECEIPT]
 
 
 async def _answer_once(

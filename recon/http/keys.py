@@ -50,6 +50,7 @@ class Scope(StrEnum):
     RUN_RECONCILIATION = "run:reconciliation"
     READ_DISCREPANCY = "read:discrepancy"
     WRITE_DISCREPANCY = "write:discrepancy"
+    WRITE_SETTLEMENT = "write:settlement"
     ADMIN_WEBHOOK = "admin:webhook"
 
 

@@ -13,6 +13,7 @@ from recon import __version__
 from recon.http.bodies import json_response
 from recon.http.operations import Operation, operation_of
 from recon.http.problems import Problem
+from recon.http.uploads import MEDIA_TYPES
 
 __all__ = ["openapi_document", "openapi_route"]
 
@@ -101,11 +102,14 @@ def _operation(path: str, method: str, operation: Operation, handler: object) ->
         },
     }
     if operation.body is not None:
-        said["requestBody"] = {
-            "required": True,
-            "content": {"application/json": {"schema": _schema(operation.body)}},
-        }
+        said["requestBody"] = {"required": True, "content": _content(operation.body)}
     return said
+
+
+def _content(kind: type) -> dict[str, Any]:
+    if kind is bytes:
+        return {media: {"schema": {"type": "string", "format": "binary"}} for media in MEDIA_TYPES}
+    return {"application/json": {"schema": _schema(kind)}}
 
 
 def _answer(status: int, kind: type) -> dict[str, Any]:

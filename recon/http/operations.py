@@ -36,7 +36,7 @@ class Operation:
     Args:
         scope: what the caller's key must have.
         answers: status to the type of its body.
-        body: the type of the request's body, where there is one.
+        body: the type of the request's body, where there is one; ``bytes`` is a file.
         query: name to a description, of each query parameter.
     """
 
@@ -73,7 +73,8 @@ def operation(
     Args:
         scope: what the caller's key must have.
         answers: status to the type of its body.
-        body: the type of the request's body, where there is one.
+        body: the type of the request's body, where there is one; ``bytes`` is a file, which goes
+            to disk and which `recon.http.uploads.upload_of` finds.
         query: name to a description, of each query parameter.
         begins: the handler's verb carries the `Receipt` of a POST from its very beginning.
     """
@@ -96,7 +97,9 @@ def operation(
             try:
                 with held_at_most(WITHIN_S):
                     if request.method == "POST":
-                        response = await answer_once(request, principal, handler, begins=begins)
+                        response = await answer_once(
+                            request, principal, handler, begins=begins, uploads=body is bytes
+                        )
                     else:
                         response = await handler(request)
             finally:

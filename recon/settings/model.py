@@ -76,6 +76,7 @@ class Settings(BaseSettings):
     deposit_abandoned_after: Schedule = timedelta(days=7)
     waiting_after: Schedule = timedelta(hours=1)
     settlement_grace: Duration = timedelta(days=5)
+    settlement_upload_mb: int = Field(default=2048, ge=1, le=100_000)
     tolerance: Amounts = Field(default_factory=dict)
     seal_keys: SealKeySet = ()
     seal_anchor: Path | None = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from recon.errors import Invalid, NotFound
+from recon.errors import Invalid, NotFound, TooLarge
 
 __all__ = [
     "FileNotFoundHereError",
@@ -10,6 +10,7 @@ __all__ = [
     "MerchantAccountError",
     "NotReadableError",
     "TruncatedError",
+    "UnpackedTooLargeError",
 ]
 
 
@@ -17,6 +18,12 @@ class NotReadableError(Invalid):
     """The file is no text in UTF-8, or most of its lines cannot be read."""
 
     code = "settlement_file_unreadable"
+
+
+class UnpackedTooLargeError(TooLarge):
+    """The file is larger than may be, once it is unpacked."""
+
+    code = "settlement_file_too_large"
 
 
 class FormatError(Invalid):

@@ -156,7 +156,7 @@ def _read(
 ) -> _Import:
     """Read the whole file into the stage: one thread cuts it into records, another parses them."""
     cuts = delimiters(options.delimiter)
-    reader = Reader(source)
+    reader = Reader(source, options.most_bytes)
     rows = {cut: reader.first_rows(cut) for cut in cuts}
     cut, place, layout = recognise(rows, account.provider, options.columns)
     reader.skip(place + 1, cut)

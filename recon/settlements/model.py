@@ -173,6 +173,7 @@ class ImportOptions:
         grace: how long after it is booked a payment may be absent from every file.
         memory_limit: what DuckDB may take, as it writes sizes; the rest goes to disk.
         threads: how many it uses.
+        most_bytes: of the file, unpacked; ``None``: what the disk takes.
     """
 
     columns: Mapping[str, str]
@@ -181,6 +182,7 @@ class ImportOptions:
     delimiter: str | None = None
     memory_limit: str = "512MB"
     threads: int = 2
+    most_bytes: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,7 +16,7 @@ import zlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, BinaryIO, Final
 
-from recon.settlements.errors import NotReadableError, TruncatedError
+from recon.settlements.errors import NotReadableError, TruncatedError, UnpackedTooLargeError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -52,9 +52,11 @@ class Reader:
 
     Args:
         source: its bytes, packed by gzip or not.
+        most_bytes: that it may have, unpacked.
     """
 
     source: BinaryIO
+    most_bytes: int | None = None
     delimiter: str = field(default=",", init=False)
     rejected: list[Rejected] = field(default_factory=list)
     lines: int = 0
@@ -254,6 +256,8 @@ class Reader:
             if not block:
                 return
             self.size += len(block)
+            if self.most_bytes is not None and self.size > self.most_bytes:
+                raise UnpackedTooLargeError(f"unpacked, it has more than {self.most_bytes} bytes")
             self._digest.update(block)
             yield block
 

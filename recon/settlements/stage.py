@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from recon.clock import now
+from recon.errors import Invalid
 from recon.money import exponents
 from recon.settlements.formats import FIELDS
 from recon.settlements.formats.adyen import ZONES
@@ -217,6 +218,7 @@ class Stage:
         self._db.execute("SET TimeZone = 'UTC'")
         # In one commit, as each waits for the disk.
         self._db.begin()
+        self._require_zone(options.timezone)
         self._db.execute(_MACROS + _TABLES)
         self._fill("words", [(word.text, word.kind.value, word.sign) for word in layout.words])
         self._fill("currencies", exponents().items())
@@ -226,6 +228,15 @@ class Stage:
         self._db.execute(f"SET allowed_directories = [{_text(folder)}]")
         self._db.execute("SET enable_external_access = false")
         self._db.execute("SET lock_configuration = true")
+
+    def _require_zone(self, name: str) -> None:
+        """Refuse a zone that is none, rather than every line of the file.
+
+        Raises:
+            Invalid: ``invalid_timezone``.
+        """
+        if not self.rows("SELECT 1 FROM pg_timezone_names() WHERE name = $1", [name]):
+            raise Invalid(f"{name[:64]!r} is no time zone", code="invalid_timezone")
 
     def _fill(self, table: str, rows: Iterable[tuple[object, ...]]) -> None:
         columns = [[*column] for column in zip(*rows, strict=True)]

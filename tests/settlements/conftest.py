@@ -9,8 +9,16 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestClient, TestServer
 
 from recon.clock import new_id, now
+from recon.db import POOL
+from recon.http.keys import Scope, create_key
+from recon.http.problems import problem_middleware
+from recon.http.rate_limits import FAILURES, LIMITER, RateLimiter
+from recon.http.request_ids import request_id_middleware
+from recon.http.uploads import UPLOADS, Uploads
 from recon.ledger import verify_books
 from recon.money import Money
 from recon.payments import Direction, ExpectedPayment
@@ -29,6 +37,7 @@ from recon.settlements import (
     list_findings,
     read_batches,
 )
+from recon.settlements.handlers import IMPORTS, Imports, routes
 from recon.webhooks import Delivery, Event, Kind, receive, register_payment
 from recon.webhooks.inbox import CaseRow, list_cases
 
@@ -287,6 +296,25 @@ class Office:
     async def cases(self, state: str = "open") -> list[CaseRow]:
         async with self.pool.acquire() as connection:
             return await list_cases(connection, state=state, limit=500)
+
+
+@pytest.fixture
+async def api(pool: Pool) -> AsyncIterator[TestClient[web.Request, web.Application]]:
+    """The calls, by a key that may import files and read what was found."""
+    scopes = [Scope.READ_DISCREPANCY, Scope.WRITE_SETTLEMENT]
+    created = await create_key(pool, name="t", scopes=scopes, lifetime=None)
+    app = web.Application(middlewares=[request_id_middleware, problem_middleware])
+    app[POOL] = pool
+    app[LIMITER] = RateLimiter(10_000, 60)
+    app[FAILURES] = RateLimiter(10_000, 60)
+    app[UPLOADS] = Uploads(2**20)
+    app[IMPORTS] = Imports(ACCOUNTS, grace=timedelta(days=2))
+    app.add_routes(routes)
+    headers = {"Authorization": f"Bearer {created.key}"}
+    server = TestServer(app)
+    await server.start_server(auto_decompress=False)
+    async with TestClient(server, headers=headers) as client:
+        yield client
 
 
 @pytest.fixture

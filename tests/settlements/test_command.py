@@ -9,22 +9,14 @@ import sys
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-import pytest
-from aiohttp import web
-from aiohttp.test_utils import TestClient, TestServer
-
 from recon.clock import new_id
-from recon.db import POOL, Pool
-from recon.http.keys import Scope, create_key
-from recon.http.problems import problem_middleware
-from recon.http.rate_limits import FAILURES, LIMITER, RateLimiter
-from recon.http.request_ids import request_id_middleware
-from recon.settlements.handlers import routes
 from tests.settlements.conftest import T0, adyen_file, adyen_line, adyen_payout
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
     from pathlib import Path
+
+    from aiohttp import web
+    from aiohttp.test_utils import TestClient
 
     from tests.settlements.conftest import Office
 
@@ -121,20 +113,6 @@ async def test_what_cannot_be_imported_says_why_and_fails(
     assert "settlement_merchant_account: line 2 is of merchant account Other" in failed[2]
     assert "there is no endpoint 'paypal'; configured: adyen" in nobody[2]
     assert await office.files() == []
-
-
-@pytest.fixture
-async def api(pool: Pool) -> AsyncIterator[TestClient[web.Request, web.Application]]:
-    """The calls, by a key that may read what was found."""
-    created = await create_key(pool, name="t", scopes=[Scope.READ_DISCREPANCY], lifetime=None)
-    app = web.Application(middlewares=[request_id_middleware, problem_middleware])
-    app[POOL] = pool
-    app[LIMITER] = RateLimiter(10_000, 60)
-    app[FAILURES] = RateLimiter(10_000, 60)
-    app.add_routes(routes)
-    headers = {"Authorization": f"Bearer {created.key}"}
-    async with TestClient(TestServer(app), headers=headers) as client:
-        yield client
 
 
 async def test_the_api_pages_through_files_and_findings(

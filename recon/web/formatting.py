@@ -13,6 +13,7 @@ __all__ = [
     "clock",
     "count",
     "instant",
+    "person",
     "plain_words",
     "sign_class",
     "signed",
@@ -81,6 +82,11 @@ def span(length: timedelta) -> str:
 def age(since: datetime, now: datetime) -> str:
     """How long ago, as `span`."""
     return span(now - since)
+
+
+def person(actor: str) -> str:
+    """Who did something, as people call them: ``staff:maker`` is ``maker``."""
+    return actor.removeprefix("staff:")
 
 
 def plain_words(name: str) -> str:

@@ -123,7 +123,9 @@ async def read_overview(
     """
     live = await _live(connection, now)
     verdict = await _judged(connection, live, every=every, now=now)
-    waiting = await connection.fetchrow(load("recon.web", "waiting_for"), session.name)
+    waiting = await connection.fetchrow(
+        load("recon.web", "waiting_for"), session.name, session.actor
+    )
     cases = await connection.fetchrow(load("recon.web", "open_cases"))
     if waiting is None or cases is None:
         raise LookupError("two counts without a row")

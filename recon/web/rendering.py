@@ -13,7 +13,7 @@ from recon.clock import format_time, now
 from recon.game.handlers import GAME_WATCH
 from recon.http.request_ids import request_id_of
 from recon.web import formatting
-from recon.web.auth.guard import session_or_none
+from recon.web.auth.guard import session_or_none, shell_or_none
 
 if TYPE_CHECKING:
     from datetime import datetime, timedelta
@@ -81,6 +81,7 @@ class Pages:
             "iso": _iso,
             "span": formatting.span,
             "words": formatting.plain_words,
+            "person": formatting.person,
         }
         return cls(templates, environment, reconcile_every, grace)
 
@@ -109,6 +110,7 @@ def render(
     body = pages.templates.get_template(template).render(
         path=request.path,
         session=session_or_none(request),
+        shell=shell_or_none(request),
         environment=pages.environment,
         grace=pages.grace,
         request_id=request_id_of(request),

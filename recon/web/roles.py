@@ -23,13 +23,18 @@ class Right(StrEnum):
     RECONCILE = "reconcile"
     REPLAY = "replay"
     CLOSE = "close"
+    WORK = "work"
+    PROPOSE = "propose"
+    APPROVE = "approve"
 
 
+_WORK = frozenset({Right.READ, Right.RECONCILE, Right.REPLAY, Right.CLOSE, Right.WORK})
 _RIGHTS: dict[Role, frozenset[Right]] = {
     Role.VIEWER: frozenset({Right.READ}),
-    Role.ANALYST: frozenset({Right.READ, Right.RECONCILE, Right.REPLAY, Right.CLOSE}),
-    Role.APPROVER: frozenset({Right.READ, Right.RECONCILE, Right.REPLAY, Right.CLOSE}),
-    Role.ADMIN: frozenset({Right.READ, Right.RECONCILE, Right.REPLAY, Right.CLOSE}),
+    Role.ANALYST: _WORK | {Right.PROPOSE},
+    Role.APPROVER: _WORK | {Right.PROPOSE, Right.APPROVE},
+    # Who can make users could make a second pair of eyes: no say over what is booked.
+    Role.ADMIN: _WORK,
 }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import asyncpg
 
@@ -18,7 +18,14 @@ if TYPE_CHECKING:
 
     from recon.db import Pool
 
-__all__ = ["StaffMember", "add_staff", "disable_staff", "list_staff"]
+__all__ = [
+    "StaffMember",
+    "add_staff",
+    "disable_staff",
+    "list_active",
+    "list_staff",
+    "require_staff",
+]
 
 _MAX_NAME = 128
 
@@ -78,6 +85,25 @@ async def list_staff(pool: Pool) -> list[StaffMember]:
         )
         for row in rows
     ]
+
+
+async def list_active(connection: asyncpg.Connection[Any]) -> list[str]:
+    """The names of those who may sign in."""
+    rows = await connection.fetch(load("recon.web", "active_staff"))
+    return [row["name"] for row in rows]
+
+
+async def require_staff(pool: Pool, name: str) -> None:
+    """Refuse a name that nobody who may sign in has.
+
+    Raises:
+        Invalid: ``unknown_assignee``.
+    """
+    async with pool.acquire() as connection:
+        if name not in await list_active(connection):
+            raise Invalid(
+                f"nobody on the staff is called {name[:64]}", code="unknown_assignee"
+            )
 
 
 async def disable_staff(pool: Pool, name: str, *, actor: str) -> None:

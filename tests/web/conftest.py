@@ -14,6 +14,7 @@ from aiohttp.test_utils import TestClient, TestServer
 from argon2 import PasswordHasher
 from playwright.async_api import async_playwright
 
+from recon.clock import new_id
 from recon.db import POOL, open_pool
 from recon.game.handlers import GAME_WATCH, GameWatch
 from recon.http.problems import problem_middleware
@@ -77,6 +78,10 @@ class Site:
             path, data=fields, headers=said, allow_redirects=False
         ) as response:
             return response.status, await response.text(), dict(response.headers)
+
+    async def act(self, path: str, **fields: str) -> tuple[int, str, dict[str, str]]:
+        """A form of this session's, sent once."""
+        return await self.post(path, {"csrf": await self.csrf(), "form": str(new_id())} | fields)
 
     async def sign_in(self, name: str, password: str = PASSWORD) -> int:
         """The status of a sign-in."""

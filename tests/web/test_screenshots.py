@@ -48,6 +48,7 @@ async def test_every_page_fits_its_window(
         "incident": f"/discrepancies?status=all&incident_id={incident}",
         "runs": "/runs",
         "cases": "/cases",
+        "approvals": "/approvals",
         "wallet": "/wallets/u_48213/GBP",
         "webhooks": "/webhooks",
         "delivery": f"/deliveries/{inbox.booked}",

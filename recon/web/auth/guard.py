@@ -14,15 +14,17 @@ from recon.web.auth.cookies import token_of
 from recon.web.auth.forgery import refuse_cross_site, refuse_without_token
 from recon.web.auth.sessions import Session, read_session
 from recon.web.roles import Right
+from recon.web.shell import Shell, read_shell
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
-__all__ = ["local_path", "page", "session_of", "session_or_none"]
+__all__ = ["local_path", "page", "session_of", "session_or_none", "shell_or_none"]
 
 _SESSION: web.RequestKey[Session] = web.RequestKey("session", Session)
+_SHELL: web.RequestKey[Shell] = web.RequestKey("shell", Shell)
 _SAFE: Final = frozenset({"GET", "HEAD"})
 _MAX_NEXT: Final = 2048
 
@@ -37,12 +39,18 @@ def session_or_none(request: web.Request) -> Session | None:
     return request.get(_SESSION)
 
 
+def shell_or_none(request: web.Request) -> Shell | None:
+    """What the navigation counts, where there is one."""
+    return request.get(_SHELL)
+
+
 def page(right: Right = Right.READ, *, touch: bool = True) -> Callable[[Handler], Handler]:
     """Let a handler be reached only by staff with a right, and never by another site's form.
 
     Args:
         right: what their role must have.
-        touch: whether this counts as use by a person, which keeps the session alive.
+        touch: whether this counts as use by a person, which keeps the session alive; a part of a
+            page that refreshes itself is none, and has no navigation around it.
     """
 
     def guarded(handler: Handler) -> Handler:
@@ -66,6 +74,9 @@ def page(right: Right = Right.READ, *, touch: bool = True) -> Callable[[Handler]
                     "Ask an administrator if you need it.",
                     code="insufficient_role",
                 )
+            if request.method in _SAFE and touch:
+                async with request.config_dict[POOL].acquire() as connection:
+                    request[_SHELL] = await read_shell(connection, session.actor)
             return await handler(request)
 
         return answer

@@ -1,4 +1,4 @@
--- $1 a member of staff. What is assigned to them, and what others have proposed.
+-- $1 a member of staff, $2 as histories name them. What is assigned to them, and what others have proposed.
 SELECT
     (
         SELECT count(*)
@@ -8,5 +8,5 @@ SELECT
     (
         SELECT count(*)
         FROM adjustments
-        WHERE state = 'proposed' AND proposed_by <> $1
+        WHERE state = 'proposed' AND proposed_by <> $2
     ) AS proposed

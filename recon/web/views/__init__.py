@@ -1,6 +1,17 @@
 """What answers each address: read, call one verb, render."""
 
-from recon.web.views import cases, discrepancies, docs, overview, runs, sign_in, wallets, webhooks
+from recon.web.views import (
+    approvals,
+    cases,
+    discrepancies,
+    docs,
+    overview,
+    review,
+    runs,
+    sign_in,
+    wallets,
+    webhooks,
+)
 
 __all__ = ["all_routes"]
 
@@ -8,6 +19,8 @@ all_routes = [
     sign_in.routes,
     overview.routes,
     discrepancies.routes,
+    review.routes,
+    approvals.routes,
     runs.routes,
     wallets.routes,
     webhooks.routes,

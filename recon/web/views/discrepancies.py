@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from uuid import UUID
-
 from aiohttp import web
 
 from recon.clock import new_id, now
 from recon.db import POOL, load
-from recon.errors import NotFound
-from recon.four_eyes import Step
 from recon.http import Cursor
-from recon.reconciliation import Cause, Status, count_open
-from recon.reconciliation.recheck import recheck
-from recon.web.auth.guard import page, session_of
+from recon.reconciliation import Cause, Status
+from recon.web.addresses import id_in
+from recon.web.auth.guard import page
 from recon.web.discrepancy_detail import read_detail
 from recon.web.discrepancy_list import DiscrepancyQuery, list_page
+from recon.web.fix import read_fix
 from recon.web.rendering import render
-from recon.web.roles import Right
+from recon.web.staff import list_active
 
 __all__ = ["routes"]
 
@@ -35,7 +32,6 @@ async def discrepancies(request: web.Request) -> web.Response:
             connection, wanted, now=now(), after=cursor.after, limit=cursor.limit
         )
         currencies = await connection.fetch(load("recon.web", "currencies_seen"))
-        open_rows = await count_open(connection)
     return render(
         request,
         "discrepancies.html",
@@ -46,7 +42,6 @@ async def discrepancies(request: web.Request) -> web.Response:
         currencies=[row["currency"] for row in currencies],
         causes=list(Cause),
         statuses=list(Status),
-        open_rows=open_rows,
     )
 
 
@@ -55,26 +50,15 @@ async def discrepancies(request: web.Request) -> web.Response:
 async def discrepancy(request: web.Request) -> web.Response:
     """One discrepancy."""
     async with request.config_dict[POOL].acquire() as connection:
-        shown = await read_detail(connection, _id(request))
-        open_rows = await count_open(connection)
+        shown = await read_detail(connection, id_in(request, "discrepancy_id"))
+        fix = await read_fix(connection, shown.discrepancy)
+        staff = await list_active(connection)
     return render(
-        request, "discrepancy.html", shown=shown, found=shown.discrepancy, open_rows=open_rows
+        request,
+        "discrepancy.html",
+        shown=shown,
+        found=shown.discrepancy,
+        fix=fix,
+        staff=staff,
+        form=new_id(),
     )
-
-
-@routes.post("/discrepancies/{discrepancy_id}/recheck")
-@page(Right.RECONCILE)
-async def look_again(request: web.Request) -> web.StreamResponse:
-    """Start a run over this player's wallets, and go back to where its finding will stand."""
-    discrepancy_id = _id(request)
-    step = Step(session_of(request).actor, new_id())
-    await recheck(request.config_dict[POOL], discrepancy_id, step=step)
-    raise web.HTTPSeeOther(f"/discrepancies/{discrepancy_id}")
-
-
-def _id(request: web.Request) -> UUID:
-    text = request.match_info["discrepancy_id"]
-    try:
-        return UUID(text)
-    except ValueError:
-        raise NotFound(f"there is no discrepancy {text[:64]}") from None

@@ -29,9 +29,7 @@ async def overview(request: web.Request) -> web.Response:
             every=request.config_dict[PAGES].reconcile_every,
             now=now(),
         )
-    return render(
-        request, "overview.html", shown=shown, verdict=shown.verdict, open_rows=shown.open_rows
-    )
+    return render(request, "overview.html", shown=shown, verdict=shown.verdict)
 
 
 @routes.get("/verdict")

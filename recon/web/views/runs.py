@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
-from uuid import UUID
 
 from aiohttp import web
 
 from recon.db import POOL
-from recon.errors import Invalid
 from recon.http import Cursor
-from recon.reconciliation import RunState, count_open, list_runs
+from recon.reconciliation import RunState, list_runs
+from recon.web.addresses import before_of
 from recon.web.auth.guard import page
 from recon.web.rendering import PAGES, render
 
@@ -30,8 +29,6 @@ async def runs(request: web.Request) -> web.Response:
     """Runs, newest first."""
     cursor = Cursor.of(request)
     found, more = await _page(request, cursor)
-    async with request.config_dict[POOL].acquire() as connection:
-        open_rows = await count_open(connection)
     return render(
         request,
         "runs.html",
@@ -41,7 +38,6 @@ async def runs(request: web.Request) -> web.Response:
         following=cursor.seal(str(found[-1].run_id)) if more else None,
         is_first=cursor.after is None,
         every=request.config_dict[PAGES].reconcile_every,
-        open_rows=open_rows,
     )
 
 
@@ -62,18 +58,9 @@ async def table(request: web.Request) -> web.Response:
 async def _page(request: web.Request, cursor: Cursor) -> tuple[Sequence[Run], bool]:
     """A page of runs, and whether there are more."""
     async with request.config_dict[POOL].acquire() as connection:
-        found = await list_runs(connection, before=_before(cursor), limit=cursor.limit + 1)
+        found = await list_runs(connection, before=before_of(cursor), limit=cursor.limit + 1)
     return found[: cursor.limit], len(found) > cursor.limit
 
 
 def _any_runs(runs: Sequence[Run]) -> bool:
     return any(run.state is RunState.RUNNING for run in runs)
-
-
-def _before(cursor: Cursor) -> UUID | None:
-    if cursor.after is None:
-        return None
-    try:
-        return UUID(cursor.after)
-    except ValueError:
-        raise Invalid("the cursor is none of ours", code="invalid_cursor") from None

@@ -9,7 +9,6 @@ from recon.db import POOL, load
 from recon.errors import Invalid
 from recon.http import Cursor
 from recon.ledger import read_entries, read_wallet
-from recon.reconciliation import count_open
 from recon.web.auth.guard import page
 from recon.web.rendering import render
 
@@ -37,7 +36,6 @@ async def wallet(request: web.Request) -> web.Response:
             at=at,
         )
         live = await connection.fetchrow(load("recon.web", "live_of_wallet"), user_id, currency)
-        open_rows = await count_open(connection)
     more = len(entries) > cursor.limit
     entries = entries[: cursor.limit]
     return render(
@@ -49,7 +47,6 @@ async def wallet(request: web.Request) -> web.Response:
         at=at,
         following=cursor.seal(str(entries[-1].version)) if more else None,
         is_first=cursor.after is None,
-        open_rows=open_rows,
     )
 
 

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
-from uuid import UUID
 
 from aiohttp import web
 
 from recon.clock import now
 from recon.db import POOL
-from recon.errors import Invalid, NotFound
 from recon.http import Cursor
-from recon.reconciliation import count_open
+from recon.web.addresses import before_of, id_in
 from recon.web.auth.guard import page, session_of
 from recon.web.payloads import show_payload
 from recon.web.rendering import render
@@ -49,12 +47,9 @@ async def inbox(request: web.Request) -> web.Response:
     cursor = Cursor.of(request)
     endpoints = _endpoints(request)
     async with request.config_dict[POOL].acquire() as connection:
-        found = await browse_inbox(
-            connection, wanted, before=_before(cursor.after), limit=cursor.limit
-        )
+        found = await browse_inbox(connection, wanted, before=before_of(cursor), limit=cursor.limit)
         counts = await count_states(connection)
         proofs = await read_proofs(connection, endpoints.values(), now=now())
-        open_rows = await count_open(connection)
     return render(
         request,
         "webhooks.html",
@@ -67,7 +62,6 @@ async def inbox(request: web.Request) -> web.Response:
         endpoints=sorted(endpoints),
         proofs=proofs,
         is_old_key=is_old_key,
-        open_rows=open_rows,
     )
 
 
@@ -76,8 +70,7 @@ async def inbox(request: web.Request) -> web.Response:
 async def delivery(request: web.Request) -> web.Response:
     """One delivery: what became of it, why, and what surrounds it."""
     async with request.config_dict[POOL].acquire() as connection:
-        story = await read_story(connection, _id(request))
-        open_rows = await count_open(connection)
+        story = await read_story(connection, id_in(request, "delivery_id"))
     stored = story.delivery
     return render(
         request,
@@ -89,7 +82,6 @@ async def delivery(request: web.Request) -> web.Response:
         payload=None if stored.body is None else show_payload(stored.body),
         may_replay=session_of(request).may(Right.REPLAY),
         replayed="replayed" in request.query,
-        open_rows=open_rows,
     )
 
 
@@ -98,12 +90,8 @@ async def delivery(request: web.Request) -> web.Response:
 async def confirm(request: web.Request) -> web.Response:
     """What a replay would do now, and the button that does it."""
     pool = request.config_dict[POOL]
-    preview = await preview_replay(pool, _endpoints(request), _id(request))
-    async with pool.acquire() as connection:
-        open_rows = await count_open(connection)
-    return render(
-        request, "replay.html", preview=preview, shown=preview.delivery, open_rows=open_rows
-    )
+    preview = await preview_replay(pool, _endpoints(request), id_in(request, "delivery_id"))
+    return render(request, "replay.html", preview=preview, shown=preview.delivery)
 
 
 @routes.post("/deliveries/{delivery_id}/replay")
@@ -113,7 +101,7 @@ async def replay(request: web.Request) -> web.StreamResponse:
     stored = await replay_delivery(
         request.config_dict[POOL],
         _endpoints(request),
-        _id(request),
+        id_in(request, "delivery_id"),
         actor=session_of(request).actor,
     )
     raise web.HTTPSeeOther(f"/deliveries/{stored.delivery_id}?replayed=1")
@@ -121,18 +109,3 @@ async def replay(request: web.Request) -> web.StreamResponse:
 
 def _endpoints(request: web.Request) -> Mapping[str, Endpoint]:
     return request.config_dict[INTAKE].endpoints
-
-
-def _id(request: web.Request) -> UUID:
-    text = request.match_info["delivery_id"]
-    try:
-        return UUID(text)
-    except ValueError:
-        raise NotFound(f"there is no delivery {text[:64]}") from None
-
-
-def _before(after: str | None) -> UUID | None:
-    try:
-        return None if after is None else UUID(after)
-    except ValueError:
-        raise Invalid("the cursor is none of ours", code="invalid_cursor") from None

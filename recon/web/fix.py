@@ -1,0 +1,103 @@
+"""The fix before it is made: what an adjustment would book, and what a look would find then."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from recon.errors import Invalid
+from recon.ledger import read_wallet_or_none
+from recon.money import Money
+from recon.reconciliation.adjustments import AdjustmentState, list_adjustments
+
+if TYPE_CHECKING:
+    import asyncpg
+
+    from recon.reconciliation import Discrepancy
+    from recon.reconciliation.adjustments import Adjustment
+
+__all__ = ["Fix", "plain_amount", "read_fix"]
+
+
+@dataclass(frozen=True, slots=True)
+class Fix:
+    """What it would do; amounts in minor units of the discrepancy's currency.
+
+    Attributes:
+        amount: what is added to the available money, signed; 0: nothing to preview.
+        available: the ledger's available money now.
+        left: the difference that a look would find if the game shows what it last showed.
+        moved: the wallet has moved since it was compared, so that nobody knows what is left.
+        refused: why the amount cannot be proposed; ``None``: it can be.
+        proposed: the proposal that waits, if one does.
+    """
+
+    amount: int
+    available: int
+    left: int
+    moved: bool
+    refused: str | None
+    proposed: Adjustment | None
+
+    @property
+    def available_after(self) -> int:
+        """The ledger's available money with it."""
+        return self.available + self.amount
+
+
+async def read_fix(
+    connection: asyncpg.Connection[Any], found: Discrepancy, said: str | None = None
+) -> Fix:
+    """Preview a fix.
+
+    Args:
+        connection: reads.
+        found: what is to be fixed.
+        said: an amount as people write it; ``None``: the proposal that waits, or else what would
+            make the ledger's available money what the game shows.
+    """
+    proposed = await list_adjustments(
+        connection,
+        state=AdjustmentState.PROPOSED,
+        discrepancy_id=found.discrepancy_id,
+        limit=1,
+    )
+    wallet = await read_wallet_or_none(connection, found.user_id, found.currency)
+    available, version = (0, 0) if wallet is None else (wallet.available, wallet.version)
+    amount, refused = _read(said, found)
+    if said is None and proposed:
+        amount = proposed[0].amount
+    if refused is None and amount == 0:
+        refused = "an adjustment of nothing adjusts nothing"
+    if refused is None and amount < 0 and available + amount < 0:
+        refused = "the wallet does not hold so much, and a correction may not overdraw it"
+    return Fix(
+        amount=amount,
+        available=available,
+        left=_available_difference(found) - amount,
+        moved=version != found.ledger_version,
+        refused=refused,
+        proposed=proposed[0] if proposed else None,
+    )
+
+
+def plain_amount(said: str) -> str:
+    """An amount as it may be pasted from a page, with our signs and separators, without them."""
+    return said.strip().replace("\N{MINUS SIGN}", "-").removeprefix("+").replace(",", "")
+
+
+def _read(said: str | None, found: Discrepancy) -> tuple[int, str | None]:
+    if said is None:
+        return _available_difference(found), None
+    try:
+        return Money.parse(plain_amount(said), found.currency).minor, None
+    except Invalid as error:
+        return 0, error.message
+
+
+def _available_difference(found: Discrepancy) -> int:
+    """Of the available money: where that agrees, the difference shown is of the held."""
+    only_held = found.difference == found.held_difference != 0 and (
+        found.game_available == found.ledger_available
+    )
+    return 0 if only_held else found.difference

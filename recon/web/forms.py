@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 from uuid import UUID, uuid5
 
+from recon.clock import now
 from recon.errors import Invalid
 from recon.four_eyes import Step
 from recon.web.auth.guard import session_of
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from aiohttp import web
 
-__all__ = ["LONGEST", "field", "step_of", "words"]
+__all__ = ["LONGEST", "field", "step_of", "until_of", "words"]
 
 LONGEST: Final = 4000
 """Characters of a reason or a comment, as the API has it."""
+
+_UNTIL: Final[dict[str, timedelta | None]] = {
+    "same": None,
+    "day": timedelta(days=1),
+    "week": timedelta(days=7),
+    "month": timedelta(days=30),
+}
 
 # Fixed for ever: an intent's id follows from who sends the form, and from the form, alone.
 _FORMS: Final = UUID("5c2a1c1e-98a8-4a3b-8c0e-7f6a2a7d1b90")
@@ -38,8 +49,12 @@ async def words(request: web.Request, name: str, what: str) -> str:
     return said
 
 
-async def step_of(request: web.Request) -> Step:
+async def step_of(request: web.Request, part: object = "") -> Step:
     """Who does it, and that it is this very form: sent twice, it is one step.
+
+    Args:
+        request: the form.
+        part: which of the steps that one form takes.
 
     Raises:
         Invalid: ``invalid_form``; it carries no id, so that it is none of ours.
@@ -49,4 +64,17 @@ async def step_of(request: web.Request) -> Step:
         form_id = UUID(await field(request, "form"))
     except ValueError:
         raise Invalid("Reload the page and try again.", code="invalid_form") from None
-    return Step(actor, uuid5(_FORMS, f"{actor} {form_id} {request.path}"))
+    return Step(actor, uuid5(_FORMS, f"{actor} {form_id} {request.path} {part}"))
+
+
+async def until_of(request: web.Request) -> datetime | None:
+    """Until when a form wants something ignored; ``None``: until it changes.
+
+    Raises:
+        Invalid: ``invalid_until``.
+    """
+    said = await field(request, "until")
+    if said not in _UNTIL:
+        raise Invalid("Choose for how long.", code="invalid_until")
+    length = _UNTIL[said]
+    return None if length is None else now() + length

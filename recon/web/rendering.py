@@ -12,6 +12,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from recon.clock import format_time, now
 from recon.game.handlers import GAME_WATCH
 from recon.http.request_ids import request_id_of
+from recon.money import exponent_of
 from recon.web import formatting
 from recon.web.auth.guard import session_or_none, shell_or_none
 
@@ -80,6 +81,7 @@ class Pages:
             "instant": formatting.instant,
             "iso": _iso,
             "span": formatting.span,
+            "exponent": exponent_of,
             "words": formatting.plain_words,
             "person": formatting.person,
         }

@@ -101,9 +101,7 @@ async def require_staff(pool: Pool, name: str) -> None:
     """
     async with pool.acquire() as connection:
         if name not in await list_active(connection):
-            raise Invalid(
-                f"nobody on the staff is called {name[:64]}", code="unknown_assignee"
-            )
+            raise Invalid(f"nobody on the staff is called {name[:64]}", code="unknown_assignee")
 
 
 async def disable_staff(pool: Pool, name: str, *, actor: str) -> None:

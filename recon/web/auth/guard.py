@@ -74,7 +74,7 @@ def page(right: Right = Right.READ, *, touch: bool = True) -> Callable[[Handler]
                     "Ask an administrator if you need it.",
                     code="insufficient_role",
                 )
-            if request.method in _SAFE and touch:
+            if touch:
                 async with request.config_dict[POOL].acquire() as connection:
                     request[_SHELL] = await read_shell(connection, session.actor)
             return await handler(request)

@@ -2,6 +2,7 @@
 
 from recon.web.views import (
     approvals,
+    bulk,
     cases,
     discrepancies,
     docs,
@@ -19,6 +20,7 @@ all_routes = [
     sign_in.routes,
     overview.routes,
     discrepancies.routes,
+    bulk.routes,
     review.routes,
     approvals.routes,
     runs.routes,

@@ -32,6 +32,7 @@ async def discrepancies(request: web.Request) -> web.Response:
             connection, wanted, now=now(), after=cursor.after, limit=cursor.limit
         )
         currencies = await connection.fetch(load("recon.web", "currencies_seen"))
+        staff = await list_active(connection)
     return render(
         request,
         "discrepancies.html",
@@ -42,6 +43,8 @@ async def discrepancies(request: web.Request) -> web.Response:
         currencies=[row["currency"] for row in currencies],
         causes=list(Cause),
         statuses=list(Status),
+        staff=staff,
+        form=new_id(),
     )
 
 

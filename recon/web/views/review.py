@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from aiohttp import web
 
-from recon.clock import now
 from recon.db import POOL
-from recon.errors import Invalid
 from recon.reconciliation import read_discrepancy
 from recon.reconciliation.assign import assign
 from recon.reconciliation.comment import comment
@@ -19,7 +16,7 @@ from recon.reconciliation.recheck import recheck
 from recon.web.addresses import id_in
 from recon.web.auth.guard import page
 from recon.web.fix import plain_amount, read_fix
-from recon.web.forms import field, step_of, words
+from recon.web.forms import field, step_of, until_of, words
 from recon.web.rendering import render
 from recon.web.roles import Right
 from recon.web.staff import require_staff
@@ -30,13 +27,6 @@ if TYPE_CHECKING:
 __all__ = ["routes"]
 
 routes = web.RouteTableDef()
-
-_UNTIL: Final = {
-    "same": None,
-    "day": timedelta(days=1),
-    "week": timedelta(days=7),
-    "month": timedelta(days=30),
-}
 
 
 @routes.get("/discrepancies/{discrepancy_id}/fix")
@@ -89,7 +79,7 @@ async def leave_alone(request: web.Request) -> web.StreamResponse:
         request.config_dict[POOL],
         discrepancy_id,
         await words(request, "reason", "Say why"),
-        until=(None if (span := await ignored_for(request)) is None else now() + span),
+        until=await until_of(request),
         step=await step_of(request),
     )
     raise _back(discrepancy_id)
@@ -108,18 +98,6 @@ async def propose_fix(request: web.Request) -> web.StreamResponse:
         step=await step_of(request),
     )
     raise _back(discrepancy_id, "fix")
-
-
-async def ignored_for(request: web.Request) -> timedelta | None:
-    """For how long a form wants something ignored; ``None``: until it changes.
-
-    Raises:
-        Invalid: ``invalid_until``.
-    """
-    said = await field(request, "until")
-    if said not in _UNTIL:
-        raise Invalid("Choose for how long.", code="invalid_until")
-    return _UNTIL[said]
 
 
 def _back(discrepancy_id: UUID, part: str | None = None) -> web.HTTPSeeOther:

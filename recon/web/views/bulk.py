@@ -1,0 +1,120 @@
+"""One step for many discrepancies: those that are selected, or all that match a filter."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, NamedTuple
+from urllib.parse import parse_qsl
+from uuid import UUID
+
+from aiohttp import web
+from multidict import MultiDict
+
+from recon.clock import now
+from recon.db import POOL
+from recon.errors import Conflict, Invalid, NotFound
+from recon.reconciliation.assign import assign
+from recon.reconciliation.ignore import ignore
+from recon.web.auth.guard import page
+from recon.web.discrepancy_list import DiscrepancyQuery, list_page
+from recon.web.forms import field, step_of, until_of, words
+from recon.web.rendering import render
+from recon.web.roles import Right
+from recon.web.staff import require_staff
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from recon.reconciliation import Discrepancy
+
+    Take = Callable[[UUID], Awaitable[Discrepancy]]
+
+__all__ = ["routes"]
+
+routes = web.RouteTableDef()
+
+_AT_ONCE: Final = 500
+"""A person waits for it: each is a transaction of its own."""
+
+
+class _Refused(NamedTuple):
+    discrepancy_id: UUID
+    why: str
+
+
+@routes.post("/discrepancies/bulk")
+@page(Right.WORK)
+async def take_step(request: web.Request) -> web.Response:
+    """Assign or ignore them one by one, and say what became of each."""
+    query = (await field(request, "filter")).partition("?")[2]
+    wanted = DiscrepancyQuery.parse(dict(parse_qsl(query)))
+    take, said = await _step(request)
+    chosen = await _chosen(request, wanted)
+    done, refused = 0, []
+    for discrepancy_id in chosen:
+        try:
+            await take(discrepancy_id)
+        except (Conflict, NotFound) as error:
+            refused.append(_Refused(discrepancy_id, error.message))
+        else:
+            done += 1
+    return render(
+        request,
+        "bulk.html",
+        done=done,
+        said=said,
+        refused=refused,
+        back=wanted.with_changes(),
+    )
+
+
+async def _step(request: web.Request) -> tuple[Take, str]:
+    """What to do with each, and how to say it."""
+    pool = request.config_dict[POOL]
+    action = await field(request, "action")
+    if action == "assign":
+        assignee = await field(request, "assignee") or None
+        if assignee is not None:
+            await require_staff(pool, assignee)
+
+        async def give(one: UUID) -> Discrepancy:
+            return await assign(pool, one, assignee, step=await step_of(request, one))
+
+        return give, f"assigned to {assignee or 'nobody'}"
+    if action == "ignore":
+        reason = await words(request, "reason", "Say why they may be left alone")
+        until = await until_of(request)
+
+        async def leave(one: UUID) -> Discrepancy:
+            return await ignore(pool, one, reason, until=until, step=await step_of(request, one))
+
+        return leave, "ignored"
+    raise Invalid("Choose what to do with them.", code="invalid_action")
+
+
+async def _chosen(request: web.Request, wanted: DiscrepancyQuery) -> list[UUID]:
+    """Which, `_AT_ONCE` at most.
+
+    Raises:
+        Invalid: ``nothing_selected``, ``invalid_form``, or ``too_many_selected``.
+    """
+    if await field(request, "all"):
+        async with request.config_dict[POOL].acquire() as connection:
+            found = await list_page(connection, wanted, now=now(), limit=_AT_ONCE)
+        if found.after is not None:
+            matching = sum(total.rows for total in found.totals)
+            raise Invalid(
+                f"{matching:,} match the filter, which is too many for one step: narrow it to at"
+                f" most {_AT_ONCE}.",
+                code="too_many_selected",
+            )
+        return [row.discrepancy_id for row in found.rows]
+    said = MultiDict(await request.post()).getall("id", [])
+    try:
+        chosen = list(dict.fromkeys(UUID(str(one)) for one in said))
+    except ValueError:
+        raise Invalid("Reload the page and try again.", code="invalid_form") from None
+    if not chosen:
+        raise Invalid("Select at least one discrepancy.", code="nothing_selected")
+    if len(chosen) > _AT_ONCE:
+        raise Invalid(f"Select at most {_AT_ONCE} at once.", code="too_many_selected")
+    return chosen

@@ -7,7 +7,7 @@ SELECT
             SELECT 1
             FROM discrepancies
             WHERE status IN ('open', 'investigating', 'awaiting_approval')
-            LIMIT 1000
+            LIMIT 1000 -- noqa: AM09
         ) AS counted
     ) AS open_rows,
     (
@@ -16,6 +16,6 @@ SELECT
             SELECT 1
             FROM adjustments
             WHERE state = 'proposed' AND proposed_by <> $1
-            LIMIT 1000
+            LIMIT 1000 -- noqa: AM09
         ) AS counted
     ) AS waiting

@@ -1,4 +1,5 @@
--- $1 a member of staff, $2 as histories name them. What is assigned to them, and what others have proposed.
+-- $1 a member of staff, $2 as histories name them. What is assigned to them, and what others have
+-- proposed.
 SELECT
     (
         SELECT count(*)

@@ -7,7 +7,6 @@ from urllib.parse import parse_qsl
 from uuid import UUID
 
 from aiohttp import web
-from multidict import MultiDict
 
 from recon.clock import now
 from recon.db import POOL
@@ -108,7 +107,7 @@ async def _chosen(request: web.Request, wanted: DiscrepancyQuery) -> list[UUID]:
                 code="too_many_selected",
             )
         return [row.discrepancy_id for row in found.rows]
-    said = MultiDict(await request.post()).getall("id", [])
+    said = (await request.post()).getall("id", [])
     try:
         chosen = list(dict.fromkeys(UUID(str(one)) for one in said))
     except ValueError:

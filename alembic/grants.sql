@@ -78,6 +78,6 @@ GRANT INSERT ON seal_links, seals TO :"service";
 GRANT INSERT, UPDATE, DELETE ON verifications TO :"service";
 
 -- Alerts.
-GRANT INSERT ON alerts, alert_subjects TO :"service";
+GRANT INSERT, DELETE ON alerts, alert_subjects TO :"service";
 GRANT INSERT, UPDATE ON alert_deliveries, alert_channels TO :"service";
 GRANT INSERT, UPDATE, DELETE ON alert_lanes TO :"service";

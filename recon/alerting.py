@@ -44,6 +44,7 @@ def alerting_of(settings: Settings, lanes: Mapping[str, timedelta] = _NONE) -> A
         digest_every=said.digest_every,
         digest_at=said.digest_at,
         give_up_after=said.give_up_after,
+        keep=said.keep,
         lanes=lanes,
         public_url=None if public_url is None else public_url.rstrip("/"),
     )

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from recon.alerts import find_alerts, send_due, tell_broken_chain
+from recon.alerts import find_alerts, forget_alerts, send_due, tell_broken_chain
 from recon.bets import resolve_all, wake_bets
 from recon.clock import now
 from recon.db import load
@@ -227,6 +227,10 @@ def _alert(worker: Worker, pool: Pool, alerting: Alerting | None) -> None:
     async def send() -> None:
         await send_due(pool, alerting)
 
+    async def forget() -> None:
+        await forget_alerts(pool, alerting.policy)
+
+    worker.tick("forget_alerts", _HOURLY_LATER, forget)
     worker.tick("find_alerts", _EVERY_TEN_SECONDS, find)
     # By itself: a receiver that takes its time holds up nothing that is to be found.
     worker.tick("send_alerts", _EVERY_TEN_SECONDS, send)

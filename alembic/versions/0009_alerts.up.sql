@@ -15,7 +15,8 @@ CREATE TABLE alert_subjects (
     subject text NOT NULL,
     generation integer NOT NULL,
     -- Null: it was looked at, and there was nothing to tell.
-    alert_id uuid REFERENCES alerts (alert_id) DEFERRABLE INITIALLY DEFERRED,
+    -- Or the message is so old that it was forgotten.
+    alert_id uuid REFERENCES alerts (alert_id) ON DELETE SET NULL DEFERRABLE INITIALLY DEFERRED,
     -- Why again, and how much was unexplained then.
     reason text,
     amount numeric(38, 0),
@@ -27,7 +28,7 @@ CREATE INDEX alert_subjects_alert_idx ON alert_subjects (alert_id);
 
 -- A message on its way through one channel.
 CREATE TABLE alert_deliveries (
-    alert_id uuid NOT NULL REFERENCES alerts (alert_id),
+    alert_id uuid NOT NULL REFERENCES alerts (alert_id) ON DELETE CASCADE,
     channel text NOT NULL,
     state text NOT NULL DEFAULT 'pending' CHECK (state IN ('pending', 'sent', 'given_up')),
     attempts integer NOT NULL DEFAULT 0,

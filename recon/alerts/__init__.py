@@ -13,6 +13,7 @@ waits and comes together: ten thousand differences are one message.
 from recon.alerts.channels import enable_channel, read_channels, refresh_alert_gauges
 from recon.alerts.errors import ChannelNotFoundError
 from recon.alerts.find import find_alerts
+from recon.alerts.forget import forget_alerts
 from recon.alerts.listing import DeliveryView, SentAlert, list_alerts
 from recon.alerts.mail import Mailbox
 from recon.alerts.model import (
@@ -42,6 +43,7 @@ __all__ = [
     "SentAlert",
     "enable_channel",
     "find_alerts",
+    "forget_alerts",
     "list_alerts",
     "read_channels",
     "refresh_alert_gauges",

@@ -127,6 +127,7 @@ class Policy:
         digest_every: between two digests; ``None``: none.
         digest_at: their time of day, in UTC.
         give_up_after: when a message that cannot be delivered is given up.
+        keep: after how long messages are forgotten, 31 days at least; ``None``: never.
         lanes: how often each scope of runs starts by itself.
         public_url: where people reach the pages, without a slash at its end; ``None``: no links.
     """
@@ -139,6 +140,7 @@ class Policy:
     digest_every: timedelta | None
     digest_at: time
     give_up_after: timedelta
+    keep: timedelta | None
     lanes: Mapping[str, timedelta]
     public_url: str | None
 

@@ -13,7 +13,14 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
 from yarl import URL
 
 from recon.money import parse_minor
-from recon.settings.values import Amounts, Duration, PrivateUrl, Schedule, is_loopback
+from recon.settings.values import (
+    Amounts,
+    Duration,
+    PrivateUrl,
+    Retention,
+    Schedule,
+    is_loopback,
+)
 
 if TYPE_CHECKING:
     from urllib.parse import SplitResult
@@ -29,6 +36,7 @@ _PORTS: Final = {"smtp": 587, "smtps": 465, "smtp+plain": 25}
 _KEY_BYTES: Final = range(24, 65)
 
 _MOST: Final = 50
+_KEPT_SHORTEST: Final = timedelta(days=31)
 
 _Item = TypeVar("_Item")
 _Type = Literal[
@@ -107,6 +115,13 @@ def _utc(value: time) -> time:
     if value.tzinfo is not None and value.utcoffset() != timedelta(0):
         raise ValueError("is in UTC and takes no other zone")
     return value.replace(tzinfo=UTC)
+
+
+def _long_enough(value: timedelta | None) -> timedelta | None:
+    """Longer than anybody looks back for what is to be told, or what is to be tried again."""
+    if value is not None and value < _KEPT_SHORTEST:
+        raise ValueError(f"is less than {_KEPT_SHORTEST.days}d")
+    return value
 
 
 _Types = Annotated[tuple[_Type, ...], AfterValidator(_some)]
@@ -191,6 +206,7 @@ class AlertSettings(BaseModel):
     digest_every: Schedule = timedelta(days=1)
     digest_at: Annotated[time, AfterValidator(_utc)] = time(7, tzinfo=UTC)
     give_up_after: Duration = timedelta(days=3)
+    keep: Annotated[Retention, AfterValidator(_long_enough)] = timedelta(days=400)
 
     @property
     def in_the_clear(self) -> list[str]:

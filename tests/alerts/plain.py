@@ -25,6 +25,7 @@ def policy(**changes: Any) -> Policy:  # noqa: ANN401 - its own fields
         digest_every=None,
         digest_at=time(7, tzinfo=UTC),
         give_up_after=timedelta(days=3),
+        keep=timedelta(days=400),
         lanes={},
         public_url="https://recon.example",
     )

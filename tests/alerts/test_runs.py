@@ -142,6 +142,23 @@ async def test_a_run_that_takes_longer_than_its_period_is_no_gap_and_one_that_ne
     assert "has not ended" in hook.said[0]["data"]["summary"]
 
 
+async def test_a_gap_behind_a_run_that_went_on_and_on_is_told_as_well(
+    books: Books, hook: Hook
+) -> None:
+    alerting = await watching(books, hook, policy(lanes=LANES), for_=timedelta(hours=3))
+    await books.ran("running", started=ago(minutes=30), took=None)
+    assert await books.look(alerting) == 1
+    await books.pass_by(timedelta(hours=1))
+    await books.owner.execute(
+        "UPDATE runs SET state = 'finished', finished_at = now() - interval '9 min'"
+    )
+
+    assert [await books.look(alerting) for _ in range(2)] == [1, 0]
+
+    reasons = [said["data"]["skipped"][0]["reason"] for said in hook.said]
+    assert reasons == ["still_running", "not_started"]
+
+
 @pytest.mark.parametrize("then", [{}, {"changed": timedelta(hours=1)}])
 async def test_a_schedule_that_was_changed_is_watched_from_then_on(
     books: Books, hook: Hook, then: dict[str, timedelta]

@@ -62,6 +62,7 @@ def test_everything_can_be_set_by_the_environment_with_secrets_in_files(
         DIGEST_EVERY="7d",
         DIGEST_AT="06:30",
         GIVE_UP_AFTER="1d",
+        KEEP="90d",
     )
     settings = load_settings()
     alerting = alerting_of(settings)
@@ -72,6 +73,7 @@ def test_everything_can_be_set_by_the_environment_with_secrets_in_files(
     assert rules.least == {"GBP": 150, "JPY": 100}
     assert rules.severities == ["high", "critical"]
     assert (rules.sustained, rules.give_up_after) == (timedelta(hours=1), timedelta(days=1))
+    assert rules.keep == timedelta(days=90)
     assert (rules.digest_every, rules.digest_at) == (timedelta(days=7), time(6, 30, tzinfo=UTC))
     assert rules.lanes == {}, "without a game nothing is compared, and nothing skipped"
     receiver, mailbox = alerting.channels
@@ -118,6 +120,7 @@ def test_every_fault_is_told_at_once_and_no_secret_with_it(surroundings: Surroun
         LEAST_SEVERITY="huge",
         DIGEST_AT="07:00+02:00",
         GIVE_UP_AFTER="31d",
+        KEEP="30d",
         COLOUR="red",
     )
 
@@ -138,6 +141,7 @@ def test_every_fault_is_told_at_once_and_no_secret_with_it(surroundings: Surroun
         "alerts.least_severity: ",
         "alerts.digest_at: is in UTC",
         "alerts.give_up_after: is not between",
+        "alerts.keep: is less than 31d",
         "alerts.colour: Extra inputs",
     ]
     assert all(any(line.startswith(start) for line in told) for start in wanted), told

@@ -71,9 +71,11 @@ gaps AS (
             ':', s.scope, coalesce(s.run_id::text, extract(EPOCH FROM s.due_at)::text), k.reason
         ) AS subject
     FROM starts AS s
-    CROSS JOIN LATERAL (
-        SELECT CASE WHEN s.state = 'running' THEN 'still_running' ELSE 'not_started' END AS reason
-    ) AS k
+    CROSS JOIN
+        LATERAL (
+            SELECT
+                CASE WHEN s.state = 'running' THEN 'still_running' ELSE 'not_started' END AS reason
+        ) AS k
     WHERE
         coalesce(s.next_at, clock_timestamp()) > s.due_at + s.slack + CASE
             WHEN s.state = 'running' THEN 2 * s.every

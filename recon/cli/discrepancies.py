@@ -137,7 +137,7 @@ def incidents(ctx: click.Context, *, with_closed: bool, as_json: bool) -> None:
     if as_json:
         print_json([incident_view(one) for one in found])
     else:
-        say_incidents(found)
+        say_incidents(found, only_open=not with_closed)
 
 
 @discrepancies.command()

@@ -52,10 +52,10 @@ def say_list(found: list[Discrepancy]) -> None:
     )
 
 
-def say_incidents(found: list[Incident]) -> None:
-    """A table of them, a line for each currency."""
+def say_incidents(found: list[Incident], *, only_open: bool) -> None:
+    """A table of them, a line for each currency, or one for what stopped a run."""
     if not found:
-        progress_console.print("No incident is open.")
+        progress_console.print("No incident is open." if only_open else "There was no incident.")
         return
     print_table(
         ("incident", "cause", "root", "from", "until", "wallets", "still open", "difference"),
@@ -63,14 +63,27 @@ def say_incidents(found: list[Incident]) -> None:
             (
                 *(str(one.incident_id), one.cause, one.root),
                 *(format_time(at.replace(microsecond=0)) for at in (one.from_at, one.until_at)),
-                *(str(part.discrepancies), str(part.still_open)),
-                _signed(part.difference, part.currency),
+                *rest,
             )
             for one in found
-            for part in one.parts
+            for rest in _comes_to(one)
         ),
         amounts=("wallets", "still open", "difference"),
     )
+
+
+def _comes_to(one: Incident) -> list[tuple[str, str, str]]:
+    if one.looked is not None:
+        still = "yes" if one.closed_at is None else "no"
+        return [(f"{one.differed} of {one.looked}", still, "a run was stopped")]
+    return [
+        (
+            str(part.discrepancies),
+            str(part.still_open),
+            _signed(part.difference, part.currency),
+        )
+        for part in one.parts
+    ] or [("0", "0", "")]
 
 
 def _signed(minor: int, currency: str) -> str:

@@ -121,6 +121,19 @@ def _say(run: Run, still_open: int) -> None:
     )
     if run.reason:
         console.print(f"Why: {run.reason}.", markup=False, highlight=False)
+    changes = run.changes
+    if any((changes.opened, changes.persisting, changes.reopened, changes.healed)):
+        console.print(
+            f"Against what was known before: {changes.opened} new, {changes.persisting} as before,"
+            f" {changes.reopened} come back, {changes.healed} healed."
+        )
+    for total in run.totals:
+        unit = total.currency
+        console.print(
+            f"{unit}: {total.discrepancies} discrepancies, {format_minor(total.net, unit)} net;"
+            f" {format_minor(total.explained, unit)} explained,"
+            f" {format_minor(total.unexplained, unit)} not."
+        )
     for one in run.tolerated:
         unit = one.currency
         console.print(

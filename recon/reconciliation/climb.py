@@ -13,8 +13,8 @@ import structlog
 from recon.db import load, with_retries
 from recon.game import Priority
 from recon.reconciliation.account import account_for
+from recon.reconciliation.end import finish_run
 from recon.reconciliation.examine import examine, has_calmed
-from recon.reconciliation.incidents import group_incidents
 from recon.reconciliation.ladder import gave_up, has_stood, next_look
 from recon.reconciliation.lag import is_under_way
 from recon.reconciliation.look import Look, LookState, look
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     import asyncpg
 
+    from recon.db import Pool
     from recon.reconciliation.account import Account
     from recon.reconciliation.model import Reconciler
 
@@ -83,19 +84,22 @@ async def climb(reconciler: Reconciler, run_id: UUID, *, dry_run: bool = False) 
                 log.error("look_failed", run_id=str(run_id), error=repr(failed))
             elif isinstance(failed, BaseException):
                 raise failed
-    async with reconciler.pool.acquire() as connection, connection.transaction():
-        ended = await connection.fetchval(load("recon.reconciliation", "finish_run"), run_id)
-        if ended is not None:
-            await connection.execute(load("recon.reconciliation", "sum_run"), run_id)
-            log.info("run_ended", run_id=str(run_id), state=ended)
+    ended = await _finish(reconciler.pool, run_id)
+    if ended is not None:
+        log.info("run_ended", run_id=str(run_id), state=ended)
     if ended is not None and not dry_run:
-        await group_incidents(reconciler.pool, run_id)
         await has_calmed(reconciler.pool, run_id)
     async with reconciler.pool.acquire() as connection:
         due_in_s: float | None = await connection.fetchval(
             load("recon.reconciliation", "next_due"), run_id
         )
     return due_in_s
+
+
+@with_retries
+async def _finish(pool: Pool, run_id: UUID) -> str | None:
+    async with pool.acquire() as connection, connection.transaction():
+        return await finish_run(connection, run_id)
 
 
 async def _look_again(

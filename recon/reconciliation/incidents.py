@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import structlog
 
 from recon.clock import new_id
-from recon.db import load, with_retries
+from recon.db import load
 from recon.errors import NotFound
 from recon.reconciliation.model import Cause
 
@@ -20,14 +20,12 @@ if TYPE_CHECKING:
 
     import asyncpg
 
-    from recon.db import Pool
-
 __all__ = ["Incident", "IncidentPart", "group_incidents", "list_incidents", "read_incident"]
 
 _log = structlog.get_logger(__name__)
 
 _LONGEST_PAUSE: Final = timedelta(minutes=10)
-_FEWEST_WALLETS: Final = 3
+_FEWEST_PLAYERS: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,33 +78,27 @@ class Incident:
         return sum(part.still_open for part in self.parts)
 
 
-@with_retries
-async def group_incidents(pool: Pool, run_id: UUID) -> None:
+async def group_incidents(connection: asyncpg.Connection[Any], run_id: UUID) -> None:
     """Group what a run that has ended saw with what is open beside it.
 
-    Three wallets or more make an incident, where no pause between their facts is longer than ten
-    minutes. Who comes twice changes nothing.
+    Three players or more make an incident, where no pause between their facts is longer than ten
+    minutes; what comes late joins one that is still open, and what comes back opens it again. In
+    the commit that ends the run, so that whoever is killed leaves nothing ungrouped.
     """
-    async with pool.acquire() as connection, connection.transaction():
-        await connection.execute(load("recon.reconciliation", "lock_incidents"))
-        islands = await connection.fetch(
-            load("recon.reconciliation", "islands"), run_id, _LONGEST_PAUSE, _FEWEST_WALLETS
-        )
-        for island in islands:
-            incident_id = island["incident_id"] or new_id()
-            about = (island["cause"], island["root"], island["from_at"], island["until_at"])
-            await connection.execute(
-                load("recon.reconciliation", "save_incident"), incident_id, *about
-            )
-            await connection.execute(
-                load("recon.reconciliation", "join_incident"), incident_id, *about
-            )
-            if island["incident_id"] is None:
-                cause, root, *_ = about
-                _log.warning(
-                    "incident_opened", incident_id=str(incident_id), cause=cause, root=root
-                )
-        await connection.execute(load("recon.reconciliation", "close_incidents"))
+    await connection.execute(load("recon.reconciliation", "lock_incidents"))
+    await connection.execute(load("recon.reconciliation", "reopen_incidents"), run_id)
+    islands = await connection.fetch(
+        load("recon.reconciliation", "islands"), run_id, _LONGEST_PAUSE, _FEWEST_PLAYERS
+    )
+    for island in islands:
+        incident_id = island["incident_id"] or new_id()
+        about = (island["cause"], island["root"], island["from_at"], island["until_at"])
+        await connection.execute(load("recon.reconciliation", "save_incident"), incident_id, *about)
+        await connection.execute(load("recon.reconciliation", "join_incident"), incident_id, *about)
+        if island["incident_id"] is None:
+            cause, root, *_ = about
+            _log.warning("incident_opened", incident_id=str(incident_id), cause=cause, root=root)
+    await connection.execute(load("recon.reconciliation", "close_incidents"))
 
 
 async def list_incidents(

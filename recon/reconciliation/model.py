@@ -27,6 +27,7 @@ __all__ = [
     "Run",
     "RunScope",
     "RunState",
+    "RunTotal",
     "Severity",
     "Status",
     "Tolerated",
@@ -149,6 +150,20 @@ class Tolerated:
 
 
 @dataclass(frozen=True, slots=True)
+class RunTotal:
+    """What a run saw in one currency, as it explained it then; minor units.
+
+    ``explained`` and ``unexplained`` are sums of sizes, ``net`` is that of the differences.
+    """
+
+    currency: str
+    discrepancies: int
+    explained: int
+    unexplained: int
+    net: int
+
+
+@dataclass(frozen=True, slots=True)
 class Run:
     """One reconciliation."""
 
@@ -162,6 +177,7 @@ class Run:
     finished_at: datetime | None
     wallets: WalletCounts
     changes: Changes
+    totals: tuple[RunTotal, ...]
     tolerated: tuple[Tolerated, ...]
     progress: Progress | None
 

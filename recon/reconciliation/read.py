@@ -19,6 +19,7 @@ from recon.reconciliation.model import (
     Run,
     RunScope,
     RunState,
+    RunTotal,
     Severity,
     Status,
     Tolerated,
@@ -76,10 +77,14 @@ async def list_runs(
 
 
 async def _whole(connection: asyncpg.Connection[Any], rows: Sequence[asyncpg.Record]) -> list[Run]:
-    """Runs with what they tolerated, and those that have not ended with how far they are."""
-    tolerances = await connection.fetch(
-        load("recon.reconciliation", "tolerances"), [row["run_id"] for row in rows]
-    )
+    """Runs with their sums and what they tolerated, those that have not ended with how far."""
+    ids = [row["run_id"] for row in rows]
+    totals: dict[UUID, list[RunTotal]] = {}
+    for row in await connection.fetch(load("recon.reconciliation", "totals"), ids):
+        sums = (int(row[name]) for name in ("explained", "unexplained", "net"))
+        total = RunTotal(row["currency"], row["discrepancies"], *sums)
+        totals.setdefault(row["run_id"], []).append(total)
+    tolerances = await connection.fetch(load("recon.reconciliation", "tolerances"), ids)
     tolerated: dict[UUID, list[Tolerated]] = {}
     for row in tolerances:
         one = Tolerated(row["currency"], int(row["tolerance"]), row["wallets"], int(row["amount"]))
@@ -92,7 +97,10 @@ async def _whole(connection: asyncpg.Connection[Any], rows: Sequence[asyncpg.Rec
                 load("recon.reconciliation", "progress"), row["run_id"]
             )
             progress = None if found is None else _progress(row, found)
-        runs.append(_run(row, tuple(tolerated.get(row["run_id"], ())), progress))
+        run_id = row["run_id"]
+        runs.append(
+            _run(row, tuple(totals.get(run_id, ())), tuple(tolerated.get(run_id, ())), progress)
+        )
     return runs
 
 
@@ -179,7 +187,12 @@ async def count_open(connection: asyncpg.Connection[Any]) -> int:
     return count
 
 
-def _run(row: asyncpg.Record, tolerated: tuple[Tolerated, ...], progress: Progress | None) -> Run:
+def _run(
+    row: asyncpg.Record,
+    totals: tuple[RunTotal, ...],
+    tolerated: tuple[Tolerated, ...],
+    progress: Progress | None,
+) -> Run:
     return Run(
         run_id=row["run_id"],
         state=RunState(row["state"]),
@@ -203,6 +216,7 @@ def _run(row: asyncpg.Record, tolerated: tuple[Tolerated, ...], progress: Progre
             reopened=row["reopened"],
             healed=row["healed"],
         ),
+        totals=totals,
         tolerated=tolerated,
         progress=progress,
     )

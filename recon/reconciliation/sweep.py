@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
-from recon.db import load
+from recon.db import load, with_retries
 from recon.game import Priority
 from recon.reconciliation.breaker import Counted, may_be_one_fault
 from recon.reconciliation.look import Look, LookState, look_at_page
@@ -149,6 +149,7 @@ async def _page(
     return [(row["user_id"], row["currency"]) for row in rows]
 
 
+@with_retries
 async def _commit(
     reconciler: Reconciler,
     claimed: _Range,

@@ -41,6 +41,7 @@ __all__ = [
     "ProgressView",
     "RunView",
     "ToleratedView",
+    "TotalView",
     "WalletsView",
     "discrepancy_view",
     "incident_view",
@@ -92,8 +93,18 @@ class ToleratedView(msgspec.Struct, frozen=True):
     amount: str
 
 
+class TotalView(msgspec.Struct, frozen=True):
+    """What a run saw in one currency; sums of sizes, and the net of what was signed."""
+
+    currency: str
+    discrepancies: int
+    explained: str
+    unexplained: str
+    net: str
+
+
 class RunView(msgspec.Struct, frozen=True):
-    """A run; ``progress`` is null once it has ended."""
+    """A run; ``progress`` is null once it has ended, and until then ``totals`` is empty."""
 
     run_id: UUID
     state: RunState
@@ -105,6 +116,7 @@ class RunView(msgspec.Struct, frozen=True):
     finished_at: datetime | None
     wallets: WalletsView
     changes: ChangesView
+    totals: list[TotalView]
     tolerated: list[ToleratedView]
     progress: ProgressView | None
 
@@ -259,6 +271,16 @@ def run_view(run: Run) -> RunView:
             reopened=run.changes.reopened,
             healed=run.changes.healed,
         ),
+        totals=[
+            TotalView(
+                currency=one.currency,
+                discrepancies=one.discrepancies,
+                explained=format_minor(one.explained, one.currency),
+                unexplained=format_minor(one.unexplained, one.currency),
+                net=format_minor(one.net, one.currency),
+            )
+            for one in run.totals
+        ],
         tolerated=[
             ToleratedView(
                 currency=one.currency,

@@ -172,6 +172,26 @@ async def test_incidents_are_listed_and_what_is_part_of_one(
     assert str(other).encode() not in part.out
 
 
+async def test_an_incident_that_stopped_a_run_is_listed_though_nothing_is_part_of_it(
+    run: Run, owner: Pool
+) -> None:
+    none_open = await run("discrepancies", "incidents")
+    await owner.execute(
+        "INSERT INTO incidents (incident_id, cause, root, from_at, until_at, stopped_run_id,"
+        " looked, differed) VALUES ($1, 'unexplained', 'the game', now(), now(), $2, 500, 440)",
+        *(new_id(), new_id()),
+    )
+
+    shown = await run("discrepancies", "incidents")
+    await owner.execute("UPDATE incidents SET closed_at = now()")
+    told = await run("discrepancies", "incidents", "--all")
+
+    assert "No incident is open." in none_open.err
+    for one, still in ((shown, "yes"), (told, "no")):
+        words = " ".join(one.out.decode().split())
+        assert f"440 of 500 {still} a run was stopped" in words
+
+
 async def test_showing_what_is_not_there_fails(run: Run) -> None:
     with pytest.raises(NotFound):
         await run("discrepancies", "show", str(new_id()))

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from importlib import import_module
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import asyncpg
 import pytest
 
 from recon.reconciliation import (
@@ -17,6 +18,7 @@ from recon.reconciliation import (
     start_run,
 )
 from recon.reconciliation.account import Account, account_for
+from recon.reconciliation.record import record_agreements
 from tests.reconciliation.cases import Cases
 
 if TYPE_CHECKING:
@@ -135,6 +137,28 @@ async def test_a_page_written_while_its_run_is_ended_leaves_nobody_waiting(
         1,
         0,
     )
+
+
+async def test_a_page_whose_commit_met_another_in_a_ring_is_written_again(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for user in USERS[:3]:
+        await world.deposit(user, "10.00")
+        world.game.set(user, "10.00")
+    refused = 0
+
+    async def at_first_refused(*args: Any, **named: Any) -> None:  # noqa: ANN401 - passed through
+        nonlocal refused
+        if not refused:
+            refused += 1
+            raise asyncpg.DeadlockDetectedError("deadlock detected")
+        await record_agreements(*args, **named)
+
+    monkeypatch.setattr("recon.reconciliation.sweep.record_agreements", at_first_refused)
+    run = await world.run()
+
+    assert refused == 1
+    assert (run.state, run.wallets.agreed, run.wallets.total) == (RunState.FINISHED, 3, 3)
 
 
 async def test_a_run_is_ended_though_a_look_decides_on_its_suspect_at_that_moment(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -14,14 +15,23 @@ from recon.reconciliation import (
     Cause,
     DiscrepancyFilter,
     RunScope,
+    RunState,
+    abandon_run,
+    climb,
+    cut_run,
+    fail_run,
     list_discrepancies,
     list_incidents,
     read_incident,
+    read_run,
+    start_run,
+    sweep_range,
 )
-from recon.reconciliation.incidents import group_incidents
+from recon.reconciliation.model import RunTotal
 from recon.webhooks import register_payment
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
     from uuid import UUID
 
     from recon.db import Pool
@@ -111,7 +121,7 @@ async def test_an_incident_grows_is_found_once_and_closes_with_the_last_of_it(
     (first,) = await incidents(world)
 
     await spell.lose("u_late", "stripe", ago=timedelta(hours=3, minutes=18))
-    await group_incidents(world.pool, (await world.run()).run_id)
+    await world.run()
     (grown,) = await incidents(world)
     for user in ("u_0", "u_1", "u_2", "u_late"):
         world.game.set(user, "0.00")
@@ -141,6 +151,105 @@ async def test_what_is_explained_otherwise_later_leaves_its_incident(
     (after,) = await incidents(world)
     assert before.incident_id == after.incident_id
     assert await wallets_of(world, after.incident_id) == {"u_0", "u_1", "u_2"}
+
+
+async def test_what_comes_late_joins_an_incident_of_which_little_is_left(
+    world: World, spell: Spell
+) -> None:
+    for number in range(3):
+        await spell.lose(f"u_{number}", "stripe", ago=timedelta(hours=3))
+    await world.run()
+    (before,) = await incidents(world)
+
+    world.game.set("u_0", "0.00")
+    world.game.set("u_1", "0.00")
+    await spell.lose("u_late", "stripe", ago=timedelta(hours=3, minutes=5))
+    await spell.lose("u_else", "stripe", ago=timedelta(hours=5))
+    await world.run()
+
+    (after,) = await incidents(world)
+    assert (after.incident_id, after.still_open) == (before.incident_id, 2)
+    assert await wallets_of(world, after.incident_id) == {"u_0", "u_1", "u_2", "u_late"}
+
+
+async def test_an_incident_is_open_again_when_part_of_it_comes_back(
+    world: World, spell: Spell
+) -> None:
+    users = ("u_0", "u_1", "u_2")
+    for user in users:
+        await spell.lose(user, "stripe", ago=timedelta(hours=3))
+    await world.run()
+    (first,) = await incidents(world)
+    for user in users:
+        world.game.set(user, "0.00")
+    await world.run()
+    assert await incidents(world) == []
+
+    world.game.set("u_1", "20.00")
+    await world.run()
+
+    (again,) = await incidents(world)
+    assert again.incident_id == first.incident_id
+    assert (again.closed_at, again.discrepancies, again.still_open) == (None, 3, 1)
+
+
+async def under_way(world: World, owner: Pool) -> UUID:
+    """A run that has confirmed three of one spell, and whose last range nobody finishes."""
+    run_id = await start_run(world.pool, RunScope.ALL, trigger="test", queued=False)
+    await cut_run(world.pool, run_id, queued=False)
+    async with owner.acquire() as connection:
+        (first_user,) = await connection.fetchrow(
+            "SELECT first_user FROM run_ranges WHERE run_id = $1", run_id
+        )
+        await connection.execute(
+            "INSERT INTO run_ranges (run_id, first_user, last_user) VALUES ($1, 'z', 'z')", run_id
+        )
+    await sweep_range(world.reconciler, run_id, first_user)
+    while len(await world.found()) < 3:
+        await climb(world.reconciler, run_id)
+        await asyncio.sleep(0.05)
+    return run_id
+
+
+@pytest.mark.parametrize("end", [abandon_run, fail_run])
+async def test_what_a_run_saw_is_grouped_though_it_is_cut_short(
+    world: World, spell: Spell, owner: Pool, end: Callable[[Pool, UUID, str], Awaitable[None]]
+) -> None:
+    for number in range(3):
+        await spell.lose(f"u_{number}", "stripe", ago=timedelta(hours=3))
+    run_id = await under_way(world, owner)
+    assert await incidents(world) == []
+
+    await end(world.pool, run_id, "interrupted")
+
+    (incident,) = await incidents(world)
+    assert await wallets_of(world, incident.incident_id) == {"u_0", "u_1", "u_2"}
+    async with world.pool.acquire() as connection:
+        run = await read_run(connection, run_id)
+    assert (run.changes.opened, run.wallets.discrepant) == (3, 3)
+    assert run.totals == (RunTotal("GBP", 3, 60_00, 0, 60_00),)
+
+
+async def test_a_run_has_not_ended_before_what_it_saw_is_grouped(
+    world: World, spell: Spell, owner: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(3):
+        await spell.lose(f"u_{number}", "stripe", ago=timedelta(hours=3))
+    run_id = await under_way(world, owner)
+    await sweep_range(world.reconciler, run_id, "z")
+
+    async def killed(*_: object) -> None:
+        raise ConnectionError("the process was killed here")
+
+    with monkeypatch.context() as dying:
+        dying.setattr("recon.reconciliation.end.group_incidents", killed)
+        with pytest.raises(ConnectionError):
+            await climb(world.reconciler, run_id)
+    await climb(world.reconciler, run_id)
+
+    async with world.pool.acquire() as connection:
+        assert (await read_run(connection, run_id)).state is RunState.FINISHED
+    assert [one.discrepancies for one in await incidents(world)] == [3]
 
 
 async def test_a_dry_run_groups_nothing(world: World, spell: Spell) -> None:

@@ -81,9 +81,24 @@ async def test_it_exits_3_while_a_discrepancy_is_open_also_when_this_run_saw_non
     dry = await reconcile("--all", "--dry-run", "--json")
     found = await reconcile("--all", "--json")
     of_another = await reconcile("--user", "u_1", "--json")
+    again = await reconcile("--user", "u_2")
 
-    assert [one.exit_code for one in (dry, found, of_another)] == [3, 3, 3]
-    assert json.loads(found.stdout)["wallets"]["discrepant"] == 1
+    assert [one.exit_code for one in (dry, found, of_another, again)] == [3, 3, 3, 3]
+    run = json.loads(found.stdout)
+    assert run["wallets"]["discrepant"] == 1
+    assert run["changes"] == {"opened": 1, "persisting": 0, "reopened": 0, "healed": 0}
+    assert run["totals"] == [
+        {
+            "currency": "GBP",
+            "discrepancies": 1,
+            "explained": "0.00",
+            "unexplained": "0.01",
+            "net": "-0.01",
+        }
+    ]
+    said = " ".join(again.stdout.split())
+    assert "Against what was known before: 0 new, 1 as before, 0 come back, 0 healed." in said
+    assert "GBP: 1 discrepancies, -0.01 net; 0.00 explained, 0.01 not." in said
     assert json.loads(of_another.stdout)["wallets"]["discrepant"] == 0
 
 

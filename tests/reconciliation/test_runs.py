@@ -311,14 +311,22 @@ async def test_a_run_says_what_is_new_persists_has_healed_and_has_come_back(worl
         {"u_1": "0.00", "u_2": "6.00", "u_3": "1.00"},
     )
 
-    told = []
+    told, totals = [], []
     for balances in shown:
         for user, balance in balances.items():
             world.game.set(user, balance)
-        changes = (await world.run()).changes
+        run = await world.run()
+        changes = run.changes
+        totals.append(run.totals)
         told.append((changes.opened, changes.persisting, changes.reopened, changes.healed))
 
     assert told == [(1, 0, 0, 0), (1, 1, 0, 0), (0, 1, 0, 1), (1, 1, 1, 0)]
+    assert [[(one.currency, one.discrepancies, one.net) for one in run] for run in totals] == [
+        [("GBP", 1, -10_00)],
+        [("GBP", 2, -13_00)],
+        [("GBP", 1, -4_00)],
+        [("GBP", 3, -23_00)],
+    ]
     by_user = {one.user_id: one.occurrences for one in await world.found()}
     assert by_user == {"u_1": 3, "u_2": 3, "u_3": 1}
 

@@ -1,6 +1,6 @@
 -- $1 run, $2 the longest pause within an incident, $3 the fewest wallets of one. Discrepancies that
 -- are open, of a cause and a root that this run has seen, and close together in time; with the open
--- incident that is already about them, if any.
+-- incident that is already about them, if any, of which there may be fewer by now.
 WITH touched AS (
     SELECT DISTINCT
         d.cause,
@@ -43,10 +43,10 @@ islands AS (
         n.cause,
         n.root,
         min(n.root_at) AS from_at,
-        max(n.root_at) AS until_at
+        max(n.root_at) AS until_at,
+        count(DISTINCT n.user_id) AS users
     FROM numbered AS n
     GROUP BY n.cause, n.root, n.island
-    HAVING count(DISTINCT n.user_id) >= $3::integer
 )
 
 SELECT
@@ -54,17 +54,19 @@ SELECT
     i.root,
     i.from_at,
     i.until_at,
-    (
-        SELECT k.incident_id
-        FROM incidents AS k
-        WHERE
-            k.closed_at IS NULL
-            AND k.cause = i.cause
-            AND k.root = i.root
-            AND k.from_at <= i.until_at + $2::interval
-            AND k.until_at >= i.from_at - $2::interval
-        ORDER BY k.incident_id
-        LIMIT 1
-    ) AS incident_id
+    k.incident_id
 FROM islands AS i
+LEFT JOIN LATERAL (
+    SELECT o.incident_id
+    FROM incidents AS o
+    WHERE
+        o.closed_at IS NULL
+        AND o.cause = i.cause
+        AND o.root = i.root
+        AND o.from_at <= i.until_at + $2::interval
+        AND o.until_at >= i.from_at - $2::interval
+    ORDER BY o.incident_id
+    LIMIT 1
+) AS k ON true
+WHERE i.users >= $3::integer OR k.incident_id IS NOT NULL
 ORDER BY i.from_at, i.cause, i.root

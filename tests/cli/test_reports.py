@@ -188,7 +188,7 @@ async def test_an_incident_that_stopped_a_run_is_listed_though_nothing_is_part_o
 
     assert "No incident is open." in none_open.err
     for one, still in ((shown, "yes"), (told, "no")):
-        words = " ".join(one.out.decode().split())
+        words = " ".join(one.out.decode().replace("│", " ").split())
         assert f"440 of 500 {still} a run was stopped" in words
 
 

@@ -6,7 +6,8 @@ sandbox's game behind a network that loses, delays, doubles and breaks, and a PS
 the same. When the weather clears up, everything must come to rest: no stake taken twice, none lost,
 no hold left, both books alike, `recon verify` clean, and whatever a caller was told still true. And
 at no moment may a bet have gone back, a stake have been free here and held there, or people have
-been shown a difference that was none.
+been shown a difference that was none, or too early; and whoever could not hear all that the game's
+stream told has looked into everything.
 
 What is real: the code of the rooms, the client of the game with its retries, signatures and
 parsing, the HTTP that the game's server reads, both sides of the stream, Postgres with its locks

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     import random
 
     from recon.simulation.game import Game
+    from recon.simulation.heard import Heard
     from recon.simulation.member import Member
     from recon.simulation.network import Network
     from recon.simulation.postgres import Postgres
@@ -62,6 +63,7 @@ class Cluster:
         self.trace = trace
         self.game = game
         self.faults: list[str] = []
+        self.heard: list[Heard] = []
         self._skies = skies
         self._postgres = postgres
         self._network = network
@@ -109,4 +111,6 @@ class Cluster:
         process = Process(
             name, self.dice, (lambda: CALM) if calm else (lambda: self._skies.now), self.trace
         )
-        return open_member(process, self._postgres, self._network, self.game)
+        member = open_member(process, self._postgres, self._network, self.game)
+        self.heard.append(member.heard)
+        return member

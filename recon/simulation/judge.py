@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 from recon.db import load
 from recon.money import format_minor
 from recon.seals import SealKeys, verify_all
+from recon.simulation.heard import looked_into_what_was_missed
 from recon.simulation.looks import shown_rightly
+from recon.simulation.member import GRACE
 from recon.simulation.past import never_went_back, nothing_freed_too_early
 from recon.simulation.psp import SOURCE
 
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from recon.db import Pool
     from recon.sandbox.parts import Sandbox
     from recon.simulation.callers import Told
+    from recon.simulation.heard import Heard
     from recon.simulation.psp import TruePayment
 
 __all__ = ["Truth", "judge"]
@@ -45,11 +48,13 @@ class Truth:
         sandbox: the game's own books.
         told: what callers were told.
         payments: what truly became of payments.
+        heard: what each process heard of the game's stream, in each of its lives.
     """
 
     sandbox: Sandbox
     told: Sequence[Told]
     payments: Sequence[TruePayment]
+    heard: Sequence[Heard]
 
 
 async def judge(pool: Pool, truth: Truth) -> list[str]:
@@ -75,10 +80,11 @@ async def judge(pool: Pool, truth: Truth) -> list[str]:
         *_booked(bets, postings, sandbox),
         *_agree(wallets, truth),
         *_paid(postings, truth.payments),
-        *shown_rightly(shown, bets, postings, sandbox, truth.payments),
+        *shown_rightly(shown, bets, postings, sandbox, truth.payments, grace=GRACE),
         *never_went_back(changes),
         *nothing_freed_too_early(voided, sandbox),
         *_kept_word(bets, truth.told),
+        *looked_into_what_was_missed(truth.heard),
         *(f"case {row['kind']} of {row['user_id']}: {row['reason']}" for row in raised),
         *(f"verify: {one.check} {one.user_id}: {one.detail}" for one in proof.faults),
     ]

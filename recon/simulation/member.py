@@ -25,6 +25,7 @@ from recon.game.stream import (
 )
 from recon.reconciliation import Reconciler
 from recon.schedule import settle_by_news
+from recon.simulation.heard import Heard
 from recon.simulation.network import SimulatedTransport
 from recon.simulation.pool import SimulatedPool
 from recon.simulation.stream import SimulatedStream
@@ -35,15 +36,16 @@ if TYPE_CHECKING:
     from typing import Any, NoReturn
 
     from recon.db import Pool
+    from recon.game.stream import News
     from recon.simulation.game import Game
     from recon.simulation.network import Network
     from recon.simulation.postgres import Postgres
     from recon.simulation.process import Process
 
-__all__ = ["Member", "is_passing", "open_member"]
+__all__ = ["GRACE", "Member", "is_passing", "open_member"]
 
 _EVERY_S: Final = 3.0
-_GRACE: Final = timedelta(seconds=8)
+GRACE: Final = timedelta(seconds=8)
 _LEASE: Final = Lease(lasts_s=30.0, renew_s=9.0, hang_up_s=4.0, ask_s=12.0)
 """Slower than in a deployment, where most of what a quiet run does would be to ask for it."""
 _BASE_URL: Final = "https://game.simulation"
@@ -61,6 +63,7 @@ class Member:
         drain: where its PSPs' webhooks do.
         reconciler: of both sides.
         stream: the game's.
+        heard: what it has heard there.
     """
 
     process: Process
@@ -70,6 +73,7 @@ class Member:
     drain: Drain
     reconciler: Reconciler
     stream: StreamAddress
+    heard: Heard
 
     def jobs(self) -> list[Coroutine[Any, Any, NoReturn]]:
         """What it does by itself, until it dies."""
@@ -83,8 +87,12 @@ class Member:
                 watch,
                 lease=_LEASE,
             ),
-            heed(bulletin, settle_by_news(self.pool, self.game)),
+            heed(bulletin, self._look),
         ]
+
+    async def _look(self, news: News) -> None:
+        with self.heard.looking(everything=news.everything):
+            await settle_by_news(self.pool, self.game)(news)
 
 
 def open_member(process: Process, postgres: Postgres, network: Network, game: Game) -> Member:
@@ -104,13 +112,14 @@ def open_member(process: Process, postgres: Postgres, network: Network, game: Ga
     reconciler = Reconciler(
         pool=pool,
         game=client,
-        grace=_GRACE,
+        grace=GRACE,
         tolerances={},
         concurrency=8,
     )
-    stream = SimulatedStream(process, game, network.context)
+    heard = Heard(process)
+    stream = SimulatedStream(process, game, network.context, heard)
     address = StreamAddress(_BASE_URL, game.api_key, connect=stream.connect)
-    return Member(process, pool, client, Desk(pool), Drain(pool), reconciler, address)
+    return Member(process, pool, client, Desk(pool), Drain(pool), reconciler, address, heard)
 
 
 async def settle_forever(member: Member) -> NoReturn:

@@ -21,6 +21,7 @@ from recon.webhooks.samples import Sample, build_sample, sign_sample
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
+    from datetime import datetime
 
     from recon.payments import Payment
     from recon.simulation.cluster import Cluster, Skies
@@ -53,6 +54,7 @@ class TruePayment:
         objects: the provider's ids for it, and for its refund or payout.
         booked: the kinds of movement that we must have booked in the end.
         untold: the game has it, and we shall never be told.
+        known_at: when it was registered with us at the latest; None: nobody has.
     """
 
     reference: str
@@ -61,6 +63,7 @@ class TruePayment:
     objects: set[str] = field(default_factory=set)
     booked: list[Kind] = field(default_factory=list)
     untold: bool = False
+    known_at: datetime | None = None
 
 
 class Psp:
@@ -112,8 +115,11 @@ class Psp:
     async def _deposit(self, payment: TruePayment) -> None:
         dice, weather = self._dice, self._skies.now
         payment.untold = dice.random() < weather.webhook_never
+        unknown = not payment.untold and dice.random() < weather.registered_never
         late = not payment.untold and dice.random() < weather.registered_late
-        if late:
+        if unknown:
+            self._cluster.trace.note("registered_never", "psp", payment.reference)
+        elif late:
             self._begin(self._register_late(payment))
         else:
             await self._register(payment, Direction.DEPOSIT)
@@ -156,6 +162,7 @@ class Psp:
         while True:
             said = await self._ask(register)
             if said is not None:
+                payment.known_at = clock.now()
                 return not isinstance(said, ReconError)
             await asyncio.sleep(self._dice.uniform(0.2, _SOON_S))
 
@@ -171,7 +178,19 @@ class Psp:
             self._begin(self._tell(payment, kind))
 
     async def _tell(self, payment: TruePayment, kind: Kind) -> None:
-        """Send one event until it is answered."""
+        """Send one event until it is answered, and perhaps another one that says the same."""
+        dice, trace, at = self._dice, self._cluster.trace, clock.now()
+        if dice.random() < self._skies.now.webhook_late:
+            trace.note("webhook_late", "psp", f"{payment.reference} {kind}")
+            await asyncio.sleep(dice.uniform(_SOON_S, _LATE_S))
+        await self._tell_event(payment, kind, at)
+        if dice.random() < self._skies.now.webhook_again:
+            trace.note("webhook_again", "psp", f"{payment.reference} {kind}")
+            await asyncio.sleep(dice.uniform(_SOON_S, _LATE_S))
+            await self._tell_event(payment, kind, clock.now())
+
+    async def _tell_event(self, payment: TruePayment, kind: Kind, at: datetime) -> None:
+        """One event, with an id of its own, until it is answered."""
         dice, trace = self._dice, self._cluster.trace
         document = build_sample(
             _ENDPOINT,
@@ -180,14 +199,15 @@ class Psp:
                 user_id=payment.user_id,
                 amount=payment.amount,
                 reference=payment.reference,
-                at=clock.now(),
+                at=at,
             ),
         )
         said = document["data"]
+        if kind is Kind.DEPOSIT_REFUNDED:
+            # Most tell whose it was with the deposit alone: before that, or a registration, nobody
+            # can say.
+            del said["user_id"]
         payment.objects |= {said["payment_id"], said.get("effect_id", said["payment_id"])}
-        if dice.random() < self._skies.now.webhook_late:
-            trace.note("webhook_late", "psp", f"{payment.reference} {kind}")
-            await asyncio.sleep(dice.uniform(_SOON_S, _LATE_S))
         while True:
             copies = 1
             if dice.random() < self._skies.now.webhook_doubled:

@@ -25,7 +25,7 @@ from recon.simulation.trace import Trace
 from recon.simulation.weather import FAULTS, drawn
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from recon.simulation.databases import Databases
     from recon.simulation.weather import Weather
@@ -73,6 +73,7 @@ def simulate_seed(
     steps: int,
     *,
     weather: Weather | None = None,
+    mix: Mapping[str, int] | None = None,
     show: Callable[[str], None] | None = None,
     each_turn: Callable[[], None] = lambda: None,
 ) -> Report:
@@ -85,6 +86,7 @@ def simulate_seed(
         seed: everything that is left to chance follows from it.
         steps: of play, before the weather clears up.
         weather: instead of the seed's own.
+        mix: how often each kind of step is taken, instead of `recon.simulation.storm.STEPS`.
         show: sees each event as it happens.
         each_turn: is called between two turns of the loop; what it raises ends the run.
     """
@@ -100,7 +102,7 @@ def simulate_seed(
         clock.taken_from(instants),
     ):
         postgres = Postgres(loop, driver, instants.now)
-        world = _World(dice, trace, instants, postgres, seed, weather)
+        world = _World(dice, trace, instants, postgres, seed, weather, mix)
         try:
             failures = loop.run_until_complete(world.run(steps))
         except StuckError as stuck:
@@ -136,12 +138,14 @@ class _World:
         postgres: Postgres,
         seed: int,
         weather: Weather | None,
+        mix: Mapping[str, int] | None,
     ) -> None:
         self._dice = dice
         self._trace = trace
         self._instants = instants
         self._postgres = postgres
         self._seed = seed
+        self._mix = mix
         of_the_seed = drawn(dice)
         self.weather = of_the_seed if weather is None else weather
         self.digest = ""
@@ -159,13 +163,13 @@ class _World:
                 network=network,
                 game=game,
             )
-            storm = Storm(cluster, skies)
+            storm = Storm(cluster, skies, self._mix)
             await storm.blow(steps)
             await storm.come_to_rest()
             self.digest = self._trace.digest()
             self._trace.counts.update(game.sandbox.hub.struck)
             cluster.stop()
-            truth = Truth(game.sandbox, storm.callers.told, storm.psp.payments)
+            truth = Truth(game.sandbox, storm.callers.told, storm.psp.payments, cluster.heard)
             found = await self._postgres.run(lambda pool: judge(pool, truth))
             by_the_way = [storm.faults, storm.callers.faults, storm.psp.faults, cluster.faults]
             return [*chain.from_iterable(by_the_way), *found]

@@ -15,13 +15,14 @@ from recon.simulation.member import is_passing
 from recon.simulation.psp import Psp
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from uuid import UUID
 
     from recon.reconciliation import Run
     from recon.simulation.cluster import Cluster, Skies
     from recon.simulation.member import Member
 
-__all__ = ["Storm"]
+__all__ = ["STEPS", "Storm"]
 
 _PLAYERS: Final = ("u_1", "u_2", "u_3", "u_4")
 _OPENING: Final = "50.00"
@@ -30,7 +31,7 @@ _LONG_PAUSE_S: Final = 55.0
 _LONGEST_REST_S: Final = 3600.0
 _LOOK_EVERY_S: Final = 10.0
 
-_STEPS: Final = {
+STEPS: Final = {
     "wish": 34,
     "spree": 5,
     "ask_again": 10,
@@ -49,11 +50,15 @@ class Storm:
     Args:
         cluster: the service.
         skies: the weather.
+        mix: how often each of `STEPS` is taken, instead of what stands there.
     """
 
-    def __init__(self, cluster: Cluster, skies: Skies) -> None:
+    def __init__(
+        self, cluster: Cluster, skies: Skies, mix: Mapping[str, int] | None = None
+    ) -> None:
         self._cluster = cluster
         self._skies = skies
+        self._mix = mix or STEPS
         self._dice = cluster.dice
         self._loop = asyncio.get_running_loop()
         self._sweeps: dict[asyncio.Task[Run], None] = {}
@@ -97,7 +102,7 @@ class Storm:
 
     async def _step(self) -> None:
         self._befall()
-        match self._dice.choices(list(_STEPS), list(_STEPS.values()))[0]:
+        match self._dice.choices(list(self._mix), list(self._mix.values()))[0]:
             case "wish":
                 self.callers.wish()
             case "spree":

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from recon.game.stream import Patience, StreamAddress
     from recon.game.stream.connecting import Socket
     from recon.simulation.game import Game
+    from recon.simulation.heard import Heard
     from recon.simulation.process import Process
 
 __all__ = ["SimulatedStream"]
@@ -41,12 +42,14 @@ class SimulatedStream:
         process: whose it is; its death cuts the connection.
         game: the other side.
         context: in which the game talks: no process's.
+        heard: notes what is read.
     """
 
-    def __init__(self, process: Process, game: Game, context: Context) -> None:
+    def __init__(self, process: Process, game: Game, context: Context, heard: Heard) -> None:
         self._process = process
         self._game = game
         self._context = context
+        self._heard = heard
         self._link: _Link | None = None
         process.at_death(self._cut)
 
@@ -60,7 +63,7 @@ class SimulatedStream:
         if self._game.is_down(loop.time()) or process.dice.random() < process.weather().refused:
             process.trace.note("stream_refused", process.name, "")
             raise SessionEndedError("unreachable", "connection refused")
-        link = self._link = _Link(process, self._game, self._context)
+        link = self._link = _Link(process, self._game, self._context, self._heard)
         process.trace.note("stream_opened", process.name, "")
         self._context.run(link.serve)
         try:
@@ -90,7 +93,7 @@ class _End:
     async def receive(self) -> aiohttp.WSMessage:
         """The next message, ``CLOSED`` at the end."""
         message = await self.arrived.get()
-        await self.link.read_by(self)
+        await self.link.read_by(self, message)
         return message
 
     def __aiter__(self) -> _End:
@@ -119,10 +122,12 @@ class _End:
 class _Link:
     """A connection between a process and the game."""
 
-    def __init__(self, process: Process, game: Game, context: Context) -> None:
+    def __init__(self, process: Process, game: Game, context: Context, heard: Heard) -> None:
         self._process = process
         self._game = game
         self._context = context
+        self._heard = heard
+        self._heard.connect()
         self._epoch = game.epoch
         self._loop = asyncio.get_running_loop()
         self._last_s = {True: 0.0, False: 0.0}
@@ -136,10 +141,12 @@ class _Link:
         socket = cast("web.WebSocketResponse", self._theirs)
         self._serving = self._loop.create_task(converse(self._game.sandbox, socket))
 
-    async def read_by(self, end: _End) -> None:
+    async def read_by(self, end: _End, message: aiohttp.WSMessage) -> None:
         """Reading takes a process its time; the game has as much of it as it wants."""
         if end is self.ours:
             await self._process.wait(0.0, 0.001)
+            if message.type is aiohttp.WSMsgType.TEXT:
+                self._heard.read(message.data)
 
     def carry(self, sender: _End, message: aiohttp.WSMessage) -> None:
         """Take a frame to the other end, as a rule behind those that were sent before it."""
@@ -171,6 +178,7 @@ class _Link:
         if self._cut:
             return
         self._cut = True
+        self._heard.disconnect()
         for end in (self.ours, self._theirs):
             end.close_code = end.close_code or _ABNORMAL
             if tell or end is self._theirs:

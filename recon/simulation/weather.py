@@ -37,7 +37,9 @@ _HIGHEST: Final = {
     "webhook_late": 0.4,
     "webhook_doubled": 0.3,
     "webhook_never": 0.15,
+    "webhook_again": 0.2,
     "registered_late": 0.5,
+    "registered_never": 0.3,
     "restart": 0.05,
     "cancelled_round": 0.06,
 }
@@ -75,7 +77,9 @@ class Weather:
         webhook_late: of an event, that it is first told up to a minute later.
         webhook_doubled: of an attempt, that it is made twice at once.
         webhook_never: of a deposit, that we are never told of it.
-        registered_late: of a deposit, that it is registered after it was made, and maybe told.
+        webhook_again: of an event that was told, that another one tells the same a while later.
+        registered_late: of a deposit, that it is registered after it was made, and maybe told;
+            ``registered_never``: that nobody ever does.
         restart: of a step, that the game restarts.
         cancelled_round: of a step, that the game cancels its round.
     """
@@ -102,7 +106,9 @@ class Weather:
     webhook_late: float = 0.0
     webhook_doubled: float = 0.0
     webhook_never: float = 0.0
+    webhook_again: float = 0.0
     registered_late: float = 0.0
+    registered_never: float = 0.0
     restart: float = 0.0
     cancelled_round: float = 0.0
 

@@ -11,6 +11,7 @@ SELECT
     game_as_of,
     difference,
     held_difference,
-    evidence
+    evidence,
+    looked_at
 FROM discrepancies
 ORDER BY discrepancy_id

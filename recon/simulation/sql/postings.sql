@@ -2,6 +2,7 @@
 -- `<bet>:<step>`.
 SELECT
     user_id,
+    currency,
     kind,
     source,
     key,

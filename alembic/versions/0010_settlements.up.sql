@@ -109,7 +109,7 @@ CREATE TABLE settlement_findings (
 CREATE INDEX settlement_findings_file_idx ON settlement_findings (file_id, finding_id);
 CREATE INDEX settlement_findings_open_idx ON settlement_findings (finding_id)
 WHERE state = 'open';
-CREATE INDEX settlement_findings_case_idx ON settlement_findings (case_id) WHERE state = 'open';
+CREATE INDEX settlement_findings_case_idx ON settlement_findings (case_id);
 
 CREATE TRIGGER settlement_files_append_only
 BEFORE UPDATE OR DELETE OR TRUNCATE ON settlement_files

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,6 +27,7 @@ __all__ = [
     "Format",
     "ImportOptions",
     "LineKind",
+    "Place",
     "SettlementFact",
     "SettlementFile",
     "Total",
@@ -298,6 +299,13 @@ class Finding:
     resolved_at: datetime | None
     resolution: str | None
     case_id: UUID | None
+
+
+class Place(NamedTuple):
+    """Where a finding stands."""
+
+    file_id: UUID
+    finding_id: UUID
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,6 +16,7 @@ from recon.settlements.model import (
     FindingState,
     Format,
     LineKind,
+    Place,
     SettlementFact,
     SettlementFile,
     Total,
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     Connection: TypeAlias = asyncpg.Connection[Any]
 
 __all__ = [
+    "find_place",
     "find_settlement_facts",
     "list_files",
     "list_findings",
@@ -91,6 +93,17 @@ async def list_findings(
         load("recon.settlements", "findings_of"), file_id, state, kind, after, limit
     )
     return [_finding(row) for row in rows]
+
+
+async def find_place(
+    connection: Connection, *, finding: tuple[str, UUID] | None = None, case_id: UUID | None = None
+) -> Place | None:
+    """Where a finding stands (by its player and id), or the first one of a case."""
+    user_id, finding_id = finding or (None, None)
+    row = await connection.fetchrow(
+        load("recon.settlements", "finding_place"), user_id, finding_id, case_id
+    )
+    return None if row is None else Place(row["file_id"], row["finding_id"])
 
 
 async def find_settlement_facts(

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal
 import pytest
 
 from tests.web.seeding import seed_incident
+from tests.web.test_settlements import imported
 
 if TYPE_CHECKING:
     from recon.db import Pool
@@ -38,6 +39,7 @@ async def test_every_page_fits_its_window(
 ) -> None:
     window = await windows.open(width=width, color_scheme=scheme)
     incident = await seed_incident(pool, week)
+    settled = await imported(pool)
     pages = {
         "overview": "/",
         "discrepancies": "/discrepancies",
@@ -47,6 +49,8 @@ async def test_every_page_fits_its_window(
         "seen-by-run": f"/discrepancies?run_id={week.runs[-1]}",
         "incident": f"/discrepancies?status=all&incident_id={incident}",
         "runs": "/runs",
+        "settlements": "/settlements",
+        "settlement": f"/settlements/{settled.file_id}",
         "cases": "/cases",
         "approvals": "/approvals",
         "wallet": "/wallets/u_48213/GBP",

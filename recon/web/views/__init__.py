@@ -9,6 +9,7 @@ from recon.web.views import (
     overview,
     review,
     runs,
+    settlements,
     sign_in,
     wallets,
     webhooks,
@@ -27,5 +28,6 @@ all_routes = [
     wallets.routes,
     webhooks.routes,
     cases.routes,
+    settlements.routes,
     docs.routes,
 ]

@@ -14,7 +14,7 @@ GRANT EXECUTE ON FUNCTION ledger_post TO :"service";
 -- Functions that run with the service's own rights, for an owner who gives PUBLIC none.
 GRANT EXECUTE ON FUNCTION
 payments_find, payments_report, intake_look_up, intake_movements, intake_write, intake_take,
-bets_begin, bets_open, bets_conclude, requests_begin, requests_finish
+bets_begin, bets_open, bets_conclude, bet_standing, is_same_person, requests_begin, requests_finish
 TO :"service";
 
 -- Payments and the inbox, and how far a PSP's own list was compared with it.
@@ -36,6 +36,11 @@ GRANT INSERT, DELETE ON redaction_left TO :"service";
 -- Bets.
 GRANT INSERT, UPDATE ON bets TO :"service";
 GRANT INSERT ON bet_attempts TO :"service";
+GRANT INSERT (
+    user_id, ruling_id, bet_id, currency, outcome, payout, payout_transaction_id, ticket_id, reason,
+    evidence, standing, state, proposed_by, proposed_step
+) ON bet_rulings TO :"service";
+GRANT UPDATE (state, decided_by, decided_step, decision_reason) ON bet_rulings TO :"service";
 GRANT INSERT, UPDATE, DELETE ON game_outages TO :"service";
 GRANT INSERT, UPDATE ON game_notices TO :"service";
 GRANT INSERT, UPDATE ON stream_holders TO :"service";

@@ -14,8 +14,10 @@ from recon import web as pages
 from recon.alerting import alerting_of
 from recon.alerts import refresh_alert_gauges
 from recon.bets import observe_attempt
+from recon.bets.by_hand.handlers import routes as ruling_routes
 from recon.bets.desk import DESK, Desk
 from recon.bets.handlers import routes as bet_routes
+from recon.bets.measure import refresh_bet_gauges
 from recon.db import POOL, Pool, open_pool
 from recon.db.schema import schema_head
 from recon.game import Attempt, GameClient
@@ -128,7 +130,12 @@ def build_app(settings: Settings, database_url: str, *, jobs: bool) -> web.Appli
     if settings.public_url is not None:
         app[PUBLIC_URL] = settings.public_url.rstrip("/")
     app[READINESS] = Readiness(schema_head())
-    app[BEFORE_METRICS] = (refresh_gauges, refresh_case_gauges, refresh_alert_gauges)
+    app[BEFORE_METRICS] = (
+        refresh_gauges,
+        refresh_bet_gauges,
+        refresh_case_gauges,
+        refresh_alert_gauges,
+    )
     watch = app[GAME_WATCH] = GameWatch()
 
     async def connections(app: web.Application) -> AsyncIterator[None]:
@@ -165,6 +172,7 @@ def build_app(settings: Settings, database_url: str, *, jobs: bool) -> web.Appli
         webhook_routes,
         payment_routes,
         bet_routes,
+        ruling_routes,
         ledger_routes,
         game_routes,
         settlement_routes,

@@ -138,6 +138,132 @@ WHEN (
 )
 EXECUTE FUNCTION ask_about_bet_again();
 
+-- One who signs in and calls with a key of the same name is one person, however it is written: in
+-- capitals, in full width, with other spaces.
+CREATE FUNCTION is_same_person(p_one text, p_other text) RETURNS boolean
+LANGUAGE sql IMMUTABLE
+AS $$
+    SELECT
+        lower(regexp_replace(normalize(p_one, NFKC), '^(staff:)+|\s+', '', 'gi'))
+        = lower(regexp_replace(normalize(p_other, NFKC), '^(staff:)+|\s+', '', 'gi'))
+$$;
+
+-- What two people decide begins as a proposal and is decided once, by the clock of the database;
+-- nothing else of it ever changes. So whoever may write rows of it cannot put in a decision without
+-- a proposal, nor decide anew with another name.
+CREATE FUNCTION decide_once() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    v_decision text[] := ARRAY[
+        'state', 'decided_by', 'decided_at', 'decided_step', 'decision_reason'
+    ];
+BEGIN
+    IF tg_op = 'INSERT' THEN
+        IF new.state <> 'proposed' OR new.decided_by IS NOT NULL OR new.decision_reason IS NOT NULL
+        THEN
+            RAISE EXCEPTION '% begin as proposals', tg_table_name
+            USING ERRCODE = 'restrict_violation';
+        END IF;
+        new.proposed_at := clock_timestamp();
+        new.decided_at := null;
+        RETURN new;
+    END IF;
+    IF old.state <> 'proposed' OR new.state = 'proposed' THEN
+        RAISE EXCEPTION '% are decided once', tg_table_name
+        USING ERRCODE = 'restrict_violation';
+    END IF;
+    IF to_jsonb(new) - v_decision <> to_jsonb(old) - v_decision THEN
+        RAISE EXCEPTION 'what was proposed stays as it is'
+        USING ERRCODE = 'restrict_violation';
+    END IF;
+    new.decided_at := clock_timestamp();
+    RETURN new;
+END
+$$;
+
+-- What people say that a bet came to, which the game's answers do not settle: proposed by one,
+-- booked when another approves. The database itself refuses that they are the same.
+CREATE TABLE bet_rulings (
+    user_id text NOT NULL,
+    ruling_id uuid NOT NULL,
+    bet_id uuid NOT NULL,
+    currency text NOT NULL REFERENCES currencies (code),
+    -- Void of a bet that the game never confirmed: it is rejected.
+    outcome text NOT NULL CHECK (outcome IN ('cashed_out', 'lost', 'void')),
+    payout numeric(38, 0) CHECK (payout > 0 AND payout <> 'NaN'),
+    payout_transaction_id text,
+    ticket_id text,
+    reason text NOT NULL,
+    -- By what the game's operator can find what they said, such as a ticket of their support.
+    evidence text NOT NULL,
+    -- The bet as it was weighed; see bet_standing. Where it stands otherwise, this is stale.
+    standing jsonb NOT NULL,
+    state text NOT NULL CHECK (state IN ('proposed', 'booked', 'rejected', 'stale')),
+    proposed_by text NOT NULL,
+    proposed_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    -- The intent of whoever proposed it: the same again is the same ruling.
+    proposed_step uuid NOT NULL,
+    decided_by text,
+    decided_at timestamptz,
+    decided_step uuid,
+    decision_reason text,
+    PRIMARY KEY (user_id, ruling_id),
+    CONSTRAINT bet_rulings_paid_check CHECK (
+        (outcome = 'cashed_out') = (payout IS NOT NULL AND payout_transaction_id IS NOT NULL)
+    ),
+    CONSTRAINT bet_rulings_two_people_check CHECK (
+        state <> 'booked'
+        OR (decided_by IS NOT NULL AND NOT is_same_person(decided_by, proposed_by))
+    )
+);
+
+CREATE TRIGGER bet_rulings_decided_once BEFORE INSERT OR UPDATE ON bet_rulings
+FOR EACH ROW EXECUTE FUNCTION decide_once();
+CREATE TRIGGER bet_rulings_append_only BEFORE DELETE OR TRUNCATE ON bet_rulings
+FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+
+CREATE INDEX bet_rulings_id_idx ON bet_rulings (ruling_id);
+CREATE INDEX bet_rulings_state_idx ON bet_rulings (state, ruling_id);
+CREATE INDEX bet_rulings_bet_idx ON bet_rulings (bet_id, ruling_id);
+CREATE UNIQUE INDEX bet_rulings_step_idx ON bet_rulings (user_id, bet_id, proposed_step);
+CREATE UNIQUE INDEX bet_rulings_one_open_idx ON bet_rulings (user_id, bet_id)
+WHERE state = 'proposed';
+
+-- What people weigh of a bet: how far it has come and what the game said, not how often it was
+-- asked in vain.
+CREATE FUNCTION bet_standing(p_bet bets) RETURNS jsonb
+LANGUAGE sql STABLE
+AS $$
+    SELECT jsonb_build_object(
+        'state', p_bet.state,
+        'reason', p_bet.reason,
+        'game_hold_id', p_bet.game_hold_id,
+        'ticket_id', p_bet.ticket_id,
+        'payout_transaction_id', p_bet.payout_transaction_id,
+        'payout', p_bet.payout::text,
+        'cashout_multiplier', p_bet.cashout_multiplier::text
+    )
+$$;
+
+-- A bet comes to rest by itself while people weigh it: what they proposed is stale in that commit,
+-- whatever wrote it.
+CREATE FUNCTION outdate_bet_rulings() RETURNS trigger
+LANGUAGE plpgsql
+AS $$
+BEGIN
+    UPDATE bet_rulings
+    SET
+        state = 'stale',
+        decision_reason = 'the game has answered after all: ' || new.state
+    WHERE user_id = new.user_id AND bet_id = new.bet_id AND state = 'proposed';
+    RETURN NULL;
+END
+$$;
+
+CREATE TRIGGER bets_outdate_rulings AFTER UPDATE OF settled_at ON bets
+FOR EACH ROW
+WHEN (old.settled_at IS NULL AND new.settled_at IS NOT NULL)
+EXECUTE FUNCTION outdate_bet_rulings();
+
 -- The intent of a bet, as a client sends it to be written: an array of rows, as of ledger_entry.
 CREATE TYPE bet_intent AS (
     user_id text,

@@ -11,4 +11,3 @@ run_wallets,
 checks,
 run_ranges,
 runs;
-DROP FUNCTION decide_once;

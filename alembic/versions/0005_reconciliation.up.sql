@@ -271,55 +271,11 @@ CREATE TABLE adjustments (
     decided_at timestamptz,
     decision_reason text,
     PRIMARY KEY (user_id, adjustment_id),
-    -- One who signs in and calls with a key of the same name is one person, however it is written:
-    -- in capitals, in full width, with other spaces.
     CONSTRAINT adjustments_two_people_check CHECK (
         state <> 'booked'
-        OR (
-            decided_by IS NOT NULL
-            AND lower(
-                regexp_replace(normalize(decided_by, nfkc), '^(staff:)+|\s+', '', 'gi')
-            ) <> lower(
-                regexp_replace(normalize(proposed_by, nfkc), '^(staff:)+|\s+', '', 'gi')
-            )
-        )
+        OR (decided_by IS NOT NULL AND NOT is_same_person(decided_by, proposed_by))
     )
 );
-
--- It begins as a proposal and is decided once, by the clock of the database; nothing else of it
--- ever changes. So whoever may write rows here cannot put in a decision without a proposal, nor
--- decide anew with another name.
-CREATE FUNCTION decide_once() RETURNS trigger LANGUAGE plpgsql AS $$
-BEGIN
-    IF tg_op = 'INSERT' THEN
-        IF new.state <> 'proposed' OR new.decided_by IS NOT NULL OR new.decision_reason IS NOT NULL
-        THEN
-            RAISE EXCEPTION 'an adjustment begins as a proposal'
-            USING ERRCODE = 'restrict_violation';
-        END IF;
-        new.proposed_at := clock_timestamp();
-        new.decided_at := null;
-        RETURN new;
-    END IF;
-    IF old.state <> 'proposed' OR new.state = 'proposed' THEN
-        RAISE EXCEPTION 'an adjustment is decided once'
-        USING ERRCODE = 'restrict_violation';
-    END IF;
-    IF row(
-        new.user_id, new.adjustment_id, new.discrepancy_id, new.currency, new.amount, new.reason,
-        new.ledger_version, new.proposed_by, new.proposed_at
-    ) IS DISTINCT FROM row(
-        old.user_id, old.adjustment_id, old.discrepancy_id, old.currency, old.amount, old.reason,
-        old.ledger_version, old.proposed_by, old.proposed_at
-    )
-    THEN
-        RAISE EXCEPTION 'what was proposed stays as it is'
-        USING ERRCODE = 'restrict_violation';
-    END IF;
-    new.decided_at := clock_timestamp();
-    RETURN new;
-END
-$$;
 
 CREATE TRIGGER adjustments_decided_once BEFORE INSERT OR UPDATE ON adjustments
 FOR EACH ROW EXECUTE FUNCTION decide_once();

@@ -4,7 +4,8 @@ CREATE TABLE seal_links (
     seq bigint PRIMARY KEY CHECK (seq > 0),
     kind text NOT NULL CHECK (
         kind IN (
-            'posting', 'movement', 'delivery', 'repeat', 'event', 'adjustment', 'decision', 'audit'
+            'posting', 'movement', 'delivery', 'repeat', 'event', 'adjustment', 'decision',
+            'ruling', 'ruling_decision', 'audit'
         )
     ),
     -- The row's own key, as a JSON array.

@@ -10,7 +10,7 @@ import structlog
 
 from recon.bets import queries, rules
 from recon.bets.errors import BetNotFoundError, TicketTakenError
-from recon.bets.model import BetState, Case
+from recon.bets.model import BY_HAND, BetState, Case
 from recon.db import load
 from recon.db.sharing import take_each
 from recon.ledger import HoldResolvedError, KeyConflictError, Outcome, entry_rows, post_one
@@ -194,13 +194,20 @@ def _contradiction(step: Step, current: Bet) -> Case | None:
     """A bet that the game has although we gave its stake back.
 
     The rules leave no way to it: the stake goes back only once the game can have no such bet any
-    more. Should a game break its word, the money is not booked twice; people see it.
+    more. Should a game break its word, the money is not booked twice; people see it. The same where
+    people have ruled while it was being asked, and it says something else.
     """
     has_ticket = step.bet.ticket_id is not None
     if current.state is BetState.REJECTED and has_ticket:
         return Case(
             "late_bet",
             f"the game has ticket {step.bet.ticket_id} for a bet whose stake was given back",
+        )
+    outcome = (step.bet.state, step.bet.payout)
+    is_ruled = current.reason == BY_HAND and step.bet.settled_at is not None
+    if is_ruled and outcome != (current.state, current.payout):
+        return Case(
+            "late_bet", f"the game says {step.bet.state}, and people have ruled {current.state}"
         )
     return None
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from recon.bets.model import BY_HAND
 from recon.errors import Conflict, NotFound, ReconError, Unavailable, Unprocessable
 from recon.game import GameBusy
 
@@ -33,6 +34,7 @@ _MESSAGES: Final = {
     "user_not_found": "the game does not know this player",
     "user_not_allowed": "the game does not let this player bet",
     "not_found": "the game knows no such round",
+    BY_HAND: "people have found that there is no such bet",
 }
 
 

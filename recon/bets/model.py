@@ -16,6 +16,9 @@ from recon.money import Money
 from recon.payments.model import check_user_id
 
 __all__ = [
+    "BY_HAND",
+    "CASE_KINDS",
+    "HIGHEST_MULTIPLIER",
     "Bet",
     "BetAttempt",
     "BetState",
@@ -27,7 +30,18 @@ __all__ = [
 
 _MAX_ID: Final = 255
 _TARGET_PLACES: Final = 8
-_HIGHEST_TARGET: Final = Decimal(10**9)
+BY_HAND: Final = "settled_by_hand"
+"""The reason of a bet that two people have settled."""
+HIGHEST_MULTIPLIER: Final = 10**9
+"""No bet is worth more than so many stakes: neither by its target nor by what people say."""
+CASE_KINDS: Final = (
+    "unresolved_bet",
+    "bet_mismatch",
+    "payout_mismatch",
+    "payout_failed",
+    "late_bet",
+)
+"""What people are shown of bets, as `recon.webhooks.inbox.CASE_KINDS` has it too."""
 
 
 class BetState(StrEnum):
@@ -79,7 +93,7 @@ class BetWish(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         if target is None:
             return
         exponent = target.as_tuple().exponent
-        if not isinstance(exponent, int) or not 1 < target <= _HIGHEST_TARGET:
+        if not isinstance(exponent, int) or not 1 < target <= HIGHEST_MULTIPLIER:
             raise Invalid("auto_cashout lies above 1", code="invalid_multiplier")
         if exponent < -_TARGET_PLACES:
             raise Invalid(
@@ -183,7 +197,11 @@ class UnsettledBet:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SettledBet:
-    """A bet whose money has come to rest."""
+    """A bet whose money has come to rest.
+
+    Attributes:
+        hold_key: by it the game is asked for a bet of which we have no ticket.
+    """
 
     bet_id: UUID
     ticket_id: str | None
@@ -196,3 +214,9 @@ class SettledBet:
     created_at: datetime
     placed_at: datetime | None
     settled_at: datetime
+    hold_key: UUID
+
+    @property
+    def by_hand(self) -> bool:
+        """People have said so, not the game."""
+        return self.reason == BY_HAND

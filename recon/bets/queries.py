@@ -10,7 +10,7 @@ from recon.db import load
 from recon.money import Money
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
     from uuid import UUID
 
@@ -25,6 +25,7 @@ __all__ = [
     "attempt_row",
     "bet_by_caller_key",
     "bet_by_id",
+    "bet_of",
     "claim",
     "claim_cash_out",
     "close_case",
@@ -47,13 +48,13 @@ async def bet_by_caller_key(
 ) -> Bet | None:
     """The bet that an intent stands for."""
     row = await connection.fetchrow(load(_ROOM, "by_caller_key"), user_id, caller_key)
-    return None if row is None else _bet(row)
+    return None if row is None else bet_of(row)
 
 
 async def bet_by_id(connection: asyncpg.Connection[Any], bet_id: UUID) -> Bet | None:
     """A bet by its id."""
     row = await connection.fetchrow(load(_ROOM, "by_id"), bet_id)
-    return None if row is None else _bet(row)
+    return None if row is None else bet_of(row)
 
 
 async def claim(
@@ -61,7 +62,7 @@ async def claim(
 ) -> Bet | None:
     """The bet, ours until then; None where somebody else was first."""
     row = await connection.fetchrow(load(_ROOM, "claim"), *due, at, until)
-    return None if row is None else _bet(row)
+    return None if row is None else bet_of(row)
 
 
 async def claim_cash_out(
@@ -71,7 +72,7 @@ async def claim_cash_out(
     row = await connection.fetchrow(
         load(_ROOM, "claim_cash_out"), bet.user_id, bet.bet_id, until, at
     )
-    return None if row is None else _bet(row)
+    return None if row is None else bet_of(row)
 
 
 async def advance(connection: asyncpg.Connection[Any], bet: Bet) -> bool:
@@ -206,6 +207,7 @@ async def settled_bets(
             created_at=row["created_at"],
             placed_at=row["placed_at"],
             settled_at=row["settled_at"],
+            hold_key=row["hold_key"],
         )
         for row in rows
     ]
@@ -215,7 +217,8 @@ def _due(row: asyncpg.Record) -> Due:
     return (row["user_id"], row["bet_id"], row["fence"])
 
 
-def _bet(row: asyncpg.Record) -> Bet:
+def bet_of(row: Mapping[str, Any]) -> Bet:
+    """A bet from a row that has its columns."""
     columns = dict(row)
     currency = columns.pop("currency")
     return Bet(

@@ -51,5 +51,9 @@ async def settled_bets_of(
     since: datetime,
     limit: int = 500,
 ) -> list[SettledBet]:
-    """A player's bets in one currency that were settled at or after ``since``, newest first."""
+    """A player's bets in one currency that were settled at or after ``since``, newest first.
+
+    Those that people have ruled on come first, from a month before that on: the game may say
+    otherwise long after both sides agreed.
+    """
     return await queries.settled_bets(connection, user_id, currency, since, limit)

@@ -27,6 +27,7 @@ _CHECKS = {
     "psp posting": "verify_psp_postings",
     "delivery": "verify_deliveries",
     "adjustment": "verify_adjustments",
+    "ruling": "verify_rulings",
     "discrepancy": "verify_statuses",
     "step": "verify_steps",
 }

@@ -30,6 +30,8 @@ _COMPARE: Final = {
     Kind.EVENT: "compare_events",
     Kind.ADJUSTMENT: "compare_adjustments",
     Kind.DECISION: "compare_decisions",
+    Kind.RULING: "compare_rulings",
+    Kind.RULING_DECISION: "compare_ruling_decisions",
     Kind.AUDIT: "compare_audit",
 }
 
@@ -41,6 +43,8 @@ _WORDS: Final = {
     Kind.EVENT: "discrepancy's event",
     Kind.ADJUSTMENT: "adjustment",
     Kind.DECISION: "decision of adjustment",
+    Kind.RULING: "ruling of bet",
+    Kind.RULING_DECISION: "decision of ruling",
     Kind.AUDIT: "audit row",
 }
 
@@ -52,10 +56,13 @@ END
 """
 """The body of refuse_change in 0001_ledger.up.sql; with another one a trigger lets through."""
 
-_DECIDES_ONCE: Final = "59ad1dc29f2e19100d9f3e084627d44f696999eea38c72ad0434a6933ae111c0"
-"""SHA-256 of the body of decide_once in 0005_reconciliation.up.sql, without its outer blanks."""
+_DECIDES_ONCE: Final = "288e1d4f8a22fc94cfda87332f33ddf6ffb3c8e5f56f54b90d35212f1dc8d524"
+"""SHA-256 of the body of decide_once in 0004_bets.up.sql, without its outer blanks."""
 
-_WITH_USER: Final = {Kind.POSTING, Kind.EVENT, Kind.ADJUSTMENT, Kind.DECISION}
+_WITH_USER: Final = {
+    *(Kind.POSTING, Kind.EVENT, Kind.ADJUSTMENT, Kind.DECISION),
+    *(Kind.RULING, Kind.RULING_DECISION),
+}
 """Whose keys begin with the player."""
 
 

@@ -20,6 +20,7 @@ SEALED_TABLES = (
     "delivery_repeats",
     "discrepancy_events",
     "adjustments",
+    "bet_rulings",
     "audit",
     "seal_links",
     "seals",
@@ -37,6 +38,8 @@ class Kind(StrEnum):
     EVENT = "event"
     ADJUSTMENT = "adjustment"
     DECISION = "decision"
+    RULING = "ruling"
+    RULING_DECISION = "ruling_decision"
     AUDIT = "audit"
 
 

@@ -16,6 +16,7 @@ __all__ = ["Right", "excess_rights"]
 
 _MAY_CHANGE: Final = {
     *(f"adjustments.{name}" for name in ("state", "decided_by", "decision_reason")),
+    *(f"bet_rulings.{name}" for name in ("state", "decided_by", "decided_step", "decision_reason")),
     *(
         f"deliveries.{name}"
         for name in (

@@ -59,6 +59,8 @@ _UNSEALED: Final = {
     Kind.EVENT: "unsealed_events",
     Kind.ADJUSTMENT: "unsealed_adjustments",
     Kind.DECISION: "unsealed_decisions",
+    Kind.RULING: "unsealed_rulings",
+    Kind.RULING_DECISION: "unsealed_ruling_decisions",
     Kind.AUDIT: "unsealed_audit",
 }
 

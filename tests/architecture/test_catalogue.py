@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 BY_PLAYER = {
     "adjustments",
     "bet_attempts",
+    "bet_rulings",
     "bets",
     "checks",
     "discrepancies",
@@ -142,8 +143,8 @@ async def test_only_these_tables_are_append_only(schema: Connection) -> None:
         """
     )
 
-    # An adjustment is decided once, by a trigger of its own; it is never taken away.
-    assert names(guarded) == sorted([*APPEND_ONLY, "adjustments"])
+    # What two people decide is decided once, by a trigger of its own; it is never taken away.
+    assert names(guarded) == sorted([*APPEND_ONLY, "adjustments", "bet_rulings"])
 
 
 async def test_a_function_with_its_owners_rights_trusts_no_callers_schema(

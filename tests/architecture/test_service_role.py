@@ -33,6 +33,7 @@ RIGHTS = {
     "audit": READ,
     "backfills": CHANGES,
     "bet_attempts": GROWS,
+    "bet_rulings": READ,
     "bets": CHANGES,
     "cases": CHANGES,
     "checks": CHANGES,
@@ -81,6 +82,7 @@ RIGHTS = {
 # The columns that may change where the rest of the row may not.
 COLUMNS = {
     "adjustments": {"state", "decided_by", "decision_reason"},
+    "bet_rulings": {"state", "decided_by", "decided_step", "decision_reason"},
     "deliveries": {
         *("body", "event_type", "kind", "payment_id", "effect_id", "reference", "user_id"),
         *("currency", "amount", "event_at", "state", "reason", "waited_at"),
@@ -99,6 +101,11 @@ FILLED = {
         *("ledger_version", "proposed_by"),
     },
     "audit": {"audit_id", "actor", "action", "object", "detail"},
+    "bet_rulings": {
+        *("user_id", "ruling_id", "bet_id", "currency", "outcome", "payout", "ticket_id"),
+        *("payout_transaction_id", "reason", "evidence", "standing", "state"),
+        *("proposed_by", "proposed_step"),
+    },
     "discrepancy_events": {
         *("user_id", "discrepancy_id", "event_id", "actor", "action", "detail"),
     },

@@ -47,6 +47,7 @@ class Game:
     bets: dict[str, dict[str, Any]] = field(default_factory=dict)
     payouts: dict[str, dict[str, Any]] = field(default_factory=dict)
     asked_bets: list[str] = field(default_factory=list)
+    by_key: dict[str, dict[str, Any]] = field(default_factory=dict)
     # What happens elsewhere once the game is asked for a player, before it answers.
     meanwhile: dict[str, Callable[[], Awaitable[None]]] = field(default_factory=dict)
 
@@ -79,6 +80,11 @@ class Game:
         self.asked_bets.append(ticket)
         known = self.bets.get(ticket)
         return _error(404, "not_found") if known is None else web.json_response(known)
+
+    async def bet_by_key(self, request: web.Request) -> web.Response:
+        """What a hold's key led to."""
+        known = self.by_key.get(request.query["idempotency_key"])
+        return web.json_response({"hold": None, "bet": known})
 
     async def payout(self, request: web.Request) -> web.Response:
         known = self.payouts.get(request.match_info["transaction"])
@@ -133,6 +139,7 @@ async def open_world(pool: Pool) -> AsyncIterator[World]:
     game = Game()
     app = web.Application()
     app.router.add_get("/api/v1/user/balance", game.balance)
+    app.router.add_get("/api/v1/bets", game.bet_by_key)
     app.router.add_get("/api/v1/bets/{ticket}", game.bet)
     app.router.add_get("/api/v1/payouts/{transaction}", game.payout)
     async with TestServer(app) as server:

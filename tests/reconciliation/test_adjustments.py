@@ -153,7 +153,7 @@ async def test_the_database_itself_refuses_that_one_does_both(cases: Cases, same
                 'leo'
             FROM adjustments
             """,
-            "begins as a proposal",
+            "begin as proposals",
         ),
         ("UPDATE adjustments SET state = 'proposed'", "decided once"),
         ("UPDATE adjustments SET decided_by = 'somebody'", "decided once"),

@@ -30,9 +30,9 @@ async def settle_here(world: World, state: str, *, payout: str | None = None) ->
         await connection.execute(
             "INSERT INTO bets (user_id, bet_id, caller_key, round_id, currency, amount, state,"
             " hold_body, hold_key, confirm_key, release_key, cashout_key, ticket_id, payout,"
-            " payout_transaction_id, placed_at, settled_at, created_at, updated_at)"
+            " payout_transaction_id, placed_at, settled_at, created_at, updated_at, reason)"
             " VALUES ('u_1', $1, $3, 'r_1', 'GBP', 1000, $2, '', $1, $1, $1, $1, $3, $4, $5,"
-            " now(), now(), now(), now())",
+            " now(), now(), now(), now(), 'seeded')",
             *(bet_id, state, f"t-{bet_id}", paid, None if paid is None else f"tx-{bet_id}"),
         )
     return f"t-{bet_id}"
@@ -99,6 +99,38 @@ async def test_a_bet_that_both_sides_have_settled_otherwise_is_named(
     assert found.looked_at[-1] == (
         "1 bets settled since both sides last agreed, each asked of the game"
     )
+
+
+@pytest.mark.parametrize(
+    ("here", "there", "paid", "shown", "expected"),
+    [
+        ("lost", "cashed_out", "35.00", "135.00", (Cause.MISSED_PAYOUT, 35_00)),
+        # Rejected: it was never booked here that the game took the stake.
+        ("rejected", "lost", None, "90.00", (Cause.UNRESOLVED_BET, -10_00)),
+    ],
+)
+async def test_what_the_game_says_after_people_have_ruled_is_a_difference_with_a_name(
+    world: World, here: str, there: str, paid: str | None, shown: str, expected: tuple[Cause, int]
+) -> None:
+    await world.deposit("u_1", "100.00")
+    world.game.set("u_1", "100.00")
+    ticket = await settle_here(world, here)
+    bet_there(world, ticket, there, paid)
+    if here == "rejected":
+        # People ruled without a ticket: the game knows the bet by its key.
+        await world.pool.execute("UPDATE bets SET ticket_id = NULL, placed_at = NULL")
+        key = await world.pool.fetchval("SELECT hold_key FROM bets")
+        world.game.by_key[str(key)] = world.game.bets[ticket]
+    await world.pool.execute("UPDATE bets SET reason = 'settled_by_hand'")
+    # Both sides agreed on it first.
+    await world.run()
+    world.game.set("u_1", shown)
+
+    await world.run()
+    (found,) = await world.found()
+
+    assert (found.cause, found.difference, found.unexplained) == (*expected, 0)
+    assert "as people ruled" in found.evidence[0].summary
 
 
 async def test_settled_bets_are_asked_about_only_where_nothing_else_explains(world: World) -> None:

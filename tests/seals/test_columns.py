@@ -23,7 +23,7 @@ CHANGING = {
 }
 TABLES = (
     *("postings", "idempotency", "holds", "hold_resolutions", "movements", "deliveries"),
-    *("delivery_repeats", "discrepancy_events", "adjustments", "audit"),
+    *("delivery_repeats", "discrepancy_events", "adjustments", "bet_rulings", "audit"),
 )
 ANOTHER = {
     "text": "coalesce({0}, '') || 'x'",
@@ -68,8 +68,19 @@ async def one_of_each(book: Book) -> Book:
     await book.pool.execute(
         "UPDATE adjustments SET state = 'booked', decided_by = 'bob', decision_reason = 'because'"
     )
+    await book.pool.execute(
+        "INSERT INTO bet_rulings (user_id, ruling_id, bet_id, currency, outcome, payout,"
+        " payout_transaction_id, ticket_id, reason, evidence, standing, state, proposed_by,"
+        " proposed_step) VALUES ('u_1', $1, $2, 'GBP', 'cashed_out', 5, 'tx', 'tk', 'why', 'SUP-1',"
+        " '{}', 'proposed', 'ana', $1)",
+        *(new_id(), lost),
+    )
+    await book.pool.execute(
+        "UPDATE bet_rulings SET state = 'booked', decided_by = 'bob', decided_step = ruling_id,"
+        " decision_reason = 'because'"
+    )
     # Three postings, and one of each of the others.
-    assert (await book.seal()).rows == 10
+    assert (await book.seal()).rows == 12
     checks = await book.owner.fetch(
         "SELECT conrelid::regclass AS name, conname FROM pg_constraint"
         " WHERE contype = 'c' AND conrelid = any($1::text[]::regclass[])",

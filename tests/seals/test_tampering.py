@@ -378,7 +378,7 @@ async def test_a_function_that_refuses_nothing_any_more(sealed: Book) -> None:
     )
 
     said = {said for check, said in await sealed.faults() if check == "guard"}
-    assert len(said) == 11
+    assert len(said) == 12
     assert "movements may be changed: its append-only trigger is off" in said
 
 

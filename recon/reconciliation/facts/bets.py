@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from recon.bets import SettledBet, UnsettledBet
-    from recon.game import GameClient
+    from recon.game import Bet, GameClient
 
 __all__ = ["of_settled_bet", "of_unsettled_bet"]
 
@@ -66,28 +66,52 @@ async def of_unsettled_bet(game: GameClient, user_id: str, bet: UnsettledBet) ->
 
 async def of_settled_bet(game: GameClient, user_id: str, bet: SettledBet) -> list[Candidate]:
     """A bet that is settled here and stands otherwise at the game; nothing where they agree."""
-    if bet.ticket_id is None:
-        return []
-    here = _given_here(bet)
+    currency = bet.amount.currency
     try:
-        asked = await game.bet(user_id, bet.ticket_id)
-        there = bet.amount.minor if asked.status is BetStatus.VOID else 0
+        asked = await _asked(game, user_id, bet)
+        if asked is None or asked.amount.currency != currency:
+            return []
+        there = asked.amount.minor if asked.status is BetStatus.VOID else 0
         if asked.payout_transaction_id is not None:
             payout = await game.payout(user_id, asked.payout_transaction_id)
             there += payout.amount.minor if payout.status is PayoutStatus.COMPLETED else 0
     except ReconError:
         return []
-    if here == there:
+    here = _given_here(bet)
+    taken = 0 if bet.state is BetState.REJECTED else bet.amount.minor
+    difference = (there - asked.amount.minor) - (here - taken)
+    if difference == 0:
         return []
-    currency = bet.amount.currency
     told = (
-        f"bet {bet.bet_id} is {bet.state} here, which gave the player {Money(here, currency)}; the "
-        f"game has it as {asked.status} and gave {Money(there, currency)} {currency}"
+        f"bet {bet.bet_id} is {bet.state} here{' as people ruled' if bet.by_hand else ''}, which "
+        f"gave the player {Money(here, currency)}; the game has it as {asked.status} and gave "
+        f"{Money(there, currency)} {currency}"
     )
-    cause = Cause.AMOUNT_MISMATCH if here and there else Cause.MISSED_PAYOUT
-    at = bet.settled_at
-    fact = Evidence("bet", str(bet.bet_id), there - here, at, told, cause, _round(bet.round_id))
+    fact = Evidence(
+        "bet",
+        str(bet.bet_id),
+        difference,
+        bet.settled_at,
+        told,
+        _cause(here, there),
+        _round(bet.round_id),
+    )
     return [Candidate(fact, Standing.KNOWN)]
+
+
+async def _asked(game: GameClient, user_id: str, bet: SettledBet) -> Bet | None:
+    """The bet as the game has it; by its key where people ruled on it without a ticket."""
+    if bet.ticket_id is not None:
+        return await game.bet(user_id, bet.ticket_id)
+    if bet.by_hand:
+        return (await game.bet_by_key(user_id, str(bet.hold_key))).bet
+    return None
+
+
+def _cause(here: int, there: int) -> Cause:
+    if here and there:
+        return Cause.AMOUNT_MISMATCH
+    return Cause.MISSED_PAYOUT if here or there else Cause.UNRESOLVED_BET
 
 
 def _given_here(bet: SettledBet) -> int:

@@ -1,6 +1,6 @@
 -- What should stand between the sealed tables and their owner, and does not: $1 the tables, $2 the
--- body of the function that refuses a change, $3 the SHA-256 of the one that lets an adjustment be
--- decided once.
+-- body of the function that refuses a change, $3 the SHA-256 of the one that lets what two people
+-- decide be decided once.
 SELECT
     c.relname AS table_name,
     f.fault
@@ -36,13 +36,13 @@ CROSS JOIN
         UNION ALL
         SELECT 'may be decided anew: its trigger is off' AS fault
         WHERE
-            c.relname = 'adjustments'
+            c.relname IN ('adjustments', 'bet_rulings')
             AND NOT EXISTS (
                 SELECT FROM pg_trigger AS g
                 INNER JOIN pg_proc AS p ON g.tgfoid = p.oid
                 WHERE
                     g.tgrelid = c.oid
-                    AND g.tgname = 'adjustments_decided_once'
+                    AND g.tgname = c.relname || '_decided_once'
                     AND g.tgenabled IN ('O', 'A')
                     AND g.tgqual IS NULL
                     AND p.pronamespace = 'public'::regnamespace

@@ -19,6 +19,7 @@ starts AS (
         r.run_id,
         r.state,
         r.started_at,
+        CASE WHEN r.state = 'running' THEN 'still_running' ELSE 'not_started' END AS reason,
         greatest(
             l.since,
             coalesce(r.started_at, l.since) + l.every,
@@ -65,17 +66,12 @@ gaps AS (
         s.started_at AS last_started_at,
         s.due_at,
         s.next_at AS resumed_at,
-        k.reason,
+        s.reason,
         -- A run that was told because it went on and on may be followed by a gap of its own.
         concat_ws(
-            ':', s.scope, coalesce(s.run_id::text, extract(EPOCH FROM s.due_at)::text), k.reason
+            ':', s.scope, coalesce(s.run_id::text, extract(EPOCH FROM s.due_at)::text), s.reason
         ) AS subject
     FROM starts AS s
-    CROSS JOIN
-        LATERAL (
-            SELECT
-                CASE WHEN s.state = 'running' THEN 'still_running' ELSE 'not_started' END AS reason
-        ) AS k
     WHERE
         coalesce(s.next_at, clock_timestamp()) > s.due_at + s.slack + CASE
             WHEN s.state = 'running' THEN 2 * s.every

@@ -143,6 +143,8 @@ CREATE TABLE discrepancies (
     held_difference numeric(38, 0) NOT NULL,
     explained numeric(38, 0) NOT NULL,
     unexplained numeric(38, 0) NOT NULL,
+    -- Since when a part of it has been so without a break; null: nothing of it is.
+    unexplained_since timestamptz,
     evidence jsonb NOT NULL,
     -- Per cent, that these causes and amounts are what happened; what else would make it.
     confidence smallint NOT NULL DEFAULT 0 CHECK (confidence BETWEEN 0 AND 99),

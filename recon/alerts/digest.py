@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Final
 
 from recon.alerts.items import SHOWN, discrepancy_item, link
 from recon.alerts.outbox import take_on
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 __all__ = ["find_digest"]
 
+_MAY_BE_COMMITTED_LATER: Final = timedelta(minutes=1)
+
 
 async def find_digest(
     connection: asyncpg.Connection[Any], policy: Policy, alert_id: UUID
@@ -29,12 +32,13 @@ async def find_digest(
     """What the newest hour of the digest has to say; ``None`` when that is nothing, or was said.
 
     It tells of the time since the digest before. One whose hour found nobody at work comes late,
-    and tells of all that time. The first hour after alerts were switched on only begins it.
+    and tells of all that time. The first hour after alerts were switched on only begins it. It is
+    looked at a minute later: what carries an instant before its hour has been committed by then.
     """
     if policy.digest_every is None:
         return None
-    until = digest_slot(now(), policy.digest_every, policy.digest_at)
-    last = await connection.fetchval(load("recon.alerts", "last_digest"))
+    until = digest_slot(now() - _MAY_BE_COMMITTED_LATER, policy.digest_every, policy.digest_at)
+    last = await connection.fetchval(load("recon.alerts", "last_digest"), now())
     if last is not None and last >= until:
         return None
     data = None

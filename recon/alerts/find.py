@@ -78,7 +78,12 @@ async def _find(
     pool: Pool, alerting: Alerting, kind: AlertType, find: Finder, channels: Sequence[str]
 ) -> UUID | None:
     alert_id = new_id()
-    async with pool.acquire() as connection, connection.transaction():
+    # One snapshot, so that its sums, counts and items are of one instant. Who took the lock with
+    # one from before another's commit meets what that has told, and begins anew.
+    async with (
+        pool.acquire() as connection,
+        connection.transaction(isolation="repeatable_read"),
+    ):
         if not await connection.fetchval(load("recon.alerts", "take_lock"), _LOCK):
             return None
         data = await find(connection, alerting.policy, alert_id)

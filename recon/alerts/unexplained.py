@@ -29,9 +29,10 @@ async def find_unexplained(
 ) -> dict[str, Any] | None:
     """What stands unexplained and was not told as it is now; ``None`` when there is nothing.
 
-    A difference is told when it has stood for `Policy.sustained`, from its first look to its last;
-    again when it is reopened; and again when its unexplained part has moved by as much as was told,
-    as when it doubles or changes its sign.
+    A difference is told when it has stood unexplained for `Policy.sustained`, from the first look
+    that found it so to its last: what is explained but for one look is no news. Again when it is
+    reopened; and again when its unexplained part has moved by as much as was told, as when it
+    doubles or changes its sign.
     """
     if await told_lately(connection, AlertType.UNEXPLAINED, policy):
         return None

@@ -92,8 +92,19 @@ async def begin_run(
     return run_id
 
 
+@with_retries
 async def start_due_run(pool: Pool, scope: RunScope, every: timedelta) -> UUID | None:
-    """Start a lane's scheduled run when its time has come; ``None`` when it has not."""
+    """Start a lane's scheduled run when its time has come; ``None`` when it has not.
+
+    Any number of processes may do so at once: one of them starts it.
+    """
+    is_due = load("recon.reconciliation", "run_is_due")
     async with pool.acquire() as connection:
-        due = await connection.fetchval(load("recon.reconciliation", "run_is_due"), every, scope)
-    return await start_run(pool, scope, trigger="schedule") if due else None
+        if not await connection.fetchval(is_due, every, scope):
+            return None
+        async with connection.transaction():
+            await connection.execute(load("recon.reconciliation", "lock_schedule"))
+            # Another may have started it before we had the lock.
+            if not await connection.fetchval(is_due, every, scope):
+                return None
+            return await begin_run(connection, scope, trigger="schedule")

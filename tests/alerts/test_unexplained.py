@@ -90,7 +90,7 @@ async def test_what_is_explained_small_young_mild_or_ignored_is_not_told(
 
     # It has stood when it is seen again after the time, not merely when the time has passed.
     await books.owner.execute(
-        "UPDATE discrepancies SET first_seen_at = first_seen_at - interval '10 minutes'"
+        "UPDATE discrepancies SET unexplained_since = unexplained_since - interval '10 minutes'"
         " WHERE user_id = 'young'"
     )
     assert await books.look(alerting) == 1
@@ -143,10 +143,34 @@ async def test_one_that_comes_back_after_it_had_healed_is_told_once_it_stands_ag
     assert await books.differs("u_1", "10.00") == found
 
     assert await books.look(alerting) == 0, "it has only just come back"
-    await books.owner.execute("UPDATE discrepancies SET reopened_at = reopened_at - interval '1 h'")
+    await books.owner.execute(
+        "UPDATE discrepancies SET unexplained_since = unexplained_since - interval '1 h'"
+    )
     assert [await books.look(alerting) for _ in range(2)] == [1, 0]
 
     assert [one["told_because"] for one in hook.said[1]["data"]["discrepancies"]] == ["reopened"]
+
+
+async def test_what_was_explained_is_told_once_it_has_stood_unexplained_for_as_long(
+    books: Books, hook: Hook
+) -> None:
+    """The game did not answer about a ticket once: the next look explains it again."""
+    alerting = Alerting(policy=policy(), channels=[hook.receiver()])
+    late = [("p1", "20.00", Cause.MISSING_WEBHOOK)]
+    await books.cases.seen("u_1", "20.00", since=ago(hours=3), evidence=late)
+    await books.cases.seen("u_1", "20.00", since=ago(hours=3))
+    assert await books.look(alerting) == 0
+
+    await books.cases.seen("u_1", "20.00", since=ago(hours=3), evidence=late)
+    await books.cases.seen("u_1", "20.00", since=ago(hours=3))
+    assert await books.look(alerting) == 0
+
+    # A quarter of an hour later it is still so.
+    await books.owner.execute(
+        "UPDATE discrepancies SET unexplained_since = unexplained_since - interval '15 min'"
+    )
+    await books.cases.seen("u_1", "20.00", since=ago(hours=3))
+    assert [await books.look(alerting) for _ in range(2)] == [1, 0]
 
 
 async def test_what_comes_soon_after_waits_and_what_heals_meanwhile_is_never_told(

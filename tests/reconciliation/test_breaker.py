@@ -42,10 +42,17 @@ async def give_everybody(
     for user in players:
         await world.deposit(user, "100.00")
         world.game.set(user, shown)
+    # What has just happened would be waited for, not reported.
+    await book_earlier(owner, timedelta(days=1))
+
+
+async def book_earlier(owner: Pool, span: timedelta) -> None:
+    """As if all that is booked had been booked so much earlier."""
     async with owner.acquire() as connection:
-        # What has just happened would be waited for, not reported.
         await connection.execute("ALTER TABLE postings DISABLE TRIGGER USER")
-        await connection.execute("UPDATE postings SET recorded_at = recorded_at - interval '1 day'")
+        await connection.execute(
+            "UPDATE postings SET recorded_at = recorded_at - $1::interval", span
+        )
         await connection.execute("ALTER TABLE postings ENABLE TRIGGER USER")
 
 
@@ -282,10 +289,7 @@ async def test_what_a_run_that_was_cut_short_left_is_compared_by_the_next_of_wha
     world.game.set("u_1", "10.00")
     left = await start_run(world.pool, RunScope.CHANGED, trigger="test", queued=False)
     await abandon_run(world.pool, left, "interrupted")
-    async with owner.acquire() as connection:
-        await connection.execute(
-            "UPDATE runs SET started_at = clock_timestamp() + $1::interval", timedelta(minutes=2)
-        )
+    await book_earlier(owner, timedelta(minutes=2))
 
     run_id = await start_run(world.pool, RunScope.CHANGED, trigger="test", queued=False)
     run = await run_here(world.reconciler, run_id)

@@ -1,8 +1,8 @@
--- $1 message, $2 how long a difference must have stood, from its first look (or from when it came
--- back after it had closed) to its last, $3 the severities that count, $4 currencies and $5 in
--- parallel the least unexplained amount of each that counts (any other: all). Takes on what is to
--- be told: what is new, what was reopened since it was told, and what has moved since by as much
--- again as was told. How many.
+-- $1 message, $2 how long a part of a difference must have stood unexplained, from the first look
+-- that found it so (after it had closed: anew) to its last, $3 the severities that count, $4
+-- currencies and $5 in parallel the least unexplained amount of each that counts (any other: all).
+-- Takes on what is to be told: what is new, what was reopened since it was told, and what has moved
+-- since by as much again as was told. How many.
 WITH found AS (
     SELECT
         d.discrepancy_id::text AS subject,
@@ -38,7 +38,7 @@ WITH found AS (
         AND d.unexplained <> 0
         AND d.severity = any($3)
         AND abs(d.unexplained) >= coalesce(l.least, 0)
-        AND d.last_seen_at - greatest(d.first_seen_at, d.reopened_at) >= $2::interval
+        AND d.last_seen_at - d.unexplained_since >= $2::interval
 ),
 
 taken AS (
@@ -52,6 +52,7 @@ taken AS (
         f.unexplained
     FROM found AS f
     WHERE f.reason IS NOT NULL
+    ON CONFLICT (kind, subject, generation) DO NOTHING
     RETURNING subject
 )
 

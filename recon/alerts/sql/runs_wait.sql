@@ -25,6 +25,7 @@ SELECT count(*)
 FROM alerts AS a, trouble AS t
 WHERE
     a.type = $1
+    AND a.created_at <= clock_timestamp()
     AND a.created_at > clock_timestamp() - greatest(
         $2::interval,
         CASE

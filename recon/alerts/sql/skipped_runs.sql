@@ -39,6 +39,8 @@ starts AS (
                 s.scope = l.scope
                 AND s.trigger = 'schedule'
                 AND s.started_at > clock_timestamp() - interval '7 days'
+                -- Not what a clock that was ahead for a while has begun.
+                AND s.started_at <= clock_timestamp()
         )
         UNION ALL
         (

@@ -7,10 +7,11 @@ INSERT INTO discrepancies (
     ledger_available, ledger_held, ledger_reserved, ledger_version,
     game_available, game_held, game_as_of, difference, held_difference, explained, unexplained,
     evidence, looked_at, first_seen_at, last_seen_at, first_run_id, last_run_id, confidence,
-    alternatives, root, root_at
+    alternatives, root, root_at, unexplained_since
 )
 VALUES (
     $1, $2, $3, 'open', $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18,
-    $19, clock_timestamp(), $20, $20, $21, $22, $23, $24
+    $19, clock_timestamp(), $20, $20, $21, $22, $23, $24,
+    CASE WHEN $16::numeric <> 0 THEN $19::timestamptz END
 )
 RETURNING status

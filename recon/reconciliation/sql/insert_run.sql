@@ -12,6 +12,8 @@ VALUES (
             AND NOT r.dry_run
             AND r.state IN ('finished', 'incomplete')
             AND NOT r.cut_short
+            -- Not what a clock that was ahead for a while has begun.
+            AND r.started_at <= clock_timestamp()
     )
 )
 ON CONFLICT (run_id) DO NOTHING

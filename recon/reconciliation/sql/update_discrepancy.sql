@@ -23,6 +23,11 @@ SET
     root_at = $24,
     -- What is explained otherwise now is no part of what it was part of.
     incident_id = CASE WHEN cause = $5 AND root IS NOT DISTINCT FROM $23 THEN incident_id END,
+    unexplained_since = CASE
+        WHEN $16::numeric = 0 THEN null
+        WHEN closed_at IS NULL THEN coalesce(unexplained_since, clock_timestamp())
+        ELSE clock_timestamp()
+    END,
     looked_at = $18,
     first_seen_at = least(first_seen_at, $19),
     last_seen_at = clock_timestamp(),

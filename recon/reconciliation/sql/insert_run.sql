@@ -12,8 +12,8 @@ VALUES (
             AND NOT r.dry_run
             AND r.state IN ('finished', 'incomplete')
             AND NOT r.cut_short
-            -- Not what a clock that was ahead for a while has begun.
-            AND r.started_at <= clock_timestamp()
+            -- Not what a clock that was far ahead for a while has begun.
+            AND r.started_at <= clock_timestamp() + interval '5 minutes'
     )
 )
 ON CONFLICT (run_id) DO NOTHING

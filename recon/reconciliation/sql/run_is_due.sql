@@ -1,7 +1,7 @@
 -- $1 the lane's period, $2 its scope. Whether its scheduled run is due: none is running, and the
 -- last one started at least that long ago. The lane of all wallets has its first one a period after
--- the first run of any kind, which looked at everything. What a clock that was ahead for a while has
--- begun keeps none waiting.
+-- the first run of any kind, which looked at everything. What a clock that was ahead for a while
+-- has begun keeps none waiting.
 SELECT
     NOT EXISTS (
         SELECT

@@ -186,6 +186,7 @@ class UnsettledBet:
 
     bet_id: UUID
     ticket_id: str | None
+    hold_key: UUID
     state: BetState
     amount: Money
     round_id: str

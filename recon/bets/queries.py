@@ -177,6 +177,7 @@ async def unsettled_bets(
         UnsettledBet(
             bet_id=row["bet_id"],
             ticket_id=row["ticket_id"],
+            hold_key=row["hold_key"],
             state=BetState(row["state"]),
             amount=_money(row["amount"], currency),
             round_id=row["round_id"],

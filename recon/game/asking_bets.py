@@ -92,8 +92,13 @@ class BetCalls(Asking):
         target = f"/api/v1/bets/{segment(ticket_id, 'ticket id')}"
         return await self._get("/api/v1/bets/{ticket_id}", target, read, user_id, wanted_as)
 
-    async def bet_by_key(self, user_id: str, idempotency_key: str) -> KeyOutcome:
-        """What a hold's idempotency key led to: how an unknown outcome is settled."""
+    async def bet_by_key(
+        self, user_id: str, idempotency_key: str, *, wanted_as: Priority | None = None
+    ) -> KeyOutcome:
+        """What a hold's idempotency key led to: how an unknown outcome is settled.
+
+        ``wanted_as`` as of `bet`; by itself it goes as what settles bets does.
+        """
 
         def read(body: bytes) -> KeyOutcome:
             outcome = wire.read_key_outcome(body)
@@ -107,7 +112,7 @@ class BetCalls(Asking):
 
         path = "/api/v1/bets"
         target = f"{path}?idempotency_key={quoted(idempotency_key, 'idempotency key')}"
-        return await self._get(path, target, read, user_id)
+        return await self._get(path, target, read, user_id, wanted_as)
 
     async def payout(
         self, user_id: str, transaction_id: str, *, wanted_as: Priority = Priority.SETTLEMENT

@@ -12,7 +12,7 @@ from recon.ledger.post import entry_rows, post, post_one
 from recon.ledger.read import (
     read_currencies,
     read_entries,
-    read_postings_since,
+    read_postings_up_to,
     read_wallet,
     read_wallet_or_none,
 )
@@ -37,7 +37,7 @@ __all__ = [
     "post_one",
     "read_currencies",
     "read_entries",
-    "read_postings_since",
+    "read_postings_up_to",
     "read_wallet",
     "read_wallet_or_none",
     "verify_books",

@@ -9,6 +9,7 @@ from recon.ledger.errors import WalletNotFoundError
 from recon.ledger.model import Account, Posting, Wallet
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
     import asyncpg
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = [
     "read_currencies",
     "read_entries",
-    "read_postings_since",
+    "read_postings_up_to",
     "read_wallet",
     "read_wallet_or_none",
 ]
@@ -76,17 +77,32 @@ async def read_entries(
     return [_posting(row) for row in rows]
 
 
-async def read_postings_since(
+async def read_postings_up_to(
     connection: asyncpg.Connection[Any],
     user_id: str,
     currency: str,
     *,
-    after_version: int,
+    version: int,
+    sources: str,
+    kinds: Sequence[str],
+    among: int,
     limit: int,
 ) -> list[Posting]:
-    """The newest ``limit`` postings above a version, newest first."""
+    """The newest postings of some sources or kinds, up to a version, newest first.
+
+    Args:
+        connection: the database.
+        user_id: the player.
+        currency: of the wallet.
+        version: the wallet's; later postings are left out.
+        sources: how the sources begin that are wanted.
+        kinds: wanted of any source.
+        among: so many of the newest postings are gone through.
+        limit: how many at most.
+    """
     rows = await connection.fetch(
-        load("recon.ledger", "postings_since"), user_id, currency, after_version, limit
+        load("recon.ledger", "postings_up_to"),
+        *(user_id, currency, version, sources, list(kinds), among, limit),
     )
     return [_posting(row) for row in rows]
 

@@ -167,7 +167,7 @@ async def _judge(
     """Confirm what has stood long enough, unless it is only what has just happened."""
     if seen.comparison is None:
         raise ValueError("only a look with a comparison can be confirmed")
-    found = await account_for(reconciler, seen.comparison)
+    found = await account_for(reconciler, seen.comparison, since=suspect.since)
     grace = reconciler.grace
     if not await is_under_way(reconciler.pool, found.meant, found.explanation, after=at - grace):
         await _confirm(reconciler, run_id, suspect, found, dry_run=dry_run)

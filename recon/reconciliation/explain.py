@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 from recon.money import Money
 from recon.reconciliation.candidate import Candidate
-from recon.reconciliation.fitting import Fit, Group, fits, tried_weight
+from recon.reconciliation.fitting import Fit, Group, Known, fits, tried_weight
 from recon.reconciliation.model import Alternative, Cause, Evidence, Severity
 from recon.reconciliation.odds import (
     Odds,
@@ -25,12 +25,14 @@ from recon.reconciliation.odds import (
     weight_of_all,
     weight_of_the_rest,
 )
+from recon.reconciliation.slips import slipped
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from recon.reconciliation.candidate import Meaning
     from recon.reconciliation.compare import Comparison
+    from recon.reconciliation.slips import Booked
 
 __all__ = ["Candidate", "Explanation", "explain", "explain_look", "severity_of"]
 
@@ -72,26 +74,34 @@ class Explanation:
     notes: list[str] = field(default_factory=list)
 
 
-def explain(difference: int, candidates: Sequence[Candidate]) -> Explanation:
+def explain(
+    difference: int, candidates: Sequence[Candidate], booked: Sequence[Booked] = ()
+) -> Explanation:
     """The likeliest of the sets of facts, no money twice, whose amounts make the difference.
 
     Args:
         difference: game minus ledger, in minor units, not zero.
         candidates: in any order; of those about the same money one at most is taken.
+        booked: payments that the game may have taken for another amount.
 
     Returns:
         The set, if it is likelier than all else together; the newest of those that say the same.
         Where nothing fits, what both sides have told explains its part, if that leaves less than
         there was. Else all of it is unexplained, and what would fit is said.
     """
-    _, explanation = _explain([difference], candidates, "")
+    _, explanation = _explain([difference], candidates, booked, "")
     return explanation
 
 
 def explain_look(
-    look: Comparison, candidates: Sequence[Candidate]
+    look: Comparison, candidates: Sequence[Candidate], booked: Sequence[Booked] = ()
 ) -> tuple[Comparison, Explanation]:
     """Explain a look by the one of its readings that the facts bear out best.
+
+    Args:
+        look: what differs.
+        candidates: as of `explain`.
+        booked: likewise.
 
     Returns:
         The look with that reading as its difference, and the explanation of it; its confidence
@@ -101,7 +111,7 @@ def explain_look(
     if look.available_difference == 0:
         return look, explain(look.difference, candidates)
     reading, explanation = _explain(
-        look.readings[:_MAX_READINGS], candidates, look.snapshot.currency
+        look.readings[:_MAX_READINGS], candidates, booked, look.snapshot.currency
     )
     return look._replace(available_difference=reading), explanation
 
@@ -134,11 +144,14 @@ class _Likely:
 
 
 def _explain(
-    readings: Sequence[int], candidates: Sequence[Candidate], currency: str
+    readings: Sequence[int],
+    candidates: Sequence[Candidate],
+    booked: Sequence[Booked],
+    currency: str,
 ) -> tuple[int, Explanation]:
     """The reading that is meant, and the explanation of it."""
     candidates = _told_once(candidates)
-    likely = _likely(readings, candidates)
+    likely = _likely(readings, candidates, booked)
     said = _Said(readings[0], currency)
     if not likely or likely[0].percent < _BELIEVED:
         first = readings[0]
@@ -182,20 +195,23 @@ def _told_once(candidates: Iterable[Candidate]) -> list[Candidate]:
     return sorted(by_key, key=lambda one: one.fact.at, reverse=True)
 
 
-def _likely(readings: Sequence[int], candidates: Sequence[Candidate]) -> list[_Likely]:
+def _likely(
+    readings: Sequence[int], candidates: Sequence[Candidate], booked: Sequence[Booked]
+) -> list[_Likely]:
     """What fits and is worth saying, the likeliest first; of equals, that with the newest row."""
-    groups = _groups(candidates)
-    odds = [group.odds for group in groups for _ in group.facts]
-    whole, tried = weight_of_all(odds), tried_weight(groups)
+    known = Known(_groups(candidates)).amount
     all_weights = 0.0
     found: list[tuple[int, float, list[Fit]]] = []
     for reading in readings:
+        values = _possible_values(reading, candidates)
+        groups = _groups([*candidates, *slipped(booked, reading - known, values)])
+        odds = [group.odds for group in groups for _ in group.facts]
         meanings: defaultdict[object, list[Fit]] = defaultdict(list)
         for fit in fits(reading, groups):
             meanings[fit.said].append(fit)
         weights = {said: sum(fit.weight for fit in same) for said, same in meanings.items()}
         all_weights += sum(weights.values())
-        all_weights += weight_of_the_rest(whole, tried, _possible_values(reading, candidates))
+        all_weights += weight_of_the_rest(weight_of_all(odds), tried_weight(groups), values)
         found += [(reading, weights[said], same) for said, same in meanings.items()]
     worth = [one for one in found if percent(one[1], all_weights) >= _WORTH_SAYING]
     ranked = sorted(

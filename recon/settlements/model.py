@@ -319,8 +319,10 @@ class SettlementFact:
         about: what it is about.
         reference: under which the payment is registered, if it is.
         payment_id: the PSP's.
+        effect_id: of the refund, dispute or payout.
         amount: signed: how much more the player would have, were it booked as it was settled.
         settled_at: when the PSP settled it; of what is missing there, when it was booked.
+        found_at: when we found it.
         summary: for people.
     """
 
@@ -330,6 +332,8 @@ class SettlementFact:
     about: LineKind
     reference: str | None
     payment_id: str | None
+    effect_id: str | None
     amount: Money
     settled_at: datetime | None
+    found_at: datetime
     summary: str

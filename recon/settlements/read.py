@@ -121,7 +121,7 @@ async def find_settlement_facts(
         since: settled (or, where it is missing there, booked) from then on.
 
     Returns:
-        Oldest first, five hundred at most.
+        Newest first, five hundred at most.
     """
     rows = await connection.fetch(
         load("recon.settlements", "facts_of"),
@@ -142,8 +142,10 @@ def _fact(row: asyncpg.Record, currency: str) -> SettlementFact:
         about=about,
         reference=row["reference"],
         payment_id=row["payment_id"],
+        effect_id=row["effect_id"],
         amount=Money(SIGNS[about] * (settled - booked), currency),
         settled_at=row["settled_at"],
+        found_at=row["found_at"],
         summary=f"{row['endpoint']}'s settlement file{place}: {row['detail']}",
     )
 

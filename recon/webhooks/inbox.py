@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from prometheus_client import Gauge
 
 from recon.db import load
+from recon.money import Money
 from recon.webhooks.model import BACKFILLED, CaseKind, Kind, State
 from recon.webhooks.queries import money_of
 
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     import asyncpg
 
     from recon.db import Pool
-    from recon.money import Money
 
 __all__ = [
     "CASE_KINDS",
@@ -48,7 +48,13 @@ _open_cases = Gauge("recon_cases_open", "Open cases, by what people must look at
 
 @dataclass(frozen=True, slots=True)
 class UnbookedDelivery:
-    """What a PSP reported and is in no player's book: waiting, in suspense or quarantined."""
+    """What a PSP reported and is in no player's book: waiting, in suspense or quarantined.
+
+    Attributes:
+        booked: what another delivery of the same movement has put into this player's book.
+        undoes_booked: what it would undo (a failure its deposit, a return its payout) is in this
+            player's book.
+    """
 
     delivery_id: UUID
     endpoint: str
@@ -59,8 +65,11 @@ class UnbookedDelivery:
     amount: Money | None
     reference: str | None
     payment_id: str | None
+    effect_id: str | None
     received_at: datetime
     backfilled: bool
+    booked: Money | None
+    undoes_booked: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,13 +157,24 @@ async def refresh_case_gauges(pool: Pool) -> None:
 
 
 async def unbooked_deliveries_of(
-    connection: asyncpg.Connection[Any], user_id: str, *, references: Sequence[str]
+    connection: asyncpg.Connection[Any], user_id: str, *, references: Sequence[tuple[str, str]]
 ) -> list[UnbookedDelivery]:
-    """Deliveries of a player, or about these references, that are in no player's book.
+    """Deliveries of a player, or about these, that are in no player's book.
 
-    Oldest first, five hundred at most.
+    Args:
+        connection: the database.
+        user_id: the player.
+        references: endpoints with the references of the player's payments there.
+
+    Returns:
+        Newest first, five hundred at most.
     """
-    rows = await connection.fetch(load("recon.webhooks", "unbooked_of"), user_id, list(references))
+    rows = await connection.fetch(
+        load("recon.webhooks", "unbooked_of"),
+        user_id,
+        [endpoint for endpoint, _ in references],
+        [reference for _, reference in references],
+    )
     return [
         UnbookedDelivery(
             delivery_id=row["delivery_id"],
@@ -166,8 +186,11 @@ async def unbooked_deliveries_of(
             amount=money_of(row),
             reference=row["reference"],
             payment_id=row["payment_id"],
+            effect_id=row["effect_id"],
             received_at=row["received_at"],
             backfilled=row["verified_by"].startswith(BACKFILLED),
+            booked=None if row["booked"] is None else Money(int(row["booked"]), row["currency"]),
+            undoes_booked=row["undoes_booked"],
         )
         for row in rows
     ]

@@ -83,6 +83,7 @@ class Game:
 
     async def bet_by_key(self, request: web.Request) -> web.Response:
         """What a hold's key led to."""
+        self.asked_bets.append(request.query["idempotency_key"])
         known = self.by_key.get(request.query["idempotency_key"])
         return web.json_response({"hold": None, "bet": known})
 

@@ -22,6 +22,7 @@ from recon.reconciliation.record import record_agreements
 from tests.reconciliation.cases import Cases
 
 if TYPE_CHECKING:
+    from datetime import datetime
     from uuid import UUID
 
     from recon.db import Pool
@@ -190,10 +191,12 @@ async def test_what_another_run_saw_agree_after_the_last_look_is_no_discrepancy(
     world.game.set("u_1", "15.00")
     accounted = 0
 
-    async def while_the_game_comes_right(reconciler: Reconciler, look: Comparison) -> Account:
+    async def while_the_game_comes_right(
+        reconciler: Reconciler, look: Comparison, *, since: datetime
+    ) -> Account:
         nonlocal accounted
         accounted += 1
-        found = await account_for(reconciler, look)
+        found = await account_for(reconciler, look, since=since)
         world.game.set("u_1", "10.00")
         await Cases(world.pool).agree("u_1")
         return found

@@ -161,7 +161,7 @@ async def test_an_adjustment_whose_cause_came_in_by_itself_counts_twice(world: W
 
     assert (found.cause, found.difference, found.unexplained) == (Cause.DUPLICATE, -20_00, 0)
     assert found.evidence[0].summary.startswith("adjustment of 20.00 GBP (adjustments")
-    assert found.evidence[0].summary.endswith("a PSP has reported as much besides")
+    assert found.evidence[0].summary.endswith("a PSP has reported as much since")
     assert [one.evidence[0].cause for one in found.alternatives] == []
 
 

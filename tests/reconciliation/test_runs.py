@@ -121,7 +121,7 @@ async def test_what_nothing_explains_is_unexplained_and_says_what_was_looked_at(
     (found,) = await world.found()
 
     assert (found.cause, found.explained, found.unexplained) == (Cause.UNEXPLAINED, 0, -1)
-    assert "1 postings from the first" in found.looked_at
+    assert "1 postings from the first, of payments, payouts and adjustments" in found.looked_at
 
 
 async def test_a_withdrawal_on_its_way_is_no_alarm_whether_or_not_the_game_was_told(

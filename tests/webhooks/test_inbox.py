@@ -231,11 +231,12 @@ async def test_evidence_is_what_a_psp_said_and_nobody_has(door: Door) -> None:
     await door.standard("deposit.chargeback_reversed", "pay_0", effect_id="d", amount="3.00")
 
     async with door.pool.acquire() as connection:
-        found = await unbooked_deliveries_of(connection, "u_7", references=["order-2"])
+        elsewhere = await unbooked_deliveries_of(connection, "u_9", references=[("x", "order-2")])
+        found = await unbooked_deliveries_of(connection, "u_7", references=[("adyen", "order-2")])
         others = await unbooked_deliveries_of(connection, "u_8", references=[])
     assert [(one.state, one.reference, str(one.amount)) for one in found] == [
-        ("suspended", "order-1", "20.00"),
-        ("suspended", "order-2", "20.00"),
         ("waiting", None, "3.00"),
+        ("suspended", "order-2", "20.00"),
+        ("suspended", "order-1", "20.00"),
     ]
-    assert others == []
+    assert others == elsewhere == []

@@ -3,6 +3,7 @@
 SELECT
     bet_id,
     ticket_id,
+    hold_key,
     state,
     currency,
     amount,

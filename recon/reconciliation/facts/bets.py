@@ -2,128 +2,233 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import asyncio
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final, NamedTuple
 
-from recon.bets import BetState
+from recon.bets import BetState, SettledBet
 from recon.errors import ReconError
-from recon.game import BetStatus, PayoutStatus
+from recon.game import BetStatus, GameRefused, GameUnavailable, PayoutStatus, Refusal
 from recon.money import Money
-from recon.reconciliation.explain import Candidate
+from recon.reconciliation.candidate import Candidate
 from recon.reconciliation.model import Cause, Evidence
 from recon.reconciliation.odds import Standing
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
-    from uuid import UUID
 
-    from recon.bets import SettledBet, UnsettledBet
-    from recon.game import Bet, GameClient
+    from recon.bets import UnsettledBet
+    from recon.game import Bet, KeyOutcome, Payout
+    from recon.reconciliation.model import Reconciler
 
-__all__ = ["of_settled_bet", "of_unsettled_bet"]
+__all__ = ["Asked", "ask_of_bets"]
+
+_ASKING_S: Final = 20.0
+"""So long the game is asked; whoever looks at a wallet has it for a minute."""
+_NO_SUCH: Final = {Refusal.NOT_FOUND, Refusal.USER_NOT_FOUND}
 
 
-async def of_unsettled_bet(game: GameClient, user_id: str, bet: UnsettledBet) -> list[Candidate]:
-    """A bet whose outcome is not booked here; nothing where the game does not say."""
-    stake = bet.amount.minor
-    if bet.ticket_id is None:
-        told = f"bet {bet.bet_id} of {bet.amount} is {bet.state}: its outcome is not known" + (
-            "" if bet.calls_in_flight else ", and people must decide"
-        )
-        return [
-            Candidate(
-                _of_bet(bet.bet_id, sign * stake, bet.updated_at, told, bet.round_id),
-                Standing.OPEN,
-            )
-            for sign in (1, -1)
-        ]
+@dataclass(slots=True)
+class Asked:
+    """What the game said of bets: ``answered`` of them; the others it did not answer for."""
+
+    candidates: list[Candidate] = field(default_factory=list)
+    answered: int = 0
+
+
+class _Stands(NamedTuple):
+    """What a bet has changed in a balance, in minor units, signed."""
+
+    available: int
+    held: int
+
+    def less(self, other: _Stands) -> _Stands:
+        return _Stands(self.available - other.available, self.held - other.held)
+
+
+class _There(NamedTuple):
+    """A bet as the game has it.
+
+    Attributes:
+        stands: what it has changed there.
+        given: what the player got back.
+        told: in words.
+        payout: of the bet, whatever its status.
+        is_known: the game knows the bet at all.
+    """
+
+    stands: _Stands
+    given: int
+    told: str
+    payout: Payout | None = None
+    is_known: bool = True
+
+
+async def ask_of_bets(
+    reconciler: Reconciler,
+    user_id: str,
+    bets: Sequence[UnsettledBet | SettledBet],
+    *,
+    held: bool,
+) -> Asked:
+    """Ask the game about each bet, by its ticket or, where it has none, by its key.
+
+    The game is asked for twenty seconds at most, and not further once it does not answer.
+
+    Args:
+        reconciler: whose game, and as what the questions go.
+        user_id: the player.
+        bets: in one currency.
+        held: the difference is of the money on hold, else of what is available.
+    """
+    asked = Asked()
+    left = list(bets)
+    until_s = asyncio.get_running_loop().time() + _ASKING_S
+    while left and asyncio.get_running_loop().time() < until_s:
+        bet = left.pop(0)
+        try:
+            there = await _there(reconciler, user_id, bet)
+        except GameUnavailable:
+            left.insert(0, bet)
+            break
+        except ReconError:
+            asked.candidates += _unanswered(bet, held=held)
+            continue
+        asked.answered += 1
+        asked.candidates += _candidates(bet, there, held=held)
+    for bet in left:
+        asked.candidates += _unanswered(bet, held=held)
+    return asked
+
+
+async def _there(reconciler: Reconciler, user_id: str, bet: UnsettledBet | SettledBet) -> _There:
+    """The bet as the game has it; errors as of the game's client."""
+    game, wanted_as = reconciler.game, reconciler.wanted_as
     try:
-        asked = await game.bet(user_id, bet.ticket_id)
-        if asked.status is BetStatus.VOID:
-            told = f"bet {bet.bet_id} is void at the game, its stake not yet returned here"
-            fact = _of_bet(bet.bet_id, stake, bet.updated_at, told, bet.round_id)
-            return [Candidate(fact, Standing.KNOWN)]
-        if asked.payout_transaction_id is None:
-            return []
-        payout = await game.payout(user_id, asked.payout_transaction_id)
-    except ReconError:
-        return []
-    told = (
-        f"payout {payout.transaction_id} of {payout.amount} for bet {bet.bet_id} is "
-        f"{payout.status} at the game and not booked here"
+        if bet.ticket_id is None:
+            outcome = await game.bet_by_key(user_id, str(bet.hold_key), wanted_as=wanted_as)
+            if outcome.bet is None:
+                return _on_hold(outcome, bet.amount.currency)
+            asked = outcome.bet
+        else:
+            asked = await game.bet(user_id, bet.ticket_id, wanted_as=wanted_as)
+    except GameRefused as error:
+        if error.code not in _NO_SUCH:
+            raise
+        return _There(_Stands(0, 0), 0, "does not know it", is_known=False)
+    payout = None
+    if asked.payout_transaction_id is not None:
+        payout = await game.payout(user_id, asked.payout_transaction_id, wanted_as=wanted_as)
+    return _of_bet(asked, payout, bet.amount.currency)
+
+
+def _on_hold(outcome: KeyOutcome, currency: str) -> _There:
+    hold = outcome.hold
+    if hold is None:
+        return _There(_Stands(0, 0), 0, "knows nothing of it", is_known=False)
+    stake = hold.amount.minor if hold.amount.currency == currency else 0
+    if hold.status != "held":
+        return _There(_Stands(0, 0), 0, f"has its hold as {hold.status}")
+    return _There(_Stands(-stake, stake), 0, f"holds {hold.amount} {hold.amount.currency} for it")
+
+
+def _of_bet(asked: Bet, payout: Payout | None, currency: str) -> _There:
+    stake = asked.amount.minor if asked.amount.currency == currency else 0
+    given = stake if asked.status is BetStatus.VOID else 0
+    if payout is not None and payout.status is PayoutStatus.COMPLETED:
+        # Money of another currency is in another wallet.
+        given += payout.amount.minor if payout.amount.currency == currency else 0
+    return _There(
+        _Stands(given - stake, 0),
+        given,
+        f"has it as {asked.status} with a stake of {asked.amount} and gave "
+        f"{Money(given, currency)} {currency}",
+        payout,
     )
+
+
+def _here(bet: UnsettledBet | SettledBet) -> tuple[_Stands, int]:
+    """What a bet has changed here, and what the player got back."""
+    stake = bet.amount.minor
+    if bet.state is BetState.PLACING:
+        return _Stands(-stake, stake), 0
+    if bet.state is BetState.REJECTED:
+        return _Stands(0, 0), 0
+    given = stake if bet.state is BetState.VOID else 0
+    if bet.state is BetState.CASHED_OUT and bet.payout is not None:
+        given = bet.payout.minor
+    return _Stands(given - stake, 0), given
+
+
+def _candidates(bet: UnsettledBet | SettledBet, there: _There, *, held: bool) -> list[Candidate]:
+    stands, given = _here(bet)
+    differs = there.stands.less(stands)
+    amount = differs.held if held else differs.available
+    payout = there.payout
+    if payout is not None and payout.amount.currency != bet.amount.currency:
+        payout = None
+    if isinstance(bet, SettledBet):
+        if not amount:
+            return []
+        ruled = " as people ruled" if bet.by_hand else ""
+        told = (
+            f"is {bet.state} here{ruled}, which gave the player "
+            f"{Money(given, bet.amount.currency)}"
+        )
+        fact = _fact(bet, amount, f"{told}; the game {there.told}", _cause(bet, there, given))
+        return [Candidate(fact, Standing.KNOWN if there.is_known else Standing.LIKELY)]
+    if payout is not None and payout.status is not PayoutStatus.FAILED and not held:
+        return [_payout(bet, payout, amount)]
+    if not amount:
+        return []
+    told = f"is {bet.state} here, its outcome not booked; the game {there.told}"
+    fact = _fact(bet, amount, told, Cause.UNRESOLVED_BET)
+    return [Candidate(fact, Standing.KNOWN if there.is_known else Standing.LIKELY)]
+
+
+def _cause(bet: SettledBet, there: _There, given: int) -> Cause:
+    if given != there.given and not (given and there.given):
+        return Cause.MISSED_PAYOUT
+    if bet.state is BetState.REJECTED or not there.is_known:
+        return Cause.UNRESOLVED_BET
+    return Cause.AMOUNT_MISMATCH
+
+
+def _payout(bet: UnsettledBet, payout: Payout, amount: int) -> Candidate:
+    """A payout that is not booked here; one that is pending may be in the game's balance or not."""
     paid = payout.status is PayoutStatus.COMPLETED
     fact = Evidence(
         "payout",
         payout.transaction_id,
-        payout.amount.minor,
+        amount if paid else amount + payout.amount.minor,
         payout.completed_at or bet.updated_at,
-        told,
+        f"payout {payout.transaction_id} of {payout.amount} for bet {bet.bet_id} is "
+        f"{payout.status} at the game and not booked here",
         Cause.MISSED_PAYOUT,
-        _round(bet.round_id),
+        _round(bet),
     )
-    return [Candidate(fact, Standing.KNOWN if paid else Standing.OPEN)]
+    return Candidate(fact, Standing.KNOWN if paid else Standing.OPEN, money=f"bet {bet.bet_id}")
 
 
-async def of_settled_bet(game: GameClient, user_id: str, bet: SettledBet) -> list[Candidate]:
-    """A bet that is settled here and stands otherwise at the game; nothing where they agree."""
-    currency = bet.amount.currency
-    try:
-        asked = await _asked(game, user_id, bet)
-        if asked is None or asked.amount.currency != currency:
-            return []
-        there = asked.amount.minor if asked.status is BetStatus.VOID else 0
-        if asked.payout_transaction_id is not None:
-            payout = await game.payout(user_id, asked.payout_transaction_id)
-            there += payout.amount.minor if payout.status is PayoutStatus.COMPLETED else 0
-    except ReconError:
+def _unanswered(bet: UnsettledBet | SettledBet, *, held: bool) -> list[Candidate]:
+    """What a bet without a ticket may have come to, where the game does not say."""
+    if isinstance(bet, SettledBet) or bet.ticket_id is not None:
         return []
-    here = _given_here(bet)
-    taken = 0 if bet.state is BetState.REJECTED else bet.amount.minor
-    difference = (there - asked.amount.minor) - (here - taken)
-    if difference == 0:
-        return []
-    told = (
-        f"bet {bet.bet_id} is {bet.state} here{' as people ruled' if bet.by_hand else ''}, which "
-        f"gave the player {Money(here, currency)}; the game has it as {asked.status} and gave "
-        f"{Money(there, currency)} {currency}"
+    stake = bet.amount.minor
+    told = f"of {bet.amount} is {bet.state}: its outcome is not known" + (
+        "" if bet.calls_in_flight else ", and people must decide"
     )
-    fact = Evidence(
-        "bet",
-        str(bet.bet_id),
-        difference,
-        bet.settled_at,
-        told,
-        _cause(here, there),
-        _round(bet.round_id),
+    fact = _fact(bet, -stake if held else stake, told, Cause.UNRESOLVED_BET)
+    return [Candidate(fact, Standing.OPEN)]
+
+
+def _fact(bet: UnsettledBet | SettledBet, amount: int, told: str, cause: Cause) -> Evidence:
+    at: datetime = bet.settled_at if isinstance(bet, SettledBet) else bet.updated_at
+    return Evidence(
+        "bet", str(bet.bet_id), amount, at, f"bet {bet.bet_id} {told}", cause, _round(bet)
     )
-    return [Candidate(fact, Standing.KNOWN)]
 
 
-async def _asked(game: GameClient, user_id: str, bet: SettledBet) -> Bet | None:
-    """The bet as the game has it; by its key where people ruled on it without a ticket."""
-    if bet.ticket_id is not None:
-        return await game.bet(user_id, bet.ticket_id)
-    if bet.by_hand:
-        return (await game.bet_by_key(user_id, str(bet.hold_key))).bet
-    return None
-
-
-def _cause(here: int, there: int) -> Cause:
-    if here and there:
-        return Cause.AMOUNT_MISMATCH
-    return Cause.MISSED_PAYOUT if here or there else Cause.UNRESOLVED_BET
-
-
-def _given_here(bet: SettledBet) -> int:
-    """What the player got back by a settled bet."""
-    if bet.state is BetState.VOID:
-        return bet.amount.minor
-    return 0 if bet.payout is None or bet.state is not BetState.CASHED_OUT else bet.payout.minor
-
-
-def _of_bet(bet_id: UUID, amount: int, at: datetime, told: str, round_id: str) -> Evidence:
-    return Evidence("bet", str(bet_id), amount, at, told, Cause.UNRESOLVED_BET, _round(round_id))
-
-
-def _round(round_id: str) -> str:
-    return f"round {round_id}"
+def _round(bet: UnsettledBet | SettledBet) -> str:
+    return f"round {bet.round_id}"

@@ -2,118 +2,273 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
 from recon.bets import settled_bets_of, unsettled_bets_of
 from recon.clock import now
 from recon.db import load
-from recon.ledger import read_postings_since
+from recon.ledger import read_postings_up_to
 from recon.payments import open_payments_of, payments_of
-from recon.reconciliation.facts.bets import of_settled_bet, of_unsettled_bet
-from recon.reconciliation.facts.payments import not_taken, unbooked, unreported
-from recon.reconciliation.facts.postings import of_postings
+from recon.reconciliation.facts.bets import ask_of_bets
+from recon.reconciliation.facts.money import Moneys
+from recon.reconciliation.facts.payments import failed_here, not_taken, unbooked, unreported
+from recon.reconciliation.facts.postings import KINDS, PSP, booked_by_psps, of_postings
 from recon.reconciliation.facts.settlements import settled_otherwise
 from recon.settlements import find_settlement_facts
 from recon.webhooks import unbooked_deliveries_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
     import asyncpg
 
+    from recon.bets import UnsettledBet
+    from recon.ledger import Posting
+    from recon.payments import Payment
+    from recon.reconciliation.candidate import Candidate
     from recon.reconciliation.compare import Comparison
-    from recon.reconciliation.explain import Candidate
     from recon.reconciliation.model import Reconciler
+    from recon.reconciliation.slips import Booked
+    from recon.settlements import SettlementFact
+    from recon.webhooks import UnbookedDelivery
 
 __all__ = ["Facts", "gather", "gather_more"]
 
+_MAX_ROWS: Final = 500
+"""As many as the rooms give of payments, deliveries and findings."""
 _MAX_POSTINGS: Final = 1000
-_MAX_SETTLED: Final = 20
-"""Each is a question to the game, whose rate the looks at other wallets need as well."""
+_AMONG_POSTINGS: Final = 10_000
+_MAX_OLDER: Final = 200
+"""Postings from before both sides agreed: the game may count one again, or lose it, later."""
+_MAX_BETS: Final = 20
+"""Each is a question or two to the game, whose rate the looks at other wallets need as well."""
 _SETTLED_WITHIN: Final = timedelta(days=1)
 _SETTLEMENTS_WITHIN: Final = timedelta(days=90)
+_HAPPENING: Final = {"payment", "posting", "bet", "payout"}
+"""Facts that are as old as what they tell of; a report may come long after it."""
+_MAX_ACCEPTED: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """The candidates, and a sentence for each place that was looked at."""
+    """What may be behind a difference.
+
+    Attributes:
+        candidates: each with what speaks for it.
+        booked: payments that the game may have taken for other amounts.
+        looked_at: a sentence for each place that was looked at.
+        stands_since: since when the very difference stands, as far as is known.
+        agreed_at: when both sides last agreed.
+    """
 
     candidates: list[Candidate]
-    looked_at: list[str]
+    booked: list[Booked] = field(default_factory=list)
+    looked_at: list[str] = field(default_factory=list)
+    stands_since: datetime | None = None
+    agreed_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class _Agreed:
-    version: int
-    at: datetime | None
+class _Records:
+    """Everything of ours that speaks of a wallet, at one instant."""
+
+    open_payments: list[Payment]
+    payments: list[Payment]
+    deliveries: list[UnbookedDelivery]
+    postings: list[Posting]
+    bets: list[UnsettledBet]
+    settled: list[SettlementFact]
+    agreed_version: int
+    agreed_at: datetime | None
+    taken_until: datetime | None
+    stands_since: datetime | None
 
 
-async def gather(reconciler: Reconciler, look: Comparison) -> Facts:
+async def gather(reconciler: Reconciler, look: Comparison, *, since: datetime | None) -> Facts:
     """What is known to be open, and the postings that may be lost or doubled at the game.
 
-    Postings since the wallet last agreed come alone, where there are any; else the newest ones.
+    Where the available balances agree the difference is of the money on hold, which only bets make.
+
+    Args:
+        reconciler: whose ledger and game.
+        look: what differs.
+        since: when this very difference was first seen, at the latest; what happened later is not
+            behind it, though a wallet that is always a little behind may look as if.
     """
-    user_id, currency = look.snapshot.user_id, look.snapshot.currency
-    async with reconciler.pool.acquire() as connection:
-        payments = await open_payments_of(connection, user_id, currency)
-        known = await payments_of(connection, user_id, currency)
-        deliveries = await unbooked_deliveries_of(
-            connection, user_id, references=[payment.reference for payment in known]
+    wallet = look.snapshot
+    held = look.available_difference == 0
+    async with (
+        reconciler.pool.acquire() as connection,
+        # What is booked while we read would be open in one table and booked in another.
+        connection.transaction(isolation="repeatable_read", readonly=True),
+    ):
+        records = await _read(connection, look)
+    asked = await ask_of_bets(reconciler, wallet.user_id, records.bets[-_MAX_BETS:], held=held)
+    of_bets = (
+        f"{len(records.bets)} bets whose outcome is not booked"
+        f"{_answered(records.bets, asked.answered)}"
+    )
+    stands_since = min((at for at in (since, records.stands_since) if at is not None), default=None)
+    if held:
+        candidates, booked, looked_at = asked.candidates, [], [of_bets]
+    else:
+        moneys = Moneys(
+            [*records.payments, *records.open_payments], records.deliveries, records.settled
         )
-        agreed = await _agreed(connection, user_id, currency)
-        postings = await read_postings_since(
-            connection, user_id, currency, after_version=agreed.version, limit=_MAX_POSTINGS
-        )
-        bets = await unsettled_bets_of(connection, user_id, currency)
-        settled = await find_settlement_facts(
-            connection, user_id, currency, agreed.at or now() - _SETTLEMENTS_WITHIN
-        )
-    by_reference = {payment.reference: payment for payment in known}
-    reports = unbooked(deliveries, by_reference, currency, agreed_at=agreed.at)
-    # A delivery of which nothing can be told does not stand for its payment.
-    telling = {one.fact.id for one in reports}
-    reported = {d.reference for d in deliveries if d.reference and str(d.delivery_id) in telling}
-    settlements = settled_otherwise(settled, reported=reported, found_at=now())
-    told = reported | {fact.reference for fact in settled if fact.reference is not None}
-    candidates = [
-        *reports,
-        *settlements,
-        *unreported(payments, told),
-        *not_taken(payments),
-        *of_postings(postings),
-        *[one for bet in bets for one in await of_unsettled_bet(reconciler.game, user_id, bet)],
-    ]
-    since = f"since version {agreed.version}" if agreed.version else "from the first"
-    looked_at = [
-        f"{len(payments)} registered payments whose outcome no PSP has told",
-        f"{len(deliveries)} deliveries that could not be booked",
-        f"{len(postings)} postings {since}",
-        f"{len(bets)} bets whose outcome is not booked, each asked of the game",
-        f"{len(settled)} findings of settlement files",
-    ]
-    return Facts(candidates, looked_at)
-
-
-async def gather_more(reconciler: Reconciler, look: Comparison, facts: Facts) -> Facts:
-    """What is worth asking only where nothing else explains: bets that both sides have settled."""
-    user_id, currency = look.snapshot.user_id, look.snapshot.currency
-    async with reconciler.pool.acquire() as connection:
-        agreed = await _agreed(connection, user_id, currency)
-        since = agreed.at or now() - _SETTLED_WITHIN
-        bets = await settled_bets_of(connection, user_id, currency, since=since, limit=_MAX_SETTLED)
-    found = [one for bet in bets for one in await of_settled_bet(reconciler.game, user_id, bet)]
-    place = f"{len(bets)} bets settled {'since' if agreed.at else 'in the last day'}"
-    if agreed.at:
-        place += " both sides last agreed"
+        candidates = [*_of_records(look, records, moneys), *asked.candidates]
+        booked = booked_by_psps(records.postings, moneys, agreed_version=records.agreed_version)
+        of_files = _count(records.settled, "findings of settlement files")
+        looked_at = [*_looked_at(records), of_bets, of_files]
     return Facts(
-        [*facts.candidates, *found], [*facts.looked_at, f"{place}, each asked of the game"]
+        [_held_against(one, stands_since) for one in candidates],
+        [one for one in booked if stands_since is None or one.posting.at <= stands_since],
+        looked_at,
+        stands_since,
+        records.agreed_at,
     )
 
 
-async def _agreed(connection: asyncpg.Connection[Any], user_id: str, currency: str) -> _Agreed:
-    row = await connection.fetchrow(load("recon.reconciliation", "agreed"), user_id, currency)
-    if row is None:
-        return _Agreed(0, None)
-    return _Agreed(row["agreed_version"] or 0, row["agreed_at"])
+async def gather_more(reconciler: Reconciler, look: Comparison, facts: Facts) -> Facts:
+    """What is worth asking only where nothing else is sure: bets that both sides have settled."""
+    wallet = look.snapshot
+    since = facts.agreed_at or now() - _SETTLED_WITHIN
+    async with reconciler.pool.acquire() as connection:
+        bets = await settled_bets_of(
+            connection, wallet.user_id, wallet.currency, since=since, limit=_MAX_BETS
+        )
+    held = look.available_difference == 0
+    asked = await ask_of_bets(reconciler, wallet.user_id, bets, held=held)
+    when = "since both sides last agreed" if facts.agreed_at else "in the last day"
+    place = f"{_number(bets, _MAX_BETS)} bets settled {when}{_answered(bets, asked.answered)}"
+    found = [_held_against(one, facts.stands_since) for one in asked.candidates]
+    return Facts(
+        [*facts.candidates, *found],
+        facts.booked,
+        [*facts.looked_at, place],
+        facts.stands_since,
+        facts.agreed_at,
+    )
+
+
+async def _read(connection: asyncpg.Connection[Any], look: Comparison) -> _Records:
+    wallet = look.snapshot
+    user_id, currency = wallet.user_id, wallet.currency
+    row = await connection.fetchrow(
+        load("recon.reconciliation", "agreed"),
+        *(user_id, currency, [Decimal(one) for one in look.readings]),
+        Decimal(look.held_difference),
+    )
+    open_payments = await open_payments_of(connection, user_id, currency, limit=_MAX_ROWS)
+    payments = await payments_of(connection, user_id, currency, limit=_MAX_ROWS)
+    return _Records(
+        open_payments=open_payments,
+        payments=payments,
+        deliveries=await unbooked_deliveries_of(
+            connection,
+            user_id,
+            references=sorted({(one.endpoint, one.reference) for one in payments + open_payments}),
+        ),
+        postings=await read_postings_up_to(
+            connection,
+            user_id,
+            currency,
+            version=wallet.version,
+            sources=PSP,
+            kinds=KINDS,
+            among=_AMONG_POSTINGS,
+            limit=_MAX_POSTINGS,
+        ),
+        bets=await unsettled_bets_of(connection, user_id, currency),
+        settled=await find_settlement_facts(
+            connection, user_id, currency, now() - _SETTLEMENTS_WITHIN
+        ),
+        agreed_version=row["agreed_version"] or 0,
+        agreed_at=row["agreed_at"],
+        taken_until=row["taken_until"],
+        stands_since=row["stands_since"],
+    )
+
+
+def _of_records(look: Comparison, records: _Records, moneys: Moneys) -> list[Candidate]:
+    """What our own records say of the available balance."""
+    wallet, agreed_at = look.snapshot, records.agreed_at
+    payments = (*records.payments, *records.open_payments)
+    reports = unbooked(
+        records.deliveries,
+        {(one.endpoint, one.reference): one for one in payments},
+        wallet.currency,
+        moneys,
+        agreed_at=agreed_at,
+    )
+    reported = {one.money for one in reports}
+    settlements = settled_otherwise(records.settled, moneys, told=reported, agreed_at=agreed_at)
+    told = reported | {one.money for one in settlements}
+    since, older = _since(records)
+    return [
+        *reports,
+        *settlements,
+        *unreported(records.open_payments, told, moneys, agreed_at=agreed_at),
+        *failed_here(records.payments, moneys, agreed_at=agreed_at),
+        *not_taken(
+            records.open_payments,
+            moneys,
+            may_be_there=wallet.accepted[:_MAX_ACCEPTED],
+            taken_until=records.taken_until,
+        ),
+        *of_postings([*since, *older[:_MAX_OLDER]], moneys, agreed_version=records.agreed_version),
+    ]
+
+
+def _since(records: _Records) -> tuple[list[Posting], list[Posting]]:
+    """Postings since both sides agreed, and older ones."""
+    version = records.agreed_version
+    return (
+        [one for one in records.postings if one.version > version],
+        [one for one in records.postings if one.version <= version],
+    )
+
+
+def _held_against(candidate: Candidate, stands_since: datetime | None) -> Candidate:
+    """What happened after the difference stood is hardly behind it."""
+    fact = candidate.fact
+    if stands_since is None or fact.kind not in _HAPPENING or fact.at <= stands_since:
+        return candidate
+    return candidate._replace(doubts=candidate.doubts + 1)
+
+
+def _looked_at(records: _Records) -> list[str]:
+    since, older = _since(records)
+    version = records.agreed_version
+    when = f"since version {version}" if version else "from the first"
+    postings = f"{_number(since, _MAX_POSTINGS)} postings {when}"
+    if older:
+        postings += f" and {_number(older[:_MAX_OLDER], _MAX_OLDER)} older ones"
+    return [
+        _count(records.open_payments, "registered payments whose outcome no PSP has told"),
+        _count(records.deliveries, "deliveries that could not be booked"),
+        f"{postings}, of payments, payouts and adjustments",
+    ]
+
+
+def _count(rows: Sequence[object], what: str) -> str:
+    return f"{_number(rows, _MAX_ROWS)} {what}"
+
+
+def _number(rows: Sequence[object], most: int) -> str:
+    return f"the newest {most}" if len(rows) >= most else str(len(rows))
+
+
+def _answered(bets: Sequence[object], answered: int) -> str:
+    """How the asking went; what the game has not answered for was not looked at."""
+    asked = min(len(bets), _MAX_BETS)
+    if len(bets) > asked:
+        said = f", the newest {asked} of them asked of the game"
+    else:
+        said = ", each asked of the game"
+    if answered < asked:
+        said += f", which answered for {answered}"
+    return said

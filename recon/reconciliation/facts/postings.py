@@ -1,57 +1,134 @@
-"""Booked facts that the game may have missed, or counted twice; pure."""
+"""Booked facts that the game may have missed, counted twice or taken for another amount; pure."""
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import defaultdict
 from typing import TYPE_CHECKING, Final
 
 from recon.money import Money
-from recon.reconciliation.explain import Candidate
+from recon.reconciliation.candidate import Candidate
+from recon.reconciliation.facts.money import WITHDRAWAL
 from recon.reconciliation.model import Cause, Evidence
 from recon.reconciliation.odds import Standing
+from recon.reconciliation.slips import Booked
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from recon.ledger import Posting
+    from recon.reconciliation.facts.money import Moneys
 
-__all__ = ["of_postings"]
+__all__ = ["KINDS", "PSP", "booked_by_psps", "of_postings"]
 
-_PSP: Final = "psp:"
+PSP: Final = "psp:"
+KINDS: Final = ("adjustment", "bet.payout")
+"""What is looked at beside what PSPs have reported; the rest is asked of the game, bet by bet."""
 
 
-def of_postings(postings: Sequence[Posting]) -> list[Candidate]:
-    """What each of the postings would make if it were wrong; bets are asked of the game instead."""
-    # What an adjustment stood for may have come in by itself afterwards, and counts twice then.
-    reported = Counter(
-        (posting.available_change, posting.currency)
+def of_postings(
+    postings: Sequence[Posting], moneys: Moneys, *, agreed_version: int
+) -> list[Candidate]:
+    """What each of the postings would make if it were wrong; bets are asked of the game instead.
+
+    Args:
+        postings: the newest of the wallet.
+        moneys: what their money is called.
+        agreed_version: both sides agreed at this version; what is older has less behind it.
+    """
+    twice_here = _booked_twice(postings)
+    return [
+        candidate._replace(
+            doubts=int(posting.version <= agreed_version),
+            money=_name(posting, moneys) if posting.source.startswith(PSP) else "",
+        )
         for posting in postings
-        if posting.source.startswith(_PSP)
-    )
-    return [one for posting in postings for one in _of_posting(posting, reported)]
+        for candidate in _of_posting(posting, postings, twice_here)
+    ]
 
 
-def _of_posting(posting: Posting, reported: Counter[tuple[int, str]]) -> Iterator[Candidate]:
-    change = posting.available_change
+def booked_by_psps(
+    postings: Sequence[Posting], moneys: Moneys, *, agreed_version: int
+) -> list[Booked]:
+    """What PSPs have reported since both sides agreed, and the game may have other amounts for."""
+    return [
+        Booked(_fact(posting, 0, Cause.AMOUNT_MISMATCH, ""), change, posting.currency, name, agreed)
+        for posting in postings
+        if posting.source.startswith(PSP) and posting.version > agreed_version
+        for change in [_change_there(posting)]
+        for name in [_name(posting, moneys)]
+        for agreed in [agreed_version > 0]
+        if change
+    ]
+
+
+def _of_posting(
+    posting: Posting, postings: Sequence[Posting], twice_here: set[int]
+) -> Iterator[Candidate]:
+    change = _change_there(posting)
     if posting.kind == "bet.payout":
-        yield _suggested(posting, -change, Cause.MISSED_PAYOUT, "the game's balance has not got it")
+        meaning = "the game's balance has not got it"
+        yield _candidate(posting, -change, Cause.MISSED_PAYOUT, meaning)
     elif posting.kind == "adjustment" and change:
-        twice = reported[change, posting.currency] > 0
-        meaning = "a PSP has reported as much besides" if twice else "the game has none like it"
-        fact = _fact(posting, -change, Cause.DUPLICATE, meaning)
-        yield Candidate(fact, Standing.LIKELY if twice else Standing.SUGGESTED)
-    elif posting.source.startswith(_PSP):
-        if posting.kind == "withdrawal.paid":
-            # The reservation left `available` earlier; the game is told when it is paid.
-            change = -posting.amount
-        if change:
-            lost, twice_there = "it never reached the game", "the game counted it twice"
-            yield _suggested(posting, -change, Cause.MISSING_GAME_UPDATE, lost)
-            yield _suggested(posting, change, Cause.DUPLICATE, twice_there)
+        twice = any(
+            later.source.startswith(PSP)
+            and later.version > posting.version
+            and later.available_change == change
+            for later in postings
+        )
+        # What it stood for may have come in by itself afterwards, and counts twice then.
+        meaning = "a PSP has reported as much since" if twice else "the game has none like it"
+        standing = Standing.LIKELY if twice else Standing.SUGGESTED
+        yield _candidate(posting, -change, Cause.DUPLICATE, meaning, standing)
+    elif posting.source.startswith(PSP) and change:
+        if posting.version in twice_here:
+            meaning = "another endpoint has reported the same payment, and it is booked here twice"
+            yield _candidate(posting, -change, Cause.DUPLICATE, meaning, Standing.LIKELY)
+        lost, twice_there = "it never reached the game", "the game counted it twice"
+        yield _candidate(posting, -change, Cause.MISSING_GAME_UPDATE, lost)
+        yield _candidate(posting, change, Cause.DUPLICATE, twice_there)
 
 
-def _suggested(posting: Posting, amount: int, cause: Cause, meaning: str) -> Candidate:
-    return Candidate(_fact(posting, amount, cause, meaning), Standing.SUGGESTED)
+def _booked_twice(postings: Sequence[Posting]) -> set[int]:
+    """Versions of what a PSP's account has booked that another account had booked before.
+
+    A PSP's ids are unique, so the same money under two endpoints was delivered to both of them.
+    """
+    seen: defaultdict[tuple[str, int], list[Posting]] = defaultdict(list)
+    for posting in postings:
+        if posting.source.startswith(PSP):
+            seen[posting.key, posting.available_change].append(posting)
+    return {
+        max(same, key=lambda posting: posting.version).version
+        for same in seen.values()
+        if len({posting.source for posting in same}) > 1
+    }
+
+
+def _change_there(posting: Posting) -> int:
+    """What it should have changed at the game."""
+    if posting.kind == "withdrawal.paid":
+        # The reservation left `available` earlier; the game is told when it is paid.
+        return -posting.amount
+    return posting.available_change
+
+
+def _candidate(
+    posting: Posting,
+    amount: int,
+    cause: Cause,
+    meaning: str,
+    standing: Standing = Standing.SUGGESTED,
+) -> Candidate:
+    return Candidate(_fact(posting, amount, cause, meaning), standing)
+
+
+def _name(posting: Posting, moneys: Moneys) -> str:
+    """As whoever else speaks of it calls its money; its key is ``<object>:<effect>``."""
+    endpoint = posting.source.removeprefix(PSP)
+    object_id, _, effect = posting.key.removesuffix(":released").rpartition(":")
+    if posting.kind == "withdrawal.paid":
+        effect = WITHDRAWAL
+    return moneys.name(endpoint, effect, payment_id=object_id)
 
 
 def _fact(posting: Posting, amount: int, cause: Cause, meaning: str) -> Evidence:
@@ -66,5 +143,5 @@ def _fact(posting: Posting, amount: int, cause: Cause, meaning: str) -> Evidence
             f"is booked here; {meaning}"
         ),
         cause=cause,
-        root=posting.source.removeprefix(_PSP),
+        root=posting.source.removeprefix(PSP),
     )

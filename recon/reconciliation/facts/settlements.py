@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from recon.reconciliation.explain import Candidate
+from recon.reconciliation.candidate import Candidate
+from recon.reconciliation.facts.money import of_line
 from recon.reconciliation.model import Cause, Evidence
 from recon.reconciliation.odds import Standing
 from recon.settlements import FindingKind
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
+    from recon.reconciliation.facts.money import Moneys
     from recon.settlements import SettlementFact
 
 __all__ = ["settled_otherwise"]
@@ -27,29 +29,48 @@ _CAUSES: Final = {
 
 
 def settled_otherwise(
-    facts: Sequence[SettlementFact], *, reported: set[str], found_at: datetime
+    facts: Sequence[SettlementFact],
+    moneys: Moneys,
+    *,
+    told: set[str],
+    agreed_at: datetime | None,
 ) -> list[Candidate]:
     """Payments that a PSP has settled otherwise than they are booked.
 
     Args:
         facts: open findings of the wallet.
-        reported: references of which a delivery that could not be booked tells already.
-        found_at: for what a file does not date.
+        moneys: what their money is called.
+        told: money of which a delivery that could not be booked tells already.
+        agreed_at: when both sides last agreed; what was settled before was settled for both.
     """
-    return [
-        Candidate(
-            Evidence(
-                kind="settlement",
-                id=str(fact.finding_id),
-                amount=fact.amount.minor,
-                at=fact.settled_at or found_at,
-                summary=fact.summary,
-                cause=_CAUSES[fact.kind],
-                root=fact.endpoint,
-            ),
-            # What the PSP has paid out is no opinion; what is missing there may come in the next.
-            Standing.LIKELY if fact.kind is FindingKind.MISSING_THERE else Standing.KNOWN,
+    candidates = []
+    for fact in facts:
+        name = moneys.name(
+            fact.endpoint,
+            of_line(fact.about),
+            reference=fact.reference,
+            payment_id=fact.payment_id,
+            effect_id=fact.effect_id,
         )
-        for fact in facts
-        if fact.kind in _CAUSES and fact.amount.minor and fact.reference not in reported
-    ]
+        if fact.kind not in _CAUSES or not fact.amount.minor or name in told:
+            continue
+        # What is found has happened by then, whatever a file's clock says.
+        at = fact.found_at if fact.settled_at is None else min(fact.settled_at, fact.found_at)
+        candidates.append(
+            Candidate(
+                Evidence(
+                    kind="settlement",
+                    id=str(fact.finding_id),
+                    amount=fact.amount.minor,
+                    at=at,
+                    summary=fact.summary,
+                    cause=_CAUSES[fact.kind],
+                    root=fact.endpoint,
+                ),
+                # What the PSP has paid is no opinion; what is missing there may come in the next.
+                Standing.LIKELY if fact.kind is FindingKind.MISSING_THERE else Standing.KNOWN,
+                doubts=int(agreed_at is not None and at < agreed_at),
+                money=name,
+            )
+        )
+    return candidates

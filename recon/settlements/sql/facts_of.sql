@@ -1,11 +1,12 @@
 -- $1 player, $2 currency, $3 since, $4 kinds: what files say against this wallet and nobody has
--- explained, oldest first, five hundred at most.
+-- explained, newest first, five hundred at most.
 SELECT
     finding_id,
     endpoint,
     kind,
     about,
     payment_id,
+    effect_id,
     reference,
     line_no,
     settled_currency,
@@ -13,6 +14,7 @@ SELECT
     booked_currency,
     booked_amount,
     settled_at,
+    found_at,
     detail
 FROM settlement_findings
 WHERE
@@ -21,5 +23,5 @@ WHERE
     AND kind = any($4::text[])
     AND (settled_currency = $2 OR booked_currency = $2)
     AND coalesce(settled_at, found_at) >= $3
-ORDER BY finding_id
+ORDER BY finding_id DESC
 LIMIT 500

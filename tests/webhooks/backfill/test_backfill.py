@@ -225,7 +225,9 @@ async def test_evidence_says_that_no_webhook_brought_it(door: Door, stripe: Stri
     await run(door.pool, stripe.account())
 
     async with door.pool.acquire() as connection:
-        (found,) = await unbooked_deliveries_of(connection, "u_7", references=["order-1"])
+        (found,) = await unbooked_deliveries_of(
+            connection, "u_7", references=[("stripe", "order-1")]
+        )
     assert (found.state, found.backfilled) == ("suspended", True)
 
 

@@ -20,8 +20,11 @@ from recon.reconciliation.model import Alternative, Cause, Evidence, Severity
 from recon.reconciliation.odds import (
     Odds,
     Standing,
+    Weight,
+    against,
     odds_of,
     percent,
+    percent_of_all,
     weight_of_all,
     weight_of_the_rest,
 )
@@ -186,13 +189,14 @@ def _told_once(candidates: Iterable[Candidate]) -> list[Candidate]:
     first to tell counts: a report that is repeated every minute is not a new one every minute.
     """
     ordered = sorted(
-        candidates, key=lambda one: (one.standing.rank, one.doubts, one.fact.at, one.key)
+        candidates,
+        key=lambda one: (one.standing.rank, one.doubts, one.fact.at, one.fact.id, one.fact.summary),
     )
     kept: dict[tuple[str, Meaning], Candidate] = {}
     for one in ordered:
         kept.setdefault((one.key, one.meaning), one)
-    by_key = sorted(kept.values(), key=lambda one: one.key)
-    return sorted(by_key, key=lambda one: one.fact.at, reverse=True)
+    by_name = sorted(kept.values(), key=lambda one: (one.key, one.meaning[:2]))
+    return sorted(by_name, key=lambda one: one.fact.at, reverse=True)
 
 
 def _likely(
@@ -201,7 +205,7 @@ def _likely(
     """What fits and is worth saying, the likeliest first; of equals, that with the newest row."""
     known = Known(_groups(candidates)).amount
     all_weights = 0.0
-    found: list[tuple[int, float, list[Fit]]] = []
+    found: list[tuple[int, Weight, list[Fit]]] = []
     for reading in readings:
         values = _possible_values(reading, candidates)
         groups = _groups([*candidates, *slipped(booked, reading - known, values)])
@@ -246,9 +250,9 @@ def _groups(candidates: Sequence[Candidate]) -> list[Group]:
     members: defaultdict[tuple[Meaning, Odds, bool, bool], list[Candidate]] = defaultdict(list)
     for one, its in zip(candidates, odds, strict=True):
         known = its > 1 and likely[one.key] == 1
-        members[one.meaning, 1 / its if known else its, known, about[one.key] == 1].append(one)
+        members[one.meaning, against(its) if known else its, known, about[one.key] == 1].append(one)
     return [
-        Group(meaning, its, known, facts, is_alone)
+        Group(meaning, its, known, facts, frozenset(one.key for one in facts), is_alone)
         for (meaning, its, known, is_alone), facts in members.items()
     ]
 
@@ -274,10 +278,9 @@ def _known_part(difference: int, candidates: Sequence[Candidate]) -> Explanation
     unexplained = difference - explained
     largest = _largest(evidence)
     cause = largest.cause if abs(largest.amount) >= abs(unexplained) else Cause.UNEXPLAINED
-    odds = odds_of(Standing.KNOWN, share=1, doubts=0)
     # What has gone wrong together stands or falls together.
     roots = {(one.fact.cause, one.fact.root or one.key) for one in known}
-    confidence = percent((odds / (1 + odds)) ** len(roots), 1)
+    confidence = percent_of_all(odds_of(Standing.KNOWN, share=1, doubts=0), len(roots))
     if confidence < _BELIEVED:
         return Explanation(0, difference, Cause.UNEXPLAINED, [])
     return Explanation(explained, unexplained, cause, evidence, confidence=confidence)

@@ -14,6 +14,8 @@ from itertools import combinations, islice
 from math import comb, prod
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
+from recon.reconciliation.odds import against
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
@@ -24,8 +26,8 @@ __all__ = ["Fit", "Group", "Known", "fits", "tried_weight"]
 
 _STEPS: Final = 3
 _TRIPLES_AMONG: Final = 150
-_ROWS: Final = 64
-"""Sets of rows that are counted behind one set of classes, where rows exclude each other."""
+_LOOKED_AT: Final = 256
+"""So many sets of rows that the first do not all have two facts about the same money."""
 
 Said: TypeAlias = tuple[bool, frozenset[tuple["Meaning", int]]]
 """What a set says: whether beyond what is known, or from nothing; and what is added, or (below
@@ -46,6 +48,7 @@ class Group(NamedTuple):
         odds: of each, that it is part of the difference; of a known one, that it is not.
         known: it is taken to be part of the difference, unless a fit says otherwise.
         facts: the newest first, each about other money.
+        keys: of these facts.
         is_alone: no other group has a fact about the money of one of these.
         was_known: it is known, and nothing is taken to be true.
     """
@@ -54,6 +57,7 @@ class Group(NamedTuple):
     odds: Odds
     known: bool
     facts: Sequence[Candidate]
+    keys: frozenset[str]
     is_alone: bool
     was_known: bool = False
 
@@ -61,7 +65,7 @@ class Group(NamedTuple):
         """The same where nothing is taken to be true."""
         if not self.known:
             return self
-        return self._replace(odds=1 / self.odds, known=False, was_known=True)
+        return self._replace(odds=against(self.odds), known=False, was_known=True)
 
     @property
     def step(self) -> int:
@@ -194,18 +198,38 @@ def _triples(
 
 def _ways(taken: Taken, known: Known) -> int:
     """How many sets of rows stand behind steps: any of them may be the one."""
+    ways = prod(comb(len(group.facts), times) for group, times in taken)
     if all(group.is_alone for group, _ in taken):
         left_out = sum(times for group, times in taken if group.known)
-        if left_out == len(known.facts) and all(group.known for group, _ in taken):
-            return 0  # nothing would be left
-        return prod(comb(len(group.facts), times) for group, times in taken)
-    return sum(1 for _ in islice(_rows(taken, known), _ROWS))
+        nothing_left = left_out == len(known.facts) and all(group.known for group, _ in taken)
+        return 0 if nothing_left else ways
+    if any(group.known or not known.keys.isdisjoint(group.keys) for group, _ in taken):
+        return sum(1 for _ in _rows(taken, known))
+    return ways - _about_the_same(taken)
+
+
+def _about_the_same(taken: Taken) -> int:
+    """Of the sets behind one to three steps, how many have two facts about the same money."""
+    if len(taken) == 1:
+        return 0
+    (a, times_a), (b, times_b), *others = taken
+    ab = a.keys & b.keys
+    if not others:
+        # One of the same money, and whatever of the rest where a group is taken twice.
+        return len(ab) * (len(a.keys) - 1 if times_a > 1 else len(b.keys) - 1 if times_b > 1 else 1)
+    c = others[0][0]
+    of_all = len(ab & c.keys)
+    return (
+        len(ab) * len(c.keys)
+        + len(a.keys & c.keys) * len(b.keys)
+        + len(b.keys & c.keys) * len(a.keys)
+        - 2 * of_all
+    )
 
 
 def _rows(taken: Taken, known: Known) -> Iterator[_Rows]:
     """The facts behind steps, no money twice and something left, the newest first."""
-    # So many are looked at that the first do not all exclude each other, and no more.
-    for chosen in islice(_products(taken), _ROWS * 4):
+    for chosen in islice(_products(taken), _LOOKED_AT):
         out = {fact.key for fact, is_known in chosen if is_known}
         added = [fact.key for fact, is_known in chosen if not is_known]
         free = all(key in out or key not in known.keys for key in added)

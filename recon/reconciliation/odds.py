@@ -13,11 +13,24 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["Odds", "Standing", "odds_of", "percent", "weight_of_all", "weight_of_the_rest"]
+__all__ = [
+    "Odds",
+    "Standing",
+    "Weight",
+    "against",
+    "odds_of",
+    "percent",
+    "percent_of_all",
+    "weight_of_all",
+    "weight_of_the_rest",
+]
 
 
 Odds: TypeAlias = float
 """For to against."""
+
+Weight: TypeAlias = float
+"""What a set of facts has of all that could be: a product of odds."""
 
 
 class Standing(Enum):
@@ -75,6 +88,16 @@ def odds_of(standing: Standing, *, share: int, doubts: int) -> Odds:
         doubts: how many things speak against it.
     """
     return _ODDS[standing] / max(1, share) * _DOUBTED**doubts
+
+
+def against(odds: Odds) -> Odds:
+    """The odds that it is not so."""
+    return 1 / odds
+
+
+def percent_of_all(odds: Odds, times: int) -> int:
+    """How likely it is, in whole per cent, that so many as likely things are all so."""
+    return percent((odds / (1 + odds)) ** times, 1)
 
 
 def weight_of_all(odds: Iterable[Odds]) -> float:

@@ -78,8 +78,8 @@ def _slipped(one: Booked, difference: int, among: int, values: int) -> Candidate
     elif slip := _slip(here, size, exponent_of(one.currency)):
         how, standing, share = slip, Standing.SLIPPED, among * _SLIPS
     elif here // _LEAST_FEE_IN <= here - size <= here // _FEE_IN:
-        percentage = round(10_000 * (here - size) / here)
-        how = f"{percentage // 100}.{percentage % 100:02} % less, as if a fee had been kept"
+        hundredths = (2 * 10_000 * (here - size) + here) // (2 * here)
+        how = f"{hundredths // 100}.{hundredths % 100:02} % less, as if a fee had been kept"
         standing, share = Standing.NETTED, among * max(_LEAST_FEES, here // _FEE_IN)
     elif one.agreed_before and here <= size * _MOST_TIMES and size <= here * _MOST_TIMES:
         how, standing, share = (

@@ -1,7 +1,7 @@
 -- $1 user, $2 currency, $3 differences of the available balance, any of which may be meant, $4 of
--- the held one. The wallet's version when it last agreed with the game and when that was; until when
--- the game is known to have taken every accepted withdrawal; and since when, as people were shown,
--- the very difference stands. No row without one of these.
+-- the held one. The wallet's version when it last agreed with the game and when that was; until
+-- when the game is known to have taken every accepted withdrawal; and since when, as people were
+-- shown, the very difference stands. One row, also where all of that is null.
 SELECT
     c.agreed_version,
     c.agreed_at,

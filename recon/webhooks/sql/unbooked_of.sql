@@ -41,7 +41,7 @@ SELECT
         ORDER BY m.event_at DESC
         LIMIT 1
     ) AS booked,
-    EXISTS (
+    exists(
         SELECT FROM movements AS m
         WHERE
             m.endpoint = d.endpoint
@@ -50,8 +50,8 @@ SELECT
                 CASE d.kind
                     WHEN 'deposit.failed' THEN ARRAY['deposit']
                     WHEN 'deposit.refund_failed' THEN ARRAY['refund']
-                    WHEN 'deposit.chargeback_reversed' THEN
-                        ARRAY['chargeback', 'second_chargeback']
+                    WHEN 'deposit.chargeback_reversed'
+                        THEN ARRAY['chargeback', 'second_chargeback']
                     WHEN 'withdrawal.failed' THEN ARRAY['paid']
                     WHEN 'withdrawal.returned' THEN ARRAY['paid']
                     ELSE '{}'::text[]

@@ -173,8 +173,7 @@ def _candidates(bet: UnsettledBet | SettledBet, there: _There, *, held: bool) ->
             return []
         ruled = " as people ruled" if bet.by_hand else ""
         told = (
-            f"is {bet.state} here{ruled}, which gave the player "
-            f"{Money(given, bet.amount.currency)}"
+            f"is {bet.state} here{ruled}, which gave the player {Money(given, bet.amount.currency)}"
         )
         fact = _fact(bet, amount, f"{told}; the game {there.told}", _cause(bet, there, given))
         return [Candidate(fact, Standing.KNOWN if there.is_known else Standing.LIKELY)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
+from contextlib import suppress
 from dataclasses import dataclass, field
 from email.message import EmailMessage
 from email.policy import SMTP
@@ -19,12 +20,15 @@ from recon.clock import now
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import aiosmtplib
+
     from recon.alerts.model import Attachment, Message
 
 __all__ = ["Mailbox"]
 
 _STEP_TIMEOUT_S: Final = 10.0
 _TIMEOUT_S: Final = 30.0
+_GOODBYE_S: Final = 2.0
 _LONGEST_DETAIL: Final = 200
 
 
@@ -72,22 +76,25 @@ class Mailbox:
         """Hand it to the server once; delivered is what the server has taken for anybody."""
         import aiosmtplib  # noqa: PLC0415 - takes its time, and only who mails needs it
 
+        client = aiosmtplib.SMTP(
+            hostname=self.host,
+            port=self.port,
+            username=self.username,
+            password=self.password,
+            use_tls=self.security == "tls",
+            start_tls=self.security == "starttls",
+            tls_context=None if self.security == "none" else ssl.create_default_context(),
+            # Its own default asks the resolver, and waits for it.
+            local_hostname=socket.gethostname(),
+            timeout=_STEP_TIMEOUT_S,
+        )
         try:
             async with asyncio.timeout(_TIMEOUT_S):
-                refused, said = await aiosmtplib.send(
+                await client.connect()
+                refused, said = await client.send_message(
                     self._letter(message, attachment),
                     sender=self.sender,
                     recipients=list(self.recipients),
-                    hostname=self.host,
-                    port=self.port,
-                    username=self.username,
-                    password=self.password,
-                    use_tls=self.security == "tls",
-                    start_tls=self.security == "starttls",
-                    tls_context=None if self.security == "none" else ssl.create_default_context(),
-                    # Its own default asks the resolver, and waits for it.
-                    local_hostname=socket.gethostname(),
-                    timeout=_STEP_TIMEOUT_S,
                 )
         except TimeoutError:
             return Outcome(delivered=False, reached=False, detail="no answer in time")
@@ -98,6 +105,8 @@ class Mailbox:
             return Outcome(delivered=False, detail=_words(f"nobody was accepted: {answers}"))
         except (aiosmtplib.SMTPException, OSError) as error:
             return Outcome(delivered=False, reached=False, detail=_words(_reason(error)))
+        finally:
+            await _leave(client)
         if refused:
             codes = "; ".join(f"{one.code} {one.message}" for one in refused.values())
             said = f"taken for {len(self.recipients) - len(refused)} of {len(self.recipients)}"
@@ -122,6 +131,14 @@ class Mailbox:
                 attachment.content, maintype="text", subtype="csv", filename=attachment.name
             )
         return mail
+
+
+async def _leave(client: aiosmtplib.SMTP) -> None:
+    """Say goodbye, whatever comes of it: a letter that was taken stays taken."""
+    with suppress(Exception):
+        async with asyncio.timeout(_GOODBYE_S):
+            await client.quit()
+    client.close()
 
 
 def _reason(error: Exception) -> str:

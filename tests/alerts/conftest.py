@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from email import message_from_bytes
 from email.policy import default
 from ipaddress import ip_address
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
 from aiohttp import web
@@ -101,13 +101,16 @@ class Post:
     failures: list[str] = field(default_factory=list)
     was_encrypted: list[bool] = field(default_factory=list)
     signed_in: list[tuple[str, str]] = field(default_factory=list)
-    dies_at_quit: bool = False
+    at_quit: Literal["goes", "dies", "hangs"] = "goes"
+    left: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def handle_QUIT(  # noqa: N802 - aiosmtpd calls it by this name
         self, server: SMTP, _session: Session, _envelope: Envelope
     ) -> str:
-        if self.dies_at_quit and server.transport is not None:
+        if self.at_quit == "dies" and server.transport is not None:
             server.transport.close()
+        elif self.at_quit == "hangs":
+            await self.left.wait()
         return "221 Bye"
 
     async def handle_RCPT(  # noqa: N802 - aiosmtpd calls it by this name
@@ -178,6 +181,7 @@ async def open_post(
     try:
         yield post
     finally:
+        post.left.set()
         server.close()
         await server.wait_closed()
 

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 
 from recon.alerts import Alerting
 from recon.clock import new_id
+from recon.reconciliation.ignore import ignore
 from tests.alerts.conftest import ago
 from tests.alerts.plain import policy
+from tests.reconciliation.cases import by
 
 if TYPE_CHECKING:
     from tests.alerts.conftest import Books, Hook
@@ -82,3 +84,20 @@ async def test_one_that_stops_runs_says_how_many_wallets_differ(books: Books, ho
     (told,) = said["data"]["incidents"]
     assert (told["looked"], told["differed"], told["discrepancies"]) == (500, 480, 0)
     assert told["url"] == "https://recon.example/runs"
+
+
+async def test_one_of_which_all_is_ignored_is_not_told_until_some_of_it_is_open_again(
+    books: Books, hook: Hook
+) -> None:
+    alerting = Alerting(policy=policy(), channels=[hook.receiver()])
+    found = [await books.differs(user, "5.00") for user in ("u_1", "u_2", "u_3")]
+    incident = new_id()
+    await books.pool.execute(_OPENED, incident)
+    await books.pool.execute(_SHARED, incident)
+    await books.owner.execute("UPDATE incidents SET opened_at = opened_at - interval '1 h'")
+    for one in found:
+        await ignore(books.pool, one, "known", until=None, step=by("ada"))
+    assert await books.look(alerting) == 0
+
+    await books.owner.execute("UPDATE discrepancies SET status = 'open' WHERE user_id = 'u_2'")
+    assert [await books.look(alerting) for _ in range(2)] == [1, 0]

@@ -6,14 +6,14 @@ import base64
 import hashlib
 import hmac
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 from prometheus_client import REGISTRY
 
-from recon.alerts import Alerting, find_alerts, read_channels, send_due
+from recon.alerts import Alerting, find_alerts, mail, read_channels, send_due
 from recon.clock import format_time, new_id, now
 from tests.alerts.plain import SECRET, policy
 
@@ -117,11 +117,13 @@ async def test_a_message_of_which_no_letter_can_be_made_holds_up_no_other(
     assert await waits(books) > timedelta(seconds=1), "it is tried again later and later"
 
 
-async def test_a_letter_that_was_taken_is_not_sent_again_though_the_server_dies_then(
-    books: Books, post: Post
+@pytest.mark.parametrize("then", ["dies", "hangs"])
+async def test_a_letter_that_was_taken_is_not_sent_again_though_the_server_dies_or_hangs_then(
+    books: Books, post: Post, then: Literal["dies", "hangs"], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(mail, "_GOODBYE_S", 0.05)
     alerting = Alerting(policy=policy(), channels=[post.mailbox()])
-    post.dies_at_quit = True
+    post.at_quit = then
     await books.differs("u_1", "10.00")
     await books.look(alerting)
     await books.pass_by(HOURS)

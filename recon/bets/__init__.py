@@ -12,7 +12,8 @@ The rules that make this safe:
 - Everybody else sees the round closed first and asks by key second; then "nothing" is final,
   unless a confirm was sent: then the game has to release its hold.
 - What is not as it was asked for, or has no outcome for an hour, people are shown; when they close
-  the case of a bet that rests, the game is asked again.
+  the case of a bet that rests, the game is asked again. What no answer settles, two of them settle
+  by hand (`recon.bets.by_hand`).
 - A hold of the game is released before ours is, and never while a bet may come of it.
 """
 
@@ -28,6 +29,7 @@ from recon.bets.errors import (
     GameUnreachableError,
     RoundClosedError,
 )
+from recon.bets.model import CASE_KINDS as BET_CASES
 from recon.bets.model import Bet, BetState, BetWish, SettledBet, UnsettledBet
 from recon.bets.place import place_bet
 from recon.bets.read import read_bet, settled_bets_of, unsettled_bets_of
@@ -35,6 +37,7 @@ from recon.bets.resolve import Resolved, resolve_all, resolve_due
 from recon.bets.wake import wake_bets
 
 __all__ = [
+    "BET_CASES",
     "Bet",
     "BetNotActiveError",
     "BetNotFoundError",

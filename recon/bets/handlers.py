@@ -30,7 +30,7 @@ from recon.http import Problem, Scope, decode, json_response, operation, receipt
 if TYPE_CHECKING:
     from collections.abc import Awaitable
 
-__all__ = ["BetView", "routes"]
+__all__ = ["BetView", "bet_view", "routes"]
 
 _T = TypeVar("_T")
 
@@ -93,7 +93,7 @@ async def show(request: web.Request) -> web.Response:
     """A bet as it is now."""
     async with request.config_dict[POOL].acquire() as connection:
         bet = await read_bet(connection, _bet_id(request))
-    return json_response(_view(bet))
+    return json_response(bet_view(bet))
 
 
 @routes.post("/api/v1/bets/{bet_id}/cashout")
@@ -130,12 +130,12 @@ async def _answered(request: web.Request, work: Awaitable[_T]) -> _T:
 def _placed(bet: Bet) -> web.Response:
     status = 202 if bet.state is BetState.PLACING else 201
     return json_response(
-        _view(bet), status=status, headers={"Location": f"/api/v1/bets/{bet.bet_id}"}
+        bet_view(bet), status=status, headers={"Location": f"/api/v1/bets/{bet.bet_id}"}
     )
 
 
 def _cashed_out(bet: Bet) -> web.Response:
-    return json_response(_view(bet), status=200 if bet.state is BetState.CASHED_OUT else 202)
+    return json_response(bet_view(bet), status=200 if bet.state is BetState.CASHED_OUT else 202)
 
 
 def _wish(body: bytes) -> BetWish:
@@ -163,7 +163,8 @@ def _bet_id(request: web.Request) -> UUID:
         raise BetNotFoundError(f"there is no bet {text[:64]}") from None
 
 
-def _view(bet: Bet) -> BetView:
+def bet_view(bet: Bet) -> BetView:
+    """A bet as its callers see it."""
     booked = bet.payout if bet.state is BetState.CASHED_OUT else None
     return BetView(
         bet_id=bet.bet_id,

@@ -23,6 +23,7 @@ _EXIT_INTERRUPTED = 130
 # Each command is imported when it is asked for: a short one should not wait for the whole house.
 _COMMANDS = {
     "alerts": "alerts",
+    "bets": "bets",
     "cases": "cases",
     "config": "config",
     "demo": "demo",

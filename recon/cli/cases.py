@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import click
-from rich.table import Table
 
 from recon.cli.context import console, open_database, print_json, run_async, settings_of
+from recon.cli.tables import print_table
 from recon.clock import format_time
 from recon.webhooks.close_case import close_case
 from recon.webhooks.inbox import list_cases
@@ -42,18 +42,22 @@ def list_command(
     if as_json:
         print_json(views)
         return
-    table = Table("opened", "kind", "reference", "player", "amount", "reason", "case")
-    for view in views:
-        table.add_row(
-            format_time(view.opened_at),
-            view.kind,
-            view.reference or "",
-            view.user_id or "",
-            f"{view.amount} {view.currency}" if view.amount else "",
-            view.reason,
-            str(view.case_id),
-        )
-    console.print(table)
+    print_table(
+        ("case", "opened", "kind", "reference", "player", "amount", "reason"),
+        [
+            (
+                str(view.case_id),
+                format_time(view.opened_at),
+                view.kind,
+                view.reference or "",
+                view.user_id or "",
+                f"{view.amount} {view.currency}" if view.amount else "",
+                view.reason,
+            )
+            for view in views
+        ],
+        amounts=("amount",),
+    )
 
 
 @cases.command()
@@ -69,7 +73,9 @@ def close(ctx: click.Context, case_id: UUID, reason: str, *, as_json: bool) -> N
     if as_json:
         print_json(view)
     else:
-        console.print(f"{view.kind} of {view.reference or view.delivery_id} is closed")
+        console.print(
+            f"{view.kind} of {view.reference or view.delivery_id} is closed", markup=False
+        )
 
 
 async def _list(settings: Settings, state: str, kind: str | None, limit: int) -> list[CaseView]:

@@ -12,6 +12,7 @@ from recon.bets.by_hand.decide import approve_ruling, reject_ruling
 from recon.bets.by_hand.model import Ruling, RulingOutcome, RulingState, RulingWish
 from recon.bets.by_hand.propose import propose_ruling
 from recon.bets.by_hand.read import WaitingBet, list_rulings, list_waiting, read_ruling
+from recon.bets.by_hand.rules import waits_for_people
 
 __all__ = [
     "Ruling",
@@ -25,4 +26,5 @@ __all__ = [
     "propose_ruling",
     "read_ruling",
     "reject_ruling",
+    "waits_for_people",
 ]

@@ -24,7 +24,14 @@ if TYPE_CHECKING:
     from recon.bets.by_hand.model import Ruling, RulingWish
     from recon.ledger import Entry
 
-__all__ = ["Claimed", "Settlement", "claimed", "require_waiting", "settlement"]
+__all__ = [
+    "Claimed",
+    "Settlement",
+    "claimed",
+    "require_waiting",
+    "settlement",
+    "waits_for_people",
+]
 
 
 class Claimed(NamedTuple):
@@ -53,11 +60,16 @@ def require_waiting(bet: Bet, *, at: datetime) -> None:
     """
     if bet.settled_at is not None:
         raise BetNotWaitingError(f"bet {bet.bet_id} is settled: it is {bet.state}")
-    if bet.due_at is not None and at - bet.created_at <= OLD:
+    if not waits_for_people(bet, at=at):
         raise BetNotWaitingError(
             f"bet {bet.bet_id} is {bet.state} and the game is still asked about it; people settle "
             f"what has no outcome after {OLD.total_seconds() / 3600:.0f} hour"
         )
+
+
+def waits_for_people(bet: Bet, *, at: datetime) -> bool:
+    """Whether people may settle a bet: it rests, or has no outcome an hour after it was made."""
+    return bet.settled_at is None and (bet.due_at is None or at - bet.created_at > OLD)
 
 
 def claimed(bet: Bet, wish: RulingWish) -> Claimed:

@@ -16,6 +16,10 @@ SELECT
             SELECT 1
             FROM adjustments
             WHERE state = 'proposed' AND proposed_by <> $1
+            UNION ALL
+            SELECT 1
+            FROM bet_rulings
+            WHERE state = 'proposed' AND proposed_by <> $1
             LIMIT 1000 -- noqa: AM09
         ) AS counted
     ) AS waiting

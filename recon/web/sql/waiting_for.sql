@@ -10,4 +10,8 @@ SELECT
         SELECT count(*)
         FROM adjustments
         WHERE state = 'proposed' AND proposed_by <> $2
+    ) + (
+        SELECT count(*)
+        FROM bet_rulings
+        WHERE state = 'proposed' AND proposed_by <> $2
     ) AS proposed

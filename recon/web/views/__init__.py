@@ -2,6 +2,7 @@
 
 from recon.web.views import (
     approvals,
+    bets,
     bulk,
     cases,
     discrepancies,
@@ -28,6 +29,7 @@ all_routes = [
     wallets.routes,
     webhooks.routes,
     cases.routes,
+    bets.routes,
     settlements.routes,
     docs.routes,
 ]

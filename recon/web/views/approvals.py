@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 
+from recon.bets.by_hand import RulingState, list_rulings
 from recon.db import POOL
 from recon.errors import Forbidden, Invalid
 from recon.http import Cursor
@@ -34,12 +35,17 @@ async def approvals(request: web.Request) -> web.Response:
         found = await list_adjustments(
             connection, state=state, before=before_of(cursor), limit=cursor.limit + 1
         )
+        # They are few, and stand above the first page.
+        rulings = []
+        if cursor.after is None:
+            rulings = await list_rulings(connection, state=RulingState(state), limit=cursor.limit)
     more = len(found) > cursor.limit
     found = found[: cursor.limit]
     return render(
         request,
         "approvals.html",
         adjustments=found,
+        rulings=rulings,
         state=state,
         states=list(AdjustmentState),
         following=cursor.seal(str(found[-1].adjustment_id)) if more else None,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from aiohttp import web
 
+from recon.bets import BET_CASES
 from recon.db import POOL
 from recon.errors import Invalid
 from recon.http import Cursor
@@ -41,6 +42,7 @@ async def cases(request: web.Request) -> web.Response:
         state=state,
         kind=kind,
         kinds=sorted(CASE_KINDS),
+        bet_kinds=BET_CASES,
         following=cursor.seal(str(found[-1].case_id)) if more else None,
         is_first=cursor.after is None,
         may_close=session_of(request).may(Right.CLOSE),
@@ -53,7 +55,13 @@ async def confirm(request: web.Request) -> web.Response:
     """What the case says, and a place for the reason why it needs nobody any more."""
     async with request.config_dict[POOL].acquire() as connection:
         case = await read_case(connection, id_in(request, "case_id"))
-    return render(request, "close_case.html", case=case, longest=_LONGEST)
+    return render(
+        request,
+        "close_case.html",
+        case=case,
+        of_bet=case.kind in BET_CASES,
+        longest=_LONGEST,
+    )
 
 
 @routes.post("/cases/{case_id}/close")

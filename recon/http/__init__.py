@@ -5,6 +5,7 @@ caller's scope, and from which the OpenAPI document is made.
 """
 
 from recon.http.bodies import decode, json_response
+from recon.http.files import send_file
 from recon.http.idempotency import caller_key, receipt_of
 from recon.http.intents import step_of
 from recon.http.keys import Principal, Scope
@@ -27,6 +28,7 @@ __all__ = [
     "principal_of",
     "problem_response",
     "receipt_of",
+    "send_file",
     "step_of",
     "upload_of",
 ]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -12,22 +10,18 @@ from uuid import UUID
 import msgspec
 
 from recon.clock import format_time
+from recon.csv_text import csv_lines, plain_text
 from recon.money import Money
 from recon.reconciliation.export_rows import EXPORT_COLUMNS, export_rows
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Sequence
+    from collections.abc import AsyncGenerator
 
     from recon.db import Pool
     from recon.reconciliation.export_rows import Cell
     from recon.reconciliation.read import DiscrepancyFilter
 
 __all__ = ["ExportFormat", "csv_chunks", "json_chunks"]
-
-# What makes a spreadsheet take a cell for a formula, or lose its place.
-# Source: OWASP, "CSV Injection".
-_RISKY = ("=", "+", "-", "@", "\t", "\r", "\n", "\0", *"\uff1d\uff0b\uff0d\uff20")
-"""The last four are the first four in full width, which some locales' spreadsheets take alike."""
 
 
 class ExportFormat(StrEnum):
@@ -52,9 +46,9 @@ async def csv_chunks(
 ) -> AsyncGenerator[bytes, None]:
     """RFC 4180 in UTF-8, a header first; text that a spreadsheet would run starts with ``'``."""
     # With the first page, so that a database out of reach is known before anything is said.
-    header = _lines([EXPORT_COLUMNS])
+    header = csv_lines([EXPORT_COLUMNS])
     async for page in export_rows(pool, wanted, base_url=base_url):
-        yield header + _lines([[_csv_cell(cell) for cell in row.cells()] for row in page])
+        yield header + csv_lines([[_csv_cell(cell) for cell in row.cells()] for row in page])
         header = b""
     if header:
         yield header
@@ -80,18 +74,12 @@ async def json_chunks(
     yield b"]\n" if separator != b"[" else b"[]\n"
 
 
-def _lines(rows: Sequence[Sequence[str]]) -> bytes:
-    text = io.StringIO(newline="")
-    csv.writer(text).writerows(rows)
-    return text.getvalue().encode()
-
-
 def _csv_cell(cell: Cell) -> str:
     match cell:
         case None:
             return ""
         case str():
-            return f"'{cell}" if cell.startswith(_RISKY) else cell
+            return plain_text(cell)
         case datetime():
             return format_time(cell)
         case UUID() | int() | Money():

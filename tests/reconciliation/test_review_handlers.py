@@ -532,6 +532,6 @@ async def test_an_export_waits_for_its_reader_and_ends_when_that_leaves(
             await asyncio.wait_for(ended.wait(), 5)
     await runner.cleanup()
 
-    assert [(one["event"], one["log_level"]) for one in logs if "export" in one["event"]] == [
-        ("export_reader_left", "info")
+    assert [(one["event"], one["log_level"]) for one in logs if "file_" in one["event"]] == [
+        ("file_reader_left", "info")
     ]

@@ -53,6 +53,8 @@ async def test_every_page_fits_its_window(
         "settlement": f"/settlements/{settled.file_id}",
         "cases": "/cases",
         "approvals": "/approvals",
+        "wallets": "/wallets?user_id=u_48213",
+        "audit": "/audit",
         "wallet": "/wallets/u_48213/GBP",
         "webhooks": "/webhooks",
         "delivery": f"/deliveries/{inbox.booked}",

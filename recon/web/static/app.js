@@ -90,7 +90,13 @@ document.addEventListener("keydown", (event) => {
   if (event.key === "g") waitsForPlace = true;
   else if (event.key === "j") moveRow(1);
   else if (event.key === "k") moveRow(-1);
-  else if (event.key === "x") {
+  else if (event.key === "?") {
+    const keys = document.getElementById("keys");
+    if (keys) {
+      keys.open = !keys.open;
+      keys.scrollIntoView({ block: "end" });
+    }
+  } else if (event.key === "x") {
     const box = document.activeElement?.closest("tr")?.querySelector('input[name="id"]');
     if (box) box.click();
   } else if (event.key === "/") {

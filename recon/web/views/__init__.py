@@ -2,6 +2,7 @@
 
 from recon.web.views import (
     approvals,
+    audit,
     bets,
     bulk,
     cases,
@@ -31,5 +32,6 @@ all_routes = [
     cases.routes,
     bets.routes,
     settlements.routes,
+    audit.routes,
     docs.routes,
 ]

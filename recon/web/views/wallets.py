@@ -1,20 +1,40 @@
-"""One wallet: balances and entries, now or as of an instant."""
+"""Wallets: those of a player; one with its balances and entries, now or as of an instant."""
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
 from aiohttp import web
 
-from recon.clock import parse_time
+from recon.clock import now, parse_time
 from recon.db import POOL, load
 from recon.errors import Invalid
-from recon.http import Cursor
-from recon.ledger import read_entries, read_wallet
+from recon.http import Cursor, send_file
+from recon.ledger import read_currencies, read_entries, read_wallet
 from recon.web.auth.guard import page
 from recon.web.rendering import render
+from recon.web.statement import statement_chunks
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 __all__ = ["routes"]
 
 routes = web.RouteTableDef()
+
+
+@routes.get("/wallets")
+@page()
+async def wallets(request: web.Request) -> web.Response:
+    """The wallets of the player whom the URL names."""
+    user_id = request.query.get("user_id", "").strip()
+    async with request.config_dict[POOL].acquire() as connection:
+        found = [
+            await read_wallet(connection, user_id, currency)
+            for currency in (await read_currencies(connection, user_id) if user_id else ())
+        ]
+    return render(request, "wallets.html", user_id=user_id, wallets=found)
 
 
 @routes.get("/wallets/{user_id}/{currency}")
@@ -22,9 +42,7 @@ routes = web.RouteTableDef()
 async def wallet(request: web.Request) -> web.Response:
     """A wallet; ``at`` in the query shows it as it was."""
     user_id, currency = request.match_info["user_id"], request.match_info["currency"]
-    said = request.query.get("at", "").strip()
-    at = parse_time(said) if said else None
-    cursor = Cursor.of(request)
+    at, cursor = _at(request.query), Cursor.of(request)
     async with request.config_dict[POOL].acquire() as connection:
         shown = await read_wallet(connection, user_id, currency, at=at)
         entries = await read_entries(
@@ -32,7 +50,7 @@ async def wallet(request: web.Request) -> web.Response:
             user_id,
             currency,
             before_version=_before(cursor),
-            limit=cursor.limit + 1,
+            limit=cursor.one_more,
             at=at,
         )
         live = await connection.fetchrow(load("recon.web", "live_of_wallet"), user_id, currency)
@@ -48,6 +66,34 @@ async def wallet(request: web.Request) -> web.Response:
         following=cursor.seal(str(entries[-1].version)) if more else None,
         is_first=cursor.after is None,
     )
+
+
+@routes.get("/wallets/{user_id}/{currency}/statement")
+@page()
+async def statement(request: web.Request) -> web.StreamResponse:
+    """Every entry, as CSV."""
+    pool, at = request.config_dict[POOL], _at(request.query)
+    user_id, currency = request.match_info["user_id"], request.match_info["currency"]
+    async with pool.acquire() as connection:
+        await read_wallet(connection, user_id, currency, at=at)
+    return await send_file(
+        request,
+        statement_chunks(pool, user_id, currency, at=at),
+        name=f"statement-{currency}-{now():%Y%m%dT%H%M%SZ}.csv",
+        content_type="text/csv; charset=utf-8",
+    )
+
+
+def _at(query: Mapping[str, str]) -> datetime | None:
+    """The instant that the URL names; a form's field has no zone, and its label says UTC."""
+    said = query.get("at", "").strip()
+    if not said:
+        return None
+    try:
+        at = datetime.fromisoformat(said)
+    except ValueError:
+        raise Invalid("at is an instant such as 2026-01-31T12:00Z", code="invalid_time") from None
+    return parse_time(said) if at.tzinfo is not None else at.replace(tzinfo=UTC)
 
 
 def _before(cursor: Cursor) -> int | None:

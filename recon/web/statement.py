@@ -1,0 +1,60 @@
+"""A wallet's statement as CSV: every entry with the balances after it, oldest last."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from recon.clock import format_time
+from recon.csv_text import csv_lines, plain_text
+from recon.ledger import read_entries
+from recon.money import format_minor
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Sequence
+    from datetime import datetime
+
+    from recon.db import Pool
+    from recon.ledger import Posting
+
+__all__ = ["statement_chunks"]
+
+_PAGE: Final = 1000
+_COLUMNS: Final = (
+    *("version", "recorded_at", "event_at", "kind", "source", "key", "debit", "credit"),
+    *("currency", "amount", "available_after", "held_after", "reserved_after"),
+)
+
+
+async def statement_chunks(
+    pool: Pool, user_id: str, currency: str, *, at: datetime | None
+) -> AsyncGenerator[bytes, None]:
+    """Entries newest first, page by page; never more than a page in memory.
+
+    Args:
+        pool: the ledger.
+        user_id: whose wallet.
+        currency: which.
+        at: only what was recorded until then; ``None``: all.
+    """
+    yield csv_lines([_COLUMNS])
+    before: int | None = None
+    while True:
+        async with pool.acquire() as connection:
+            page = await read_entries(
+                connection, user_id, currency, before_version=before, limit=_PAGE, at=at
+            )
+        if page:
+            yield csv_lines(_cells(entry) for entry in page)
+            before = page[-1].version
+        if len(page) < _PAGE:
+            return
+
+
+def _cells(entry: Posting) -> Sequence[str]:
+    money = (entry.amount, entry.available_after, entry.held_after, entry.reserved_after)
+    return (
+        *(str(entry.version), format_time(entry.recorded_at), format_time(entry.event_at)),
+        *(plain_text(text) for text in (entry.kind, entry.source, entry.key)),
+        *(entry.debit, entry.credit, entry.currency),
+        *(format_minor(minor, entry.currency) for minor in money),
+    )

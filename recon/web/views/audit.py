@@ -1,0 +1,55 @@
+"""The audit, and whether its past is proved."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from recon.clock import now
+from recon.db import POOL
+from recon.http import Cursor, send_file
+from recon.seals import last_seal, last_verification
+from recon.web.addresses import before_of
+from recon.web.audit_list import AuditQuery, audit_chunks, list_audit
+from recon.web.auth.guard import page
+from recon.web.rendering import render
+
+__all__ = ["routes"]
+
+routes = web.RouteTableDef()
+
+
+@routes.get("/audit")
+@page()
+async def audit(request: web.Request) -> web.Response:
+    """What the URL asks for, newest first; nothing of it can be changed, from here or elsewhere."""
+    wanted, cursor, pool = (
+        AuditQuery.parse(request.query),
+        Cursor.of(request),
+        request.config_dict[POOL],
+    )
+    async with pool.acquire() as connection:
+        found = await list_audit(
+            connection, wanted, before=before_of(cursor), limit=cursor.one_more
+        )
+        seal = await last_seal(connection)
+    more = len(found) > cursor.limit
+    found = found[: cursor.limit]
+    return render(
+        request,
+        "audit.html",
+        wanted=wanted,
+        found=found,
+        seal=seal,
+        verified=await last_verification(pool),
+        following=cursor.seal(str(found[-1].audit_id)) if more else None,
+        is_first=cursor.after is None,
+    )
+
+
+@routes.get("/audit/export")
+@page()
+async def export(request: web.Request) -> web.StreamResponse:
+    """All of it that matches, as CSV."""
+    chunks = audit_chunks(request.config_dict[POOL], AuditQuery.parse(request.query))
+    name = f"audit-{now():%Y%m%dT%H%M%SZ}.csv"
+    return await send_file(request, chunks, name=name, content_type="text/csv; charset=utf-8")

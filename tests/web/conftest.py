@@ -12,7 +12,7 @@ import pytest
 from aiohttp import CookieJar, web
 from aiohttp.test_utils import TestClient, TestServer
 from argon2 import PasswordHasher
-from playwright.async_api import async_playwright
+from playwright.async_api import async_playwright, expect
 
 from recon.clock import new_id
 from recon.db import POOL, open_pool
@@ -39,6 +39,9 @@ PASSWORD = "correct horse battery"
 
 _WEEK = "template_week"
 _numbers = count(1)
+
+_PATIENCE_MS = 30_000
+"""How long a browser may take for what it does at once, on a machine that does much else."""
 
 _CHROMIUM_FLAGS = [
     "--headless",
@@ -196,6 +199,9 @@ async def inbox(pool: Pool) -> Inbox:
     return await fill(pool)
 
 
+expect.set_options(timeout=_PATIENCE_MS)
+
+
 @pytest.fixture(scope="session")
 async def chromium() -> AsyncIterator[Browser]:
     """One browser for all tests; where there is none, they fail and say what to do."""
@@ -266,7 +272,7 @@ class Windows:
             color_scheme=color_scheme,
             java_script_enabled=java_script_enabled,
         )
-        context.set_default_timeout(10_000)
+        context.set_default_timeout(_PATIENCE_MS)
         self.contexts.append(context)
         window = Window(await context.new_page(), self.origin)
         window.watch()

@@ -35,7 +35,11 @@ BEGIN
     FOR found IN
         SELECT pg_get_functiondef(p.oid) AS definition
         FROM pg_proc AS p
-        WHERE p.pronamespace = 'public'::regnamespace AND p.prosrc LIKE '%clock_timestamp()%'
+        WHERE
+            p.pronamespace = 'public'::regnamespace
+            AND p.prosrc LIKE '%clock_timestamp()%'
+            -- `recon verify` knows its very words; the search path of the sessions does for it.
+            AND p.proname <> 'decide_once'
     LOOP
         EXECUTE replace(
             found.definition, 'clock_timestamp()', 'simulation.clock_timestamp()'

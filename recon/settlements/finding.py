@@ -19,7 +19,15 @@ if TYPE_CHECKING:
     from recon.settlements.model import Account, Batch
     from recon.settlements.stage import Stage
 
-__all__ = ["NewCase", "assign_cases", "explained", "find", "find_in_batches"]
+__all__ = [
+    "EXPLAINED",
+    "TOLD_ANEW",
+    "NewCase",
+    "assign_cases",
+    "find",
+    "find_explained",
+    "find_in_batches",
+]
 
 _CASES_OF_A_KIND: Final = 50
 """So many findings of a kind have each a case of its own; those beyond share one."""
@@ -145,23 +153,31 @@ def find(stage: Stage, account: Account) -> None:
 
 def find_in_batches(stage: Stage, account: Account, unbalanced: Sequence[Batch]) -> None:
     """Add batches that do not come to zero with their payout."""
-    for batch in unbalanced:
-        detail = (
-            f"{batch.lines - batch.payouts} lines of it come to {batch.net} {batch.net.currency},"
-            f" {batch.payouts} payouts to {batch.paid}: {batch.difference} is left"
-        )
-        stage.run(
-            """
-            INSERT INTO findings BY NAME
-            SELECT
-                $1 AS user_id, 'payout_mismatch' AS kind, 'payout' AS about, $2 AS payment_id,
-                $3 AS settled_currency, $4::DECIMAL(38, 0) AS settled_amount, $5 AS detail
-            """,
-            [
-                *(f"~{account.endpoint}", batch.batch, batch.difference.currency),
-                *(str(batch.difference.minor), detail),
-            ],
-        )
+    if not unbalanced:
+        return
+    stage.run(
+        """
+        INSERT INTO findings BY NAME
+        SELECT
+            $1 AS user_id, 'payout_mismatch' AS kind, 'payout' AS about, unnest($2) AS payment_id,
+            unnest($3) AS settled_currency, unnest($4)::DECIMAL(38, 0) AS settled_amount,
+            unnest($5) AS detail
+        """,
+        [
+            f"~{account.endpoint}",
+            [batch.batch for batch in unbalanced],
+            [batch.difference.currency for batch in unbalanced],
+            [str(batch.difference.minor) for batch in unbalanced],
+            [_left_of(batch) for batch in unbalanced],
+        ],
+    )
+
+
+def _left_of(batch: Batch) -> str:
+    return (
+        f"{batch.lines - batch.payouts} lines of it come to {batch.net} {batch.net.currency},"
+        f" {batch.payouts} payouts to {batch.paid}: {batch.difference} is left"
+    )
 
 
 def assign_cases(stage: Stage, file_id: UUID, name: str) -> list[NewCase]:
@@ -226,8 +242,15 @@ def assign_cases(stage: Stage, file_id: UUID, name: str) -> list[NewCase]:
     ]
 
 
-def explained(stage: Stage) -> tuple[list[tuple[str, UUID]], list[tuple[str, UUID]]]:
-    """Older findings that this file speaks of: those it explains, and those that it says anew."""
+EXPLAINED: Final = (
+    "SELECT user_id, finding_id FROM spoken_of ANTI JOIN told_anew USING (finding_id)"
+)
+TOLD_ANEW: Final = "SELECT user_id, finding_id FROM told_anew"
+"""Older findings that this file explains, and those that it says anew: see `find_explained`."""
+
+
+def find_explained(stage: Stage) -> None:
+    """Fill ``spoken_of`` with the older findings of which this file speaks."""
     # A payment that is missing may have several captures: another one of them explains nothing.
     stage.run("""
         CREATE OR REPLACE TABLE spoken_of AS
@@ -241,13 +264,8 @@ def explained(stage: Stage) -> tuple[list[tuple[str, UUID]], list[tuple[str, UUI
         SEMI JOIN (SELECT kind, effect_id FROM settled WHERE is_new = 1) AS s
             ON f.about = s.kind AND f.effect_id = s.effect_id
     """)
-    said_anew = stage.rows("""
+    stage.run("""
+        CREATE OR REPLACE TABLE told_anew AS
         SELECT DISTINCT f.user_id, f.finding_id FROM spoken_of AS f
         JOIN odd AS o ON o.kind = f.about AND o.payment_id = f.payment_id
     """)
-    again = {finding_id for _, finding_id in said_anew}
-    every = stage.rows("SELECT user_id, finding_id FROM spoken_of")
-    return (
-        [(user_id, finding_id) for user_id, finding_id in every if finding_id not in again],
-        [(user_id, finding_id) for user_id, finding_id in said_anew],
-    )

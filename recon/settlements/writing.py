@@ -122,9 +122,7 @@ async def add_to_batches(
     return found
 
 
-async def resolve(
-    connection: Connection, findings: Sequence[tuple[str, UUID]], reason: str
-) -> None:
+async def resolve(connection: Connection, findings: Sequence[tuple[Any, ...]], reason: str) -> None:
     """Close findings that are explained, and the cases of which none is open any more."""
     for some in slices(findings):
         rows = await connection.fetch(

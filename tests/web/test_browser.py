@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING, Any, Literal
 import pytest
 from playwright.async_api import expect
 
+from tests.web.test_bets import resting
+
 if TYPE_CHECKING:
+    from recon.db import Pool
     from tests.web.conftest import Window, Windows
     from tests.web.inbox import Inbox
     from tests.web.seeding import Seeded
@@ -191,14 +194,15 @@ async def test_axe_finds_no_violation_on_any_page_in_light_or_dark(
     assert "404" in not_found, "the console complains of the page that is not there, and no more"
 
 
-async def test_axe_finds_no_violation_in_the_inbox_in_light_or_dark(
-    windows: Windows, inbox: Inbox
+async def test_axe_finds_no_violation_in_the_inbox_nor_of_a_bet_in_light_or_dark(
+    windows: Windows, inbox: Inbox, pool: Pool
 ) -> None:
+    bet_id, _ = await resting(pool)
     window = await windows.open()
     await window.sign_in()
-    found = await _violations_of_all(window, inbox_paths(inbox))
+    found = await _violations_of_all(window, [*inbox_paths(inbox), f"/bets/{bet_id}"])
 
-    assert len(found) == 2 * 7
+    assert len(found) == 2 * 8
     assert found == {page: [] for page in found}
     assert window.faults == []
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal
 import pytest
 
 from tests.web.seeding import seed_incident
+from tests.web.test_bets import resting
 from tests.web.test_settlements import imported
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ async def test_every_page_fits_its_window(
     window = await windows.open(width=width, color_scheme=scheme)
     incident = await seed_incident(pool, week)
     settled = await imported(pool)
+    bet_id, _ = await resting(pool)
     pages = {
         "overview": "/",
         "discrepancies": "/discrepancies",
@@ -52,6 +54,7 @@ async def test_every_page_fits_its_window(
         "settlements": "/settlements",
         "settlement": f"/settlements/{settled.file_id}",
         "cases": "/cases",
+        "bet": f"/bets/{bet_id}",
         "approvals": "/approvals",
         "wallets": "/wallets?user_id=u_48213",
         "audit": "/audit",

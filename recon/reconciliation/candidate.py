@@ -35,7 +35,7 @@ class Candidate(NamedTuple):
             the difference stood before it happened.
         money: whose movement it speaks of; two facts about one movement are never both true.
             Empty: of the fact's own row.
-        share: how many as likely ones it stands among; their standing's odds are for all of them.
+        share: how many as likely ones it stands among; 0: the others of its standing.
         booked: as in `Meaning`.
     """
 
@@ -43,7 +43,7 @@ class Candidate(NamedTuple):
     standing: Standing
     doubts: int = 0
     money: str = ""
-    share: int = 1
+    share: int = 0
     booked: int | None = None
 
     @property

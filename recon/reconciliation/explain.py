@@ -236,13 +236,9 @@ def _rows_of(same: Sequence[Fit]) -> list[tuple[Candidate, ...]]:
 
 def _groups(candidates: Sequence[Candidate]) -> list[Group]:
     about = Counter(one.key for one in candidates)
-    suggested = Counter(one.doubts for one in candidates if one.standing is Standing.SUGGESTED)
+    crowd = Counter((one.standing, one.doubts) for one in candidates)
     odds = [
-        odds_of(
-            one.standing,
-            share=suggested[one.doubts] if one.standing is Standing.SUGGESTED else one.share,
-            doubts=one.doubts,
-        )
+        odds_of(one.standing, share=one.share or crowd[one.standing, one.doubts], doubts=one.doubts)
         for one in candidates
     ]
     # Of money of which two likely things are told, neither is taken to be true.

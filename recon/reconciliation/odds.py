@@ -69,6 +69,10 @@ _ODDS: Final = {
     Standing.NETTED: 0.02,
     Standing.ALTERED: 0.1,
 }
+_OF_ONE: Final = {Standing.KNOWN, Standing.LIKELY, Standing.OPEN}
+"""What speaks for the very fact, rather than for some fact of its kind."""
+_CROWD: Final = 9
+"""Who leaves more payments open than these has mostly given them up."""
 _UNKNOWN: Final = 0.05
 """That there is something of which neither side has a record."""
 _DOUBTED: Final = 0.1
@@ -84,10 +88,17 @@ def odds_of(standing: Standing, *, share: int, doubts: int) -> Odds:
 
     Args:
         standing: what speaks for it.
-        share: how many facts of this standing share its odds.
+        share: how many facts there are of this standing and as many doubts; of a standing that
+            is one fact's among all of its kind, for how many its odds are.
         doubts: how many things speak against it.
     """
-    return _ODDS[standing] / max(1, share) * _DOUBTED**doubts
+    odds, share = _ODDS[standing], max(1, share)
+    if standing not in _OF_ONE:
+        return odds / share * _DOUBTED**doubts
+    if doubts:
+        # What both sides agreed over is no more than open; a crowd of it is as good as one.
+        return min(odds, _ODDS[Standing.OPEN]) * min(_DOUBTED**doubts, 1 / share)
+    return odds * min(1, _CROWD / share) if standing is Standing.OPEN else odds
 
 
 def against(odds: Odds) -> Odds:

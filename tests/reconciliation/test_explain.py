@@ -261,7 +261,8 @@ def by_all_subsets(difference: int, facts: list[Evidence]) -> tuple[int, list[tu
     # What one row says of one amount counts once, however often it is said.
     facts = [*{(one.kind, one.id, one.cause, one.amount): one for one in facts}.values()]
     suggested = sum(one.kind == "posting" for one in facts)
-    odds = [0.3 / suggested if one.kind == "posting" else 1 / 3 for one in facts]
+    still_open = 1 / 3 * min(1, 9 / max(1, len(facts) - suggested))
+    odds = [0.3 / suggested if one.kind == "posting" else still_open for one in facts]
     meanings: Counter[tuple[tuple[Cause, int], ...]] = Counter()
     other = 0.0
     for size in range(len(facts) + 1):
@@ -406,6 +407,24 @@ def test_a_report_that_comes_again_and_again_is_as_old_as_its_first() -> None:
     ]
 
     assert names(explain_candidates(20, again)) == ["d0"]
+
+
+@pytest.mark.parametrize("doubts", [0, 1])
+def test_a_crowd_of_payments_that_were_given_up_does_not_hide_what_happened(doubts: int) -> None:
+    given_up = [
+        Candidate(one.fact, one.standing, doubts)
+        for one in of([301 + 2 * n for n in range(300)], Standing.OPEN)
+    ]
+    stale = [
+        Candidate(one.fact, one.standing, 1)
+        for one in of([1001 + 2 * n for n in range(30)], Standing.KNOWN, "delivery")
+    ]
+    lost = [Candidate(fact(-20_000, "v1", kind="posting"), Standing.SUGGESTED)]
+
+    found = explain_candidates(-20_000, [*given_up, *stale, *lost])
+
+    assert (found.unexplained, names(found)) == (0, ["v1"])
+    assert found.confidence > 80
 
 
 def test_two_pairs_of_equal_sums_are_both_said_whatever_they_are_made_of() -> None:

@@ -122,7 +122,7 @@ async def gather(reconciler: Reconciler, look: Comparison, *, since: datetime | 
         candidates = [*_of_records(look, records, moneys), *asked.candidates]
         booked = booked_by_psps(records.postings, moneys, agreed_version=records.agreed_version)
         of_files = _count(records.settled, "findings of settlement files")
-        looked_at = [*_looked_at(records), of_bets, of_files]
+        looked_at = [*_looked_at(records, wallet.version), of_bets, of_files]
     return Facts(
         [_held_against(one, stands_since) for one in candidates],
         [one for one in booked if stands_since is None or one.posting.at <= stands_since],
@@ -240,10 +240,13 @@ def _held_against(candidate: Candidate, stands_since: datetime | None) -> Candid
     return candidate._replace(doubts=candidate.doubts + 1)
 
 
-def _looked_at(records: _Records) -> list[str]:
+def _looked_at(records: _Records, version: int) -> list[str]:
     since, older = _since(records)
-    version = records.agreed_version
-    when = f"since version {version}" if version else "from the first"
+    agreed = records.agreed_version
+    if version - agreed > _AMONG_POSTINGS:
+        when = f"among the newest {_AMONG_POSTINGS}"
+    else:
+        when = f"since version {agreed}" if agreed else "from the first"
     postings = f"{_number(since, _MAX_POSTINGS)} postings {when}"
     if older:
         postings += f" and {_number(older[:_MAX_OLDER], _MAX_OLDER)} older ones"
@@ -264,6 +267,8 @@ def _number(rows: Sequence[object], most: int) -> str:
 
 def _answered(bets: Sequence[object], answered: int) -> str:
     """How the asking went; what the game has not answered for was not looked at."""
+    if not bets:
+        return ""
     asked = min(len(bets), _MAX_BETS)
     if len(bets) > asked:
         said = f", the newest {asked} of them asked of the game"

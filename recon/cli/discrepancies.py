@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from contextlib import aclosing
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -18,20 +17,19 @@ from recon.cli.context import (
     run_async,
     settings_of,
 )
+from recon.cli.discrepancy_listing import MOST_ROWS, print_list, say_table
 from recon.cli.discrepancy_steps import (
     assign_command,
     comment_command,
     ignore_command,
     recheck_command,
 )
-from recon.cli.discrepancy_text import ShownDiscrepancy, say_incidents, say_list, say_one
+from recon.cli.discrepancy_text import ShownDiscrepancy, say_incidents, say_one
 from recon.reconciliation import (
     Cause,
-    Discrepancy,
     DiscrepancyFilter,
     Incident,
     Status,
-    list_discrepancies,
     list_incidents,
     read_discrepancy,
 )
@@ -51,7 +49,6 @@ if TYPE_CHECKING:
 __all__ = ["discrepancies"]
 
 _EXIT_OPEN = 3
-_STILL_OPEN = (Status.OPEN, Status.INVESTIGATING, Status.AWAITING_APPROVAL)
 _PAGE = 500
 _HISTORY = 1000
 
@@ -95,7 +92,11 @@ for _step in (recheck_command, assign_command, comment_command, ignore_command):
 
 @discrepancies.command("list")
 @_filters
-@click.option("--limit", type=click.IntRange(min=1), help="The newest so many; default: all.")
+@click.option(
+    "--limit",
+    type=click.IntRange(min=1),
+    help=f"The newest so many; default: all with --json, else {MOST_ROWS}.",
+)
 @click.option("--json", "as_json", is_flag=True)
 @click.pass_context
 def list_(ctx: click.Context, /, *, limit: int | None, as_json: bool, **chosen: Any) -> None:  # noqa: ANN401 - each filter has its option's type
@@ -103,12 +104,8 @@ def list_(ctx: click.Context, /, *, limit: int | None, as_json: bool, **chosen: 
 
     Exits 3 when any of them is open, whichever statuses are listed; 0 when none is.
     """
-    wanted = _filter(**chosen)
-    found, still_open = run_async(_list(settings_of(ctx), wanted, limit))
-    if as_json:
-        print_json([discrepancy_view(one) for one in found])
-    else:
-        say_list(found)
+    settings, wanted = settings_of(ctx), _filter(**chosen)
+    still_open = run_async((print_list if as_json else say_table)(settings, wanted, limit))
     if still_open:
         ctx.exit(_EXIT_OPEN)
 
@@ -187,24 +184,6 @@ def _filter(
         currency=currency,
         incident_id=incident_id,
     )
-
-
-async def _list(
-    settings: Settings, wanted: DiscrepancyFilter, limit: int | None
-) -> tuple[list[Discrepancy], bool]:
-    found: list[Discrepancy] = []
-    async with open_database(settings) as pool, pool.acquire() as connection:
-        while limit is None or len(found) < limit:
-            size = _PAGE if limit is None else min(_PAGE, limit - len(found))
-            before = found[-1].discrepancy_id if found else None
-            page = await list_discrepancies(connection, wanted, before=before, limit=size)
-            found += page
-            if len(page) < size:
-                break
-        still_open = await list_discrepancies(
-            connection, replace(wanted, statuses=_STILL_OPEN), limit=1
-        )
-    return found, bool(still_open)
 
 
 async def _incidents(settings: Settings, *, only_open: bool) -> list[Incident]:

@@ -70,9 +70,9 @@ def assign_command(
     as_json: bool,
 ) -> None:
     """Say who looks into it: ASSIGNEE, or --nobody."""
-    if nobody == bool(assignee):
+    if nobody == bool(assignee and assignee.strip()):
         raise click.UsageError("give a name or --nobody")
-    shown = run_async(_assign(settings_of(ctx), discrepancy_id, assignee))
+    shown = run_async(_assign(settings_of(ctx), discrepancy_id, _named(assignee)))
     _say(shown, f"{shown.status}, assigned to {shown.assignee or 'nobody'}", as_json=as_json)
 
 
@@ -116,6 +116,10 @@ def ignore_command(
         raise click.BadParameter("is empty", ctx, param_hint="--reason")
     shown = run_async(_ignore(settings_of(ctx), discrepancy_id, reason, how_long))
     _say(shown, str(shown.status), as_json=as_json)
+
+
+def _named(assignee: str | None) -> str | None:
+    return (assignee or "").strip() or None
 
 
 def _step() -> Step:

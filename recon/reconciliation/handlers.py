@@ -22,6 +22,7 @@ from recon.http import (
     page_of,
     principal_of,
 )
+from recon.money import exponents
 from recon.reconciliation.incidents import list_incidents, read_incident
 from recon.reconciliation.model import Cause, RunScope, Status
 from recon.reconciliation.read import (
@@ -192,11 +193,11 @@ def filter_of(request: web.Request) -> DiscrepancyFilter:
         Invalid: ``invalid_filter`` with what is allowed.
     """
     return DiscrepancyFilter(
-        statuses=_choices(request.query.get("status"), Status),
-        causes=_choices(request.query.get("cause"), Cause),
+        statuses=_choices(request, "status", Status),
+        causes=_choices(request, "cause", Cause),
         user_id=request.query.get("user_id") or None,
         run_id=_id_in(request, "run_id"),
-        currency=request.query.get("currency") or None,
+        currency=_currency(request),
         incident_id=_id_in(request, "incident_id"),
     )
 
@@ -221,7 +222,16 @@ def _id_in(request: web.Request, name: str) -> UUID | None:
         raise Invalid(f"{name} cannot be {text!r:.64}", code="invalid_filter") from None
 
 
-def _choices(text: str | None, kind: type[Choice]) -> tuple[Choice, ...] | None:
+def _currency(request: web.Request) -> str | None:
+    text = request.query.get("currency")
+    if text and text not in exponents():
+        raise Invalid(f"{text[:64]!r} is no currency here", code="invalid_filter")
+    return text or None
+
+
+def _choices(request: web.Request, name: str, kind: type[Choice]) -> tuple[Choice, ...] | None:
+    """Given once with commas, or several times."""
+    text = ",".join(filter(None, request.query.getall(name, [])))
     if not text:
         return None
     try:

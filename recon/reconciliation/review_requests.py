@@ -17,8 +17,15 @@ __all__ = [
     "RejectRequest",
 ]
 
-Words = Annotated[str, msgspec.Meta(min_length=1, max_length=4000)]
-Name = Annotated[str, msgspec.Meta(min_length=1, max_length=128)]
+# Something to read in it.
+Words = Annotated[str, msgspec.Meta(min_length=1, max_length=4000, pattern=r"\S")]
+# A line that neither begins nor ends with a space: by it people find what is theirs.
+Name = Annotated[
+    str,
+    msgspec.Meta(
+        min_length=1, max_length=128, pattern=r"^(?![\s\S]*[\x00-\x1f\x7f])(?![\s\S]*\s$)\S"
+    ),
+]
 Instant = Annotated[datetime, msgspec.Meta(tz=True)]
 
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from click.testing import CliRunner
 
-from recon.cli import recon
+from recon.cli import discrepancy_listing, recon
 from recon.clock import format_time, new_id, now
 from recon.errors import NotFound, Unauthentic
 from recon.http.authenticate import Keys
@@ -105,6 +105,27 @@ async def test_the_list_takes_filters_and_says_3_for_what_they_leave_out_of_sigh
     assert (none.code, none.json()) == (3, [])
     assert (nobody.code, nobody.json()) == (0, [])
     assert [one["user_id"] for one in newest.json()] == ["u_2"]
+
+
+async def test_as_data_all_are_printed_page_by_page_and_as_a_table_the_newest(
+    run: Run, cases: Cases, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(5):
+        await cases.seen(f"u_{number}", "20.00")
+    monkeypatch.setattr(discrepancy_listing, "_PAGE", 2)
+    monkeypatch.setattr(discrepancy_listing, "MOST_ROWS", 3)
+
+    every = await run("discrepancies", "list", "--json")
+    newest = await run("discrepancies", "list", "--limit", "3", "--json")
+    table = await run("discrepancies", "list")
+    longer = await run("discrepancies", "list", "--limit", "5")
+
+    assert [one["user_id"] for one in every.json()] == ["u_4", "u_3", "u_2", "u_1", "u_0"]
+    assert [one["user_id"] for one in newest.json()] == ["u_4", "u_3", "u_2"]
+    assert [b"u_2" in table.out, b"u_1" in table.out, "the newest 3" in table.err] == [
+        *(True, False, True),
+    ]
+    assert (b"u_0" in longer.out, "newest" in longer.err) == (True, False)
 
 
 async def test_a_table_in_a_pipe_keeps_every_id_whole(run: Run, cases: Cases) -> None:

@@ -27,8 +27,9 @@ from recon.http.request_ids import request_id_middleware
 from recon.http.server import make_runner
 from recon.reconciliation import Cause, send_export
 from recon.reconciliation.handlers import routes
+from recon.reconciliation.ignore import ignore
 from recon.reconciliation.review_handlers import routes as review_routes
-from tests.reconciliation.cases import Cases
+from tests.reconciliation.cases import Cases, by
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -322,6 +323,49 @@ async def test_what_does_not_exist_is_404(api: Api) -> None:
 
 
 @pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("assign", {"assignee": "  "}),
+        ("assign", {"assignee": "mia "}),
+        ("assign", {"assignee": "mia\nleo"}),
+        ("assign", {"assignee": "mia\n"}),
+        ("comment", {"text": " \n"}),
+        ("ignore", {"reason": "  "}),
+        ("adjustments", {"amount": "20.00", "reason": "\t"}),
+    ],
+)
+async def test_what_says_nothing_is_no_reason_and_no_name(
+    api: Api, cases: Cases, path: str, body: dict[str, str]
+) -> None:
+    _, key = await api.key("ops")
+    case = await cases.seen("u_1", "20.00")
+
+    status, problem = await api.post(f"/discrepancies/{case}/{path}", body, key)
+    named, _ = await api.post(f"/discrepancies/{case}/assign", {"assignee": "Zoë M."}, key)
+
+    assert (status, problem["code"], named) == (400, "validation_failed", 200)
+    assert await cases.history(case) == [("run", "opened"), ("ops", "assigned")]
+
+
+async def test_a_filter_may_be_given_with_commas_or_several_times(api: Api, cases: Cases) -> None:
+    _, key = await api.key("ops")
+    await cases.seen("u_1", "20.00")
+    await cases.seen("u_2", "20.00")
+    await cases.agrees("u_2")
+    await ignore(cases.pool, await cases.seen("u_3", "9.00"), "r", until=None, step=by("ops"))
+
+    for query in (
+        "status=open,cleared",
+        "status=open&status=cleared",
+        "status=&status=open,cleared",
+    ):
+        _, page = await api.get(f"/discrepancies?{query}", key)
+        assert [one["user_id"] for one in page["items"]] == ["u_2", "u_1"], query
+        _, rows = await api.get(f"/discrepancies/export?format=json&{query}", key)
+        assert [one["user_id"] for one in rows] == ["u_2", "u_1"], query
+
+
+@pytest.mark.parametrize(
     "path",
     [
         "/reconciliation/runs",
@@ -346,7 +390,7 @@ async def test_a_cursor_that_is_none_of_ours_is_one_refusal_in_every_list(
 
 
 @pytest.mark.parametrize("path", ["/discrepancies", "/discrepancies/export"])
-@pytest.mark.parametrize("field", ["run_id", "incident_id", "status", "cause"])
+@pytest.mark.parametrize("field", ["run_id", "incident_id", "status", "cause", "currency"])
 async def test_a_filter_that_makes_no_sense_is_one_refusal_in_list_and_export(
     api: Api, path: str, field: str
 ) -> None:

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from recon.clock import now
+from recon.audit import record_action
+from recon.clock import format_time, now
 from recon.db import load
 from recon.errors import Conflict, Forbidden, Invalid, NotFound
 
@@ -107,7 +108,12 @@ class CreatedKey:
 
 
 async def create_key(
-    pool: Pool, *, name: str, scopes: Collection[str], lifetime: timedelta | None
+    pool: Pool,
+    *,
+    name: str,
+    scopes: Collection[str],
+    lifetime: timedelta | None,
+    actor: str = "cli",
 ) -> CreatedKey:
     """Make a key with 256 bits of randomness.
 
@@ -117,6 +123,7 @@ async def create_key(
             ``:``, with which a name is joined to other words.
         scopes: what it may do.
         lifetime: until it expires; ``None``: never.
+        actor: who makes it, for the audit.
 
     Raises:
         Invalid: ``unknown_scope`` or ``invalid_name``.
@@ -156,6 +163,15 @@ async def create_key(
         await connection.execute(
             load("recon.http", "insert_key"), key_id, name, hash_of(key), granted, expires_at
         )
+        await record_action(
+            connection,
+            actor=actor,
+            action="key_created",
+            obj=f"key:{key_id}",
+            name=name,
+            scopes=" ".join(granted),
+            expires_at=None if expires_at is None else format_time(expires_at),
+        )
     return CreatedKey(key_id, key, granted, expires_at)
 
 
@@ -166,15 +182,21 @@ async def list_keys(pool: Pool) -> list[ApiKey]:
     return [ApiKey(**dict(row)) for row in rows]
 
 
-async def revoke_key(pool: Pool, key_id: str) -> None:
+async def revoke_key(pool: Pool, key_id: str, *, actor: str = "cli") -> None:
     """Refuse a key from now on.
+
+    Args:
+        pool: the database.
+        key_id: which.
+        actor: who revokes it, for the audit.
 
     Raises:
         NotFound: no such key.
     """
-    async with pool.acquire() as connection:
+    async with pool.acquire() as connection, connection.transaction():
         if await connection.fetchval(load("recon.http", "revoke_key"), key_id) is None:
             raise NotFound(f"there is no key {key_id}", code="key_not_found")
+        await record_action(connection, actor=actor, action="key_revoked", obj=f"key:{key_id}")
 
 
 def hash_of(key: str) -> bytes:

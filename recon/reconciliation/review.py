@@ -8,7 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from recon.clock import format_time, new_id
+from recon.audit import record_action
+from recon.clock import format_time
 from recon.db import load
 from recon.errors import NotFound
 from recon.reconciliation.errors import AdjustmentProposedError, DiscrepancyClosedError
@@ -133,8 +134,10 @@ async def note_step(
         load("recon.reconciliation", "insert_event"),
         *(before.user_id, before.discrepancy_id, step.step_id, step.actor, action, detail),
     )
-    await connection.execute(
-        load("recon.reconciliation", "insert_audit"),
-        *(new_id(), step.actor, f"discrepancy.{action}"),
-        *(f"discrepancy:{before.discrepancy_id}", detail),
+    await record_action(
+        connection,
+        actor=step.actor,
+        action=f"discrepancy.{action}",
+        obj=f"discrepancy:{before.discrepancy_id}",
+        **detail,
     )

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import msgspec
 
-from recon.clock import new_id
+from recon.audit import record_action
 from recon.db import load
 from recon.money import Money
 from recon.settlements.model import Batch, SettlementFile
@@ -74,15 +74,15 @@ async def insert_file(connection: Connection, file: SettlementFile, spoken: Spok
         *(msgspec.to_builtins(spoken.spans), spoken.tells, msgspec.to_builtins(spoken.judged)),
     ]
     await connection.execute(load("recon.settlements", "insert_file"), *row)
-    await connection.execute(
-        load("recon.settlements", "insert_audit"),
-        *(new_id(), file.imported_by, "settlement.imported", f"settlement:{file.file_id}"),
-        {
-            "endpoint": file.endpoint,
-            "name": file.name,
-            "sha256": file.content_sha256.hex(),
-            "lines": file.lines,
-        },
+    await record_action(
+        connection,
+        actor=file.imported_by,
+        action="settlement.imported",
+        obj=f"settlement:{file.file_id}",
+        endpoint=file.endpoint,
+        name=file.name,
+        sha256=file.content_sha256.hex(),
+        lines=file.lines,
     )
 
 

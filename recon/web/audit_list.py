@@ -88,7 +88,7 @@ class Audited:
     @property
     def changes(self) -> list[tuple[str, str, str]]:
         """What it has changed: name, before, after."""
-        before, after = self.detail.get("before") or {}, self.detail.get("after") or {}
+        before, after = (_parts(self.detail.get(side)) for side in ("before", "after"))
         return [
             (name, _told(before.get(name)), _told(after.get(name)))
             for name in dict.fromkeys((*before, *after))
@@ -153,6 +153,13 @@ def _day(name: str, text: str | None) -> datetime | None:
         return datetime.combine(datetime.strptime(text, "%Y-%m-%d").date(), time(), UTC)  # noqa: DTZ007 - a day of UTC's calendar
     except ValueError:
         raise Invalid(f"{name} is a day such as 2026-01-31", code="invalid_filter") from None
+
+
+def _parts(side: object) -> dict[str, Any]:
+    """One side of a change; what has one property alone says only its value, which is its state."""
+    if side is None:
+        return {}
+    return side if isinstance(side, dict) else {"state": side}
 
 
 def _told(value: object) -> str:

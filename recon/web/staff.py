@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import asyncpg
 
+from recon.audit import record_action
 from recon.db import load
 from recon.errors import Conflict, Invalid, NotFound
-from recon.web.auth.audit import record_action
 from recon.web.auth.passwords import hash_password
 from recon.web.roles import Role
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 
-from recon.clock import new_id
+from recon.audit import record_action
 from recon.db import load, with_retries
 from recon.webhooks.errors import CaseClosedError, CaseNotFoundError
 from recon.webhooks.inbox import CaseRow, case_of
@@ -49,10 +49,14 @@ async def close_case(pool: Pool, case_id: UUID, reason: str, *, actor: str) -> C
             await read_case(connection, case_id)
             raise CaseClosedError("this case is closed already")
         closed = case_of(row)
-        await connection.execute(
-            load("recon.webhooks", "insert_audit"),
-            *(new_id(), actor, "case.closed", f"case:{case_id}"),
-            {"kind": closed.kind, "reference": closed.reference, "reason": reason},
+        await record_action(
+            connection,
+            actor=actor,
+            action="case.closed",
+            obj=f"case:{case_id}",
+            kind=closed.kind,
+            reference=closed.reference,
+            reason=reason,
         )
         return closed
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from recon.clock import new_id
-from recon.db import load, with_retries
+from recon.audit import record_action
+from recon.db import with_retries
 from recon.webhooks import queries, writes
 from recon.webhooks.batch import lock_names
 from recon.webhooks.errors import (
@@ -123,10 +123,13 @@ async def _replay(
                 await writes.describe_delivery(connection, delivery_id, again.event)
         stored = await read_delivery(connection, delivery_id)
         if actor is not None:
-            await connection.execute(
-                load("recon.webhooks", "insert_audit"),
-                *(new_id(), actor, "delivery.replayed", f"delivery:{delivery_id}"),
-                {"before": str(again.stored.state), "after": str(stored.state)},
+            await record_action(
+                connection,
+                actor=actor,
+                action="delivery.replayed",
+                obj=f"delivery:{delivery_id}",
+                before=str(again.stored.state),
+                after=str(stored.state),
             )
         return stored
 

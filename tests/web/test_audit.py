@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 import asyncpg
 import pytest
 
+from recon.audit import record_action
 from recon.clock import now
 from recon.seals import Sealer, SealKeys, Verifier
-from recon.web.auth.audit import record_action
 from tests.reconciliation.cases import Cases
 
 if TYPE_CHECKING:

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import asyncpg
 
+from recon.audit import record_action
 from recon.bets.by_hand.model import TakenBet
 from recon.bets.errors import BetInProgressError, BetNotFoundError
 from recon.bets.queries import bet_of
-from recon.clock import new_id
 from recon.db import load
 
 if TYPE_CHECKING:
@@ -87,7 +87,6 @@ async def note(
         said["decision_reason"] = ruling.decision_reason
     if after is not None:
         said["after"] = {"state": after}
-    await connection.execute(
-        load("recon.bets.by_hand", "insert_audit"),
-        *(new_id(), actor, f"bet.ruling_{action}", f"bet:{ruling.bet_id}", said),
+    await record_action(
+        connection, actor=actor, action=f"bet.ruling_{action}", obj=f"bet:{ruling.bet_id}", **said
     )

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from recon.audit import record_action
 from recon.db import load
 from recon.errors import NotFound, Unauthentic
-from recon.web.auth.audit import record_action
 from recon.web.auth.sessions import open_session
 from recon.web.auth.tokens import digest_of, new_token
 
@@ -18,19 +18,28 @@ if TYPE_CHECKING:
 __all__ = ["create_sign_in_link", "sign_in_by_link"]
 
 
-async def create_sign_in_link(pool: Pool, name: str, lifetime: timedelta) -> str:
+async def create_sign_in_link(
+    pool: Pool, name: str, lifetime: timedelta, *, actor: str = "cli"
+) -> str:
     """The token of a new link, for ``/sign-in/once/<token>``.
+
+    Args:
+        pool: the database.
+        name: whom it signs in.
+        lifetime: until it opens nothing any more.
+        actor: who makes it, for the audit.
 
     Raises:
         NotFound: ``staff_not_found``: nobody of that name may sign in.
     """
     token = new_token()
-    async with pool.acquire() as connection:
+    async with pool.acquire() as connection, connection.transaction():
         made = await connection.fetchval(
             load("recon.web", "insert_link"), digest_of(token), name, lifetime
         )
-    if made is None:
-        raise NotFound(f"there is nobody called {name} on the staff", code="staff_not_found")
+        if made is None:
+            raise NotFound(f"there is nobody called {name} on the staff", code="staff_not_found")
+        await record_action(connection, actor=actor, action="link_created", obj=f"staff:{name}")
     return token
 
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
+from recon.audit import record_action
 from recon.db import load
-from recon.web.auth.audit import record_action
 from recon.web.auth.tokens import digest_of, new_token
 from recon.web.roles import Right, Role, allows
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from recon.audit import record_action
 from recon.db import load
 from recon.web.auth.attempts import count_attempt, forget_attempts
-from recon.web.auth.audit import record_action
 from recon.web.auth.passwords import check_password
 from recon.web.auth.sessions import open_session
 

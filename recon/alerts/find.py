@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 
+from recon.alerts.bets import find_waiting_bets
 from recon.alerts.books import find_faulty_books
 from recon.alerts.digest import find_digest
 from recon.alerts.incidents import find_incidents
@@ -43,6 +44,7 @@ _FINDERS: Final[dict[AlertType, Finder]] = {
     AlertType.RUNS_BAD: find_bad_runs,
     AlertType.RUNS_SKIPPED: find_skipped_runs,
     AlertType.BOOKS_FAULTY: find_faulty_books,
+    AlertType.BETS_WAITING: find_waiting_bets,
     AlertType.DIGEST: find_digest,
 }
 

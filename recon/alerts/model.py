@@ -33,6 +33,7 @@ class AlertType(StrEnum):
     RUNS_SKIPPED = "runs.skipped"
     SEALS_BROKEN = "seals.broken"
     BOOKS_FAULTY = "books.faulty"
+    BETS_WAITING = "bets.waiting"
     DIGEST = "digest"
     TRIAL = "test"
 

@@ -110,6 +110,9 @@ def _tables(kind: AlertType, data: dict[str, Any]) -> list[_Table]:
     if kind is AlertType.RUNS_SKIPPED:
         columns = ("scope", "reason", "due_at", "resumed_at", "last_started_at")
         found.append(_table(data["skipped"], columns))
+    if kind is AlertType.BETS_WAITING:
+        columns = ("kind", "stake", "currency", "user_id", "opened_at", "reason", "bet_id")
+        found.append(_table(data["bets"], columns))
     if kind is AlertType.BOOKS_FAULTY and data["faults"]:
         found.append(_table(data["faults"], ("check", "user_id", "currency", "detail")))
     return found
@@ -187,6 +190,12 @@ def _books_faulty(data: dict[str, Any]) -> str:
     return f"The books do not hold: {_many(data['count'], 'fault')}{known}"
 
 
+def _bets_waiting(data: dict[str, Any]) -> str:
+    stakes = ", ".join(f"{one['stakes']} {one['currency']}" for one in data["currencies"])
+    waits = "waits" if data["count"] == 1 else "wait"
+    return f"{_many(data['count'], 'case')} of bets {waits} for people: stakes of {stakes}"
+
+
 def _digest(data: dict[str, Any]) -> str:
     standing = _many(data["open"], "discrepancy")
     said = f"{standing} open, {data['new']} new, {data['healed']} healed"
@@ -203,6 +212,7 @@ _HEADLINES: Final[dict[AlertType, Callable[[dict[str, Any]], str]]] = {
     AlertType.RUNS_SKIPPED: _runs_skipped,
     AlertType.SEALS_BROKEN: lambda data: f"Nothing is sealed any more: {data['reason']}",
     AlertType.BOOKS_FAULTY: _books_faulty,
+    AlertType.BETS_WAITING: _bets_waiting,
     AlertType.DIGEST: _digest,
     AlertType.TRIAL: lambda _: "This is a test: messages arrive here",
 }

@@ -46,6 +46,7 @@ _Type = Literal[
     "runs.skipped",
     "seals.broken",
     "books.faulty",
+    "bets.waiting",
     "digest",
 ]
 _TYPES: Final[tuple[_Type, ...]] = (
@@ -55,6 +56,7 @@ _TYPES: Final[tuple[_Type, ...]] = (
     "runs.skipped",
     "seals.broken",
     "books.faulty",
+    "bets.waiting",
     "digest",
 )
 

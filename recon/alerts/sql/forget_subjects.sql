@@ -33,6 +33,11 @@ WITH gone AS (
                         FROM incidents AS i
                         WHERE i.incident_id = s.subject::uuid AND i.closed_at IS NOT NULL
                     )
+                    WHEN 'bet' THEN EXISTS (
+                        SELECT
+                        FROM cases AS c
+                        WHERE c.case_id = s.subject::uuid AND c.state = 'closed'
+                    )
                     WHEN 'schedule' THEN EXISTS (
                         SELECT
                         FROM runs AS r

@@ -27,7 +27,7 @@ from recon.reconciliation import (
     sweep_range,
 )
 from recon.seals import VERIFY_JOB, ChainBrokenError, forget_verifications
-from recon.settlements import resolve_explained
+from recon.settlements import Explained
 from recon.webhooks.backfill import ApiAccount, backfill_due
 from recon.webhooks.redact import Retention, redact_payloads
 from recon.webhooks.waiting import find_waiting
@@ -173,8 +173,10 @@ def _look_out(worker: Worker, pool: Pool, lookout: Lookout) -> None:
 
     worker.tick("find_overdue", _EVERY_TEN_SECONDS, find)
 
+    explained = Explained()
+
     async def explain() -> None:
-        await resolve_explained(pool)
+        await explained.resolve(pool)
 
     worker.tick("explain_settlements", _EVERY_MINUTE, explain)
     waiting = lookout.waiting

@@ -42,11 +42,12 @@ from recon.settlements.read import (
     read_batches,
     read_file,
 )
-from recon.settlements.resolve import resolve_explained
+from recon.settlements.resolve import Explained, resolve_explained
 
 __all__ = [
     "Account",
     "Batch",
+    "Explained",
     "FileNotFoundHereError",
     "Finding",
     "FindingKind",

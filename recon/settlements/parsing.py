@@ -54,8 +54,8 @@ _AMOUNTS: Final = {
 }
 
 _BELIEVED_FROM: Final = datetime(2000, 1, 1, tzinfo=UTC)
-_AHEAD: Final = timedelta(days=1)
-"""A time without its zone may be read as so much later than it is."""
+_AHEAD: Final = timedelta(days=14)
+"""A payout may be dated by the day on which it is expected."""
 
 _READ: Final = (
     """
@@ -73,7 +73,7 @@ SELECT
         THEN 'its time zone ' || left(zone, 32) || ' is not known'
         WHEN settled_at IS NULL THEN 'its time cannot be read'
         WHEN settled_at < $2 OR settled_at > $3
-        THEN 'its time is not between the year 2000 and tomorrow'
+        THEN 'its time is not between the year 2000 and two weeks from now'
         WHEN is_payment AND places IS NULL THEN 'its currency is not known'
         WHEN net_currency IS NULL THEN 'the currency of its net amount is not known'
         WHEN is_payment AND amount IS NULL THEN 'its amount is no amount of ' || currency

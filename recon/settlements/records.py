@@ -34,6 +34,7 @@ _ODD: Final = re.compile(r"[^\w.:+-]")
 """Whatever a column is quoted for; more than needs to be."""
 
 _GZIP: Final = b"\x1f\x8b"
+_ZIP: Final = b"PK\x03\x04"
 _UTF8_BOM: Final = b"\xef\xbb\xbf"
 _UTF16_BOMS: Final = (b"\xff\xfe", b"\xfe\xff")
 
@@ -85,6 +86,8 @@ class Reader:
         """
         if not self._rest:
             block = next(self._blocks, b"")
+            if block.startswith(_ZIP):
+                raise NotReadableError("the file is a zip archive or a workbook; unpack it as CSV")
             if block.startswith(_UTF16_BOMS):
                 raise NotReadableError("the file is UTF-16; save it as UTF-8")
             self._rest = block.removeprefix(_UTF8_BOM)

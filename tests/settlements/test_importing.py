@@ -164,8 +164,8 @@ async def test_a_finding_is_resolved_when_the_late_webhook_is_booked(
         )
     )
     assert [(f.about, f.amount.minor, f.reference) for f in await office.facts()] == [
-        ("deposit", 2000, "order-P1"),
         ("refund", -500, "order-P1"),
+        ("deposit", 2000, "order-P1"),
     ]
     assert await resolve_explained(pool) == 0
 
@@ -180,7 +180,7 @@ async def test_a_finding_is_resolved_when_the_late_webhook_is_booked(
         if f.kind is FindingKind.MISSING_HERE
     }
     assert states == {
-        ("P1", "deposit"): ("resolved", "it is booked now, just as it was settled"),
+        ("P1", "deposit"): ("resolved", "what is booked agrees by now"),
         ("P2", "deposit"): ("open", None),
         ("P1", "refund"): ("open", None),
     }
@@ -246,6 +246,7 @@ async def test_beyond_fifty_the_findings_of_a_kind_share_a_case(office: Office, 
         (b"", NotReadableError, "the file is empty"),
         (b"\xef\xbb\xbf\n", NotReadableError, "the file is empty"),
         (adyen_file().decode().encode("utf-16"), NotReadableError, "UTF-16; save it as UTF-8"),
+        (b"PK\x03\x04 and more", NotReadableError, "a zip archive or a workbook; unpack it"),
         (b"hello\nworld\n", FormatError, "no header of a settlement file"),
         (adyen_file(), NotReadableError, "it has a header and nothing else"),
         (adyen_file(adyen_line("Settled", "P1"))[:-20], TruncatedError, "in the middle of line 2"),

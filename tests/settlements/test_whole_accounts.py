@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from recon.clock import now
-from recon.settlements import FindingKind, resolve_explained
+from recon.settlements import Explained, FindingKind, FindingState, resolve_explained
 from recon.webhooks import Kind
 from recon.webhooks.close_case import close_case
 from tests.settlements.conftest import (
@@ -49,7 +49,9 @@ async def test_a_report_of_payouts_alone_accuses_no_deposit(office: Office) -> N
         await office.deposit(f"pi_{day}", endpoint="stripe", at=T0 + day * DAY)
     payouts = [
         stripe_line(
-            "payout", day, gross="-7.00", fee="0", net="-7.00", source_id=f"po_{day}",
+            # One report writes money that goes out as below zero, another does not.
+            "payout", day, gross=f"{'-' * (day % 2)}7.00", fee="0", net=f"{'-' * (day % 2)}7.00",
+            source_id=f"po_{day}",
             payment_intent_id="", at=T0 + day * DAY,
         )
         for day in range(12)
@@ -58,6 +60,7 @@ async def test_a_report_of_payouts_alone_accuses_no_deposit(office: Office) -> N
     file = await office.file(stripe_file(*payouts), "stripe")
 
     assert await office.findings(file) == []
+    assert [(total.lines, total.net) for total in file.totals] == [(12, -12 * 700)]
 
 
 async def test_a_file_of_refunds_alone_accuses_no_deposit_and_a_later_one_of_deposits_does(
@@ -124,7 +127,7 @@ async def test_a_line_of_the_future_is_refused_and_judges_nothing(office: Office
     )
 
     found = {f.line_no: (f.kind, f.detail) for f in await office.findings(file) if f.line_no}
-    late = "its time is not between the year 2000 and tomorrow"
+    late = "its time is not between the year 2000 and two weeks from now"
     assert found == {
         3: (FindingKind.REJECTED_LINE, late),
         4: (FindingKind.REJECTED_LINE, "its time cannot be read"),
@@ -264,3 +267,14 @@ async def test_a_line_that_says_otherwise_under_its_id_is_told(office: Office) -
         )
     ]
     assert (two.repeated_lines, two.new_lines) == (1, 1)
+
+
+async def test_open_findings_are_looked_at_in_turn(office: Office, pool: Pool) -> None:
+    file = await office.file(adyen_file(*(adyen_line("Settled", f"P{n}") for n in range(5))))
+    for number in (1, 4):
+        await office.deposit(f"P{number}")
+    in_turn = Explained(at_most=2)
+
+    assert [await in_turn.resolve(pool) for _ in range(4)] == [1, 0, 1, 0]
+    left = [f.payment_id for f in await office.findings(file, FindingState.OPEN)]
+    assert left == ["P0", "P2", "P3", "TestMerchant/7"]

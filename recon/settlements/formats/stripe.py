@@ -59,6 +59,14 @@ def layout(header: Header) -> Layout:
         f" THEN '-' || ltrim({charged}, '-')"
         f" WHEN {foreign} AND {charged} IS NOT NULL THEN ltrim({charged}, '-') ELSE {gross} END"
     )
+
+    def paid(amount: str) -> str:
+        """Money goes out by a payout and comes back by its reversal, whatever a report's sign."""
+        return (
+            f"CASE {category} WHEN 'payout' THEN '-' || ltrim({amount}, '-')"
+            f" WHEN 'payout_reversal' THEN ltrim({amount}, '-') ELSE {amount} END"
+        )
+
     return Layout(
         format=Format.STRIPE,
         width=len(header.names),
@@ -76,9 +84,9 @@ def layout(header: Header) -> Layout:
             f" ELSE {column('automatic_payout_id')} END",
             "currency": f"CASE WHEN {foreign} AND {charged} IS NOT NULL"
             f" THEN {column('customer_facing_currency')} ELSE {column('currency')} END",
-            "credit": shown,
+            "credit": paid(f"({shown})"),
             "net_currency": column("currency"),
-            "net_credit": column("net"),
+            "net_credit": paid(column("net")),
             "fee": column("fee"),
             "settled_at": column(*_TIMES),
             # Some columns are in the zone that the report was asked for, and do not say which.

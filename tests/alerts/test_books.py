@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from recon.alerts import Alerting, AlertType, find_alerts
+from recon.alerts import Alerting, AlertType, find_alerts, tell_broken_chain
 from recon.clock import new_id
 from tests.alerts.plain import policy
 from tests.alerts.test_digest import DAY, HOUR, NOW, look
@@ -107,3 +107,16 @@ async def test_the_digest_says_how_many_faults_stand(books: Books, hook: Hook) -
     assert said["data"]["summary"] == (
         "0 discrepancies open, 0 new, 0 healed; the books do not hold: 2 faults"
     )
+
+
+async def test_a_broken_chain_is_told_to_whom_wants_to_hear_of_it_and_to_nobody_else(
+    books: Books, hook: Hook
+) -> None:
+    runs = hook.receiver("runs", wants=frozenset({AlertType.RUNS_BAD}))
+    alone = Alerting(policy=policy(), channels=[runs])
+    both = Alerting(policy=policy(), channels=[runs, hook.receiver()])
+    await find_alerts(books.pool, both)
+
+    assert await tell_broken_chain(books.pool, alone, "seal 7 is gone") is None
+    assert await tell_broken_chain(books.pool, both, "seal 7 is gone") is not None
+    assert await books.ways() == [("webhook:ops", "pending", 0)]

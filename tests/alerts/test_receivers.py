@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hashlib
 import hmac
+from contextlib import suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING, Literal
 
@@ -85,6 +87,30 @@ async def test_a_receiver_may_ask_for_time_by_a_date(books: Books, hook: Hook) -
     await books.look(alerting)
 
     assert 1.9 * HOURS < await waits(books) <= 2 * HOURS
+
+
+async def test_of_an_answer_that_never_ends_nothing_is_read_but_its_beginning(
+    books: Books, hook: Hook
+) -> None:
+    ended = asyncio.Event()
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+        with suppress(ConnectionError):
+            while not writer.is_closing():
+                writer.write(b"10000\r\n" + b"x" * 65536 + b"\r\n")
+                await writer.drain()
+        ended.set()
+
+    async with await asyncio.start_server(talk, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        receiver = hook.receiver(url=f"http://127.0.0.1:{port}/")
+        await books.differs("u_1", "10.00")
+        await books.look(Alerting(policy=policy(), channels=[receiver]))
+        await asyncio.wait_for(ended.wait(), 30)
+
+    assert await books.ways() == [("webhook:ops", "sent", 1)]
 
 
 async def test_a_message_of_which_no_letter_can_be_made_holds_up_no_other(

@@ -74,13 +74,10 @@ async def climb(reconciler: Reconciler, run_id: UUID, *, dry_run: bool = False) 
         if not rows:
             break
         claimed_at_s = asyncio.get_running_loop().time()
-        looks = [
-            _look_again(reconciler, run_id, _suspect(row), row["at"], claimed_at_s, dry_run=dry_run)
-            for row in rows
-        ]
+        looks = [_climb_one(reconciler, run_id, row, claimed_at_s, dry_run=dry_run) for row in rows]
         for failed in await asyncio.gather(*looks, return_exceptions=True):
             if isinstance(failed, Exception):
-                # Its lease ends and it is looked at again; the others go on.
+                # Not even that could be written down: its lease ends and it is looked at again.
                 log.error("look_failed", run_id=str(run_id), error=repr(failed))
             elif isinstance(failed, BaseException):
                 raise failed
@@ -100,6 +97,29 @@ async def climb(reconciler: Reconciler, run_id: UUID, *, dry_run: bool = False) 
 async def _finish(pool: Pool, run_id: UUID) -> str | None:
     async with pool.acquire() as connection, connection.transaction():
         return await finish_run(connection, run_id)
+
+
+async def _climb_one(
+    reconciler: Reconciler,
+    run_id: UUID,
+    row: asyncpg.Record,
+    claimed_at_s: float,
+    *,
+    dry_run: bool,
+) -> None:
+    """Look at a suspect again; one that we stumble over holds up neither the others nor the run.
+
+    Once its lease ends it is looked at again, until the run has watched it for long enough.
+    """
+    suspect, claimed = _suspect(row), row["at"]
+    try:
+        await _look_again(reconciler, run_id, suspect, claimed, claimed_at_s, dry_run=dry_run)
+    except Exception as error:
+        log.exception("look_failed", run_id=str(run_id), error=repr(error))
+        if gave_up(claimed, suspect.first_seen_at, reconciler.grace):
+            reason = "an unforeseen error of ours"
+            seen = Look(suspect.user_id, suspect.currency, LookState.UNANSWERED, None, reason)
+            await _decide(reconciler, run_id, suspect, seen, not_compared=1, dry_run=dry_run)
 
 
 async def _look_again(

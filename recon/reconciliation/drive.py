@@ -67,13 +67,17 @@ async def run_here(
 
 
 async def climb_all(reconciler: Reconciler) -> None:
-    """Look again at what is due in every running run."""
+    """Look again at what is due in every running run; one that fails holds up no other."""
     async with reconciler.pool.acquire() as connection:
         rows = await connection.fetch(load("recon.reconciliation", "running_runs"))
     for row in rows:
         async with reconciler.pool.acquire() as connection:
             run = await read_run(connection, row["run_id"])
-        await climb(reconciler, run.run_id, dry_run=run.dry_run)
+        try:
+            await climb(reconciler, run.run_id, dry_run=run.dry_run)
+        except Exception:
+            # The other runs go on; this one is climbed again with the next tick.
+            log.exception("climb_failed", run_id=str(run.run_id))
 
 
 async def resume_stale_ranges(reconciler: Reconciler) -> int:

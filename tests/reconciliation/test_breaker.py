@@ -17,19 +17,26 @@ from recon.reconciliation import (
     RunState,
     Status,
     abandon_run,
+    climb_all,
     list_incidents,
     run_here,
     start_run,
     sweep,
 )
+from recon.reconciliation import drive as driving
+from recon.reconciliation import examine as examining
+from recon.reconciliation.account import account_for
 from recon.reconciliation.breaker import Counted, is_mass, still_stands
 from recon.webhooks import register_payment
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from uuid import UUID
 
     from recon.db import Pool
-    from recon.reconciliation import Incident
+    from recon.reconciliation import Incident, Reconciler
+    from recon.reconciliation.account import Account
+    from recon.reconciliation.compare import Comparison
     from tests.reconciliation.conftest import World
 
 PLAYERS = [f"u_{number:03}" for number in range(120)]
@@ -202,6 +209,40 @@ async def test_a_fault_that_begins_in_the_middle_of_a_range_stops_the_run(
     assert (run.state, await world.found(*Status)) == (RunState.INCOMPLETE, [])
     (incident,) = await incidents(world)
     assert (incident.looked, incident.differed) == (48, 24)
+
+
+async def test_a_wallet_of_the_sample_that_we_stumble_over_holds_up_neither_its_run_nor_others(
+    world: World, owner: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await give_everybody(world, owner, shown="100.01", players=PLAYERS[:24])
+
+    async def stumble(reconciler: Reconciler, seen: Comparison) -> Account:
+        if seen.snapshot.user_id in PLAYERS[:6]:
+            raise ZeroDivisionError
+        return await account_for(reconciler, seen)
+
+    monkeypatch.setattr(examining, "account_for", stumble)
+    run = await world.run()
+
+    assert (run.state, await world.found(*Status)) == (RunState.INCOMPLETE, [])
+    assert len(await incidents(world)) == 1
+
+
+async def test_a_run_that_cannot_be_gone_on_with_holds_up_no_other(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs = [await start_run(world.pool, RunScope.CHANGED, trigger="test") for _ in range(2)]
+    climbed = []
+
+    async def stumble(_: Reconciler, run_id: UUID, *, dry_run: bool) -> None:
+        del dry_run
+        climbed.append(run_id)
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(driving, "climb", stumble)
+    await climb_all(world.reconciler)
+
+    assert {*climbed} == {*runs}
 
 
 async def test_what_was_excused_once_excuses_nothing_that_comes_after(

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
+from importlib import import_module
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -516,3 +519,26 @@ async def register(world: World, reference: str, direction: str, user: str, amou
         ExpectedPayment,
     )
     await register_payment(world.pool, expected)
+
+
+async def test_a_wallet_that_we_stumble_over_makes_its_run_incomplete_and_not_endless(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Evidence that some code of ours cannot read, for example."""
+    for user in ("u_1", "u_2"):
+        await world.deposit(user, "1.00")
+    world.game.set("u_1", "5.00")
+    world.game.set("u_2", "1.00")
+
+    async def stumble(*_: object) -> None:
+        raise ZeroDivisionError
+
+    climbing = import_module("recon.reconciliation.climb")
+    monkeypatch.setattr(climbing, "account_for", stumble)
+    monkeypatch.setattr(climbing, "_LEASE", timedelta(seconds=0.2))
+    world.reconciler = replace(world.reconciler, grace=timedelta(seconds=0.1))
+    run = await world.run()
+
+    assert run.state is RunState.INCOMPLETE
+    assert (run.wallets.agreed, run.wallets.not_compared) == (1, 1)
+    assert await world.found() == []

@@ -15,7 +15,7 @@ from recon.money import Money
 if TYPE_CHECKING:
     from recon.reconciliation import Discrepancy, Incident
     from recon.reconciliation.review_views import AdjustmentView, EventView
-    from recon.reconciliation.views import DiscrepancyView
+    from recon.reconciliation.views import DiscrepancyView, EvidenceView
 
 __all__ = ["ShownDiscrepancy", "say_incidents", "say_list", "say_one"]
 
@@ -86,6 +86,10 @@ def _comes_to(one: Incident) -> list[tuple[str, str, str]]:
     ] or [("0", "0", "")]
 
 
+def _facts(facts: list[EvidenceView]) -> list[str]:
+    return [f"  {fact.amount}  {fact.kind} {fact.id}: {fact.summary}" for fact in facts]
+
+
 def _signed(minor: int, currency: str) -> str:
     return f"{'+' if minor > 0 else ''}{Money(minor, currency)} {currency}"
 
@@ -99,11 +103,14 @@ def say_one(shown: ShownDiscrepancy) -> None:
         f"game {one.game.available} - ledger {one.ledger.available}, as of {as_of}",
         f"difference {one.difference} = {one.explained} explained + {one.unexplained} unexplained",
         f"cause {one.cause}" + (f", {one.confidence} % certain" if one.confidence else ""),
-        *(f"  {fact.amount}  {fact.kind} {fact.id}: {fact.summary}" for fact in one.evidence),
+        *_facts(one.evidence),
         *(
-            f"or else, {other.confidence} %: {fact.amount}  {fact.kind} {fact.id}: {fact.summary}"
+            line
             for other in one.alternatives
-            for fact in other.evidence
+            for line in (
+                f"{'or else' if one.evidence else 'it may be'}, {other.confidence} % certain:",
+                *_facts(other.evidence),
+            )
         ),
         "looked at: " + "; ".join(one.looked_at),
         f"seen {one.occurrences} times, last {format_time(one.last_seen_at)}",

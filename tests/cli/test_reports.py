@@ -43,6 +43,7 @@ class Ran:
 
 
 Run = Callable[..., Awaitable[Ran]]
+PAIRS = [("a", "30.00"), ("b", "70.00"), ("c", "45.00"), ("d", "55.00")]
 
 
 @pytest.fixture
@@ -211,6 +212,23 @@ async def test_an_incident_that_stopped_a_run_is_listed_though_nothing_is_part_o
     for one, still in ((shown, "yes"), (told, "no")):
         words = " ".join(one.out.decode().replace("│", " ").split())
         assert f"440 of 500 {still} a run was stopped" in words
+
+
+async def test_what_may_be_behind_one_is_shown_set_by_set(run: Run, cases: Cases) -> None:
+    missing = [(name, amount, Cause.MISSING_WEBHOOK) for name, amount in PAIRS]
+    case = await cases.seen("u_1", "100.00", evidence=missing)
+
+    words = (await run("discrepancies", "show", str(case))).out.decode().splitlines()
+
+    said = [line.partition(":")[0] for line in words if line.startswith(("it may be", "  "))]
+    assert said == [
+        "it may be, 49 % certain",
+        "  30.00  payment a",
+        "  70.00  payment b",
+        "it may be, 49 % certain",
+        "  45.00  payment c",
+        "  55.00  payment d",
+    ]
 
 
 async def test_showing_what_is_not_there_fails(run: Run) -> None:

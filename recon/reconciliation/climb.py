@@ -19,6 +19,7 @@ from recon.reconciliation.ladder import gave_up, has_stood, next_look
 from recon.reconciliation.lag import is_under_way
 from recon.reconciliation.look import Look, LookState, look
 from recon.reconciliation.record import (
+    AgreedMeanwhileError,
     record_agreements,
     record_discrepancy,
     record_unsettled,
@@ -190,7 +191,13 @@ async def _judge(
     found = await account_for(reconciler, seen.comparison, since=suspect.since)
     grace = reconciler.grace
     if not await is_under_way(reconciler.pool, found.meant, found.explanation, after=at - grace):
-        await _confirm(reconciler, run_id, suspect, found, dry_run=dry_run)
+        try:
+            await _confirm(reconciler, run_id, suspect, found, dry_run=dry_run)
+        except AgreedMeanwhileError:
+            # As in `begin_anew`, which leaves out a suspect that is locked.
+            began = replace(suspect, since=at)
+            reason = "another look has seen it agree"
+            await _keep(reconciler, run_id, began, "differs", at, reason)
     elif gave_up(at, suspect.first_seen_at, grace):
         await _decide(reconciler, run_id, suspect, seen, in_flight=1, dry_run=dry_run)
     else:

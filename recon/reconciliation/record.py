@@ -23,13 +23,23 @@ if TYPE_CHECKING:
     from recon.reconciliation.look import Look
     from recon.reconciliation.model import Evidence
 
-__all__ = ["record_agreements", "record_discrepancy", "record_event", "record_unsettled"]
+__all__ = [
+    "AgreedMeanwhileError",
+    "record_agreements",
+    "record_discrepancy",
+    "record_event",
+    "record_unsettled",
+]
 
 
 _AT_REST = frozenset({Status.IGNORED, Status.RESOLVED, Status.CLEARED})
 _MAY_BE_COMMITTED_LATER = timedelta(minutes=1)
 _MAY_COME_BACK = timedelta(days=30)
 """The same difference later than this is another one."""
+
+
+class AgreedMeanwhileError(Exception):
+    """What differed at this look was seen to agree after it: it has not stood."""
 
 
 async def record_agreements(
@@ -99,12 +109,20 @@ async def record_discrepancy(
     looked_at: Sequence[str],
     since: datetime,
 ) -> UUID:
-    """Open the wallet's discrepancy, see it again, or see one that had closed come back; its id."""
+    """Open the wallet's discrepancy, see it again, or see one that had closed come back; its id.
+
+    Raises:
+        AgreedMeanwhileError: after this look at the ledger somebody saw the wallet agree.
+    """
     snapshot = look.snapshot
     user_id, currency = snapshot.user_id, snapshot.currency
     # The wallet's lock, taken first here as in `record_agreements`: whoever else decides on this
     # wallet comes after us, and finds the discrepancy that we open.
     await record_unsettled(connection, user_id, currency)
+    if snapshot.read_at is not None and await connection.fetchval(
+        load("recon.reconciliation", "agreed_since"), user_id, currency, snapshot.read_at
+    ):
+        raise AgreedMeanwhileError
     live = await connection.fetchrow(
         load("recon.reconciliation", "live_discrepancy"),
         *(user_id, currency, Decimal(look.difference), Decimal(look.held_difference)),

@@ -184,9 +184,11 @@ async def test_a_run_is_ended_though_a_look_decides_on_its_suspect_at_that_momen
     )
 
 
+@pytest.mark.parametrize("held", [False, True])
 async def test_what_another_run_saw_agree_after_the_last_look_is_no_discrepancy(
-    world: World, monkeypatch: pytest.MonkeyPatch
+    world: World, monkeypatch: pytest.MonkeyPatch, *, held: bool
 ) -> None:
+    """Also where the suspect is locked at that moment, so that the other run leaves it alone."""
     await world.deposit("u_1", "10.00")
     world.game.set("u_1", "15.00")
     accounted = 0
@@ -198,7 +200,10 @@ async def test_what_another_run_saw_agree_after_the_last_look_is_no_discrepancy(
         accounted += 1
         found = await account_for(reconciler, look, since=since)
         world.game.set("u_1", "10.00")
-        await Cases(world.pool).agree("u_1")
+        async with world.pool.acquire() as connection, connection.transaction():
+            if held:
+                await connection.execute("SELECT FROM suspects FOR UPDATE")
+            await Cases(world.pool).agree("u_1")
         return found
 
     module = import_module("recon.reconciliation.climb")  # the room's `climb` is the function

@@ -44,6 +44,13 @@ _MAX_DIGITS: Final = 15
 # A row is its head.
 _MAX_EVIDENCE: Final = _MAX_ROWS - 1
 
+_WRITER: Final = ThreadPoolExecutor(1, "xlsx")
+"""One thread for all workbooks of a process, which take their turns page by page.
+
+Whatever is cancelled, a workbook is never in two hands; and however many are asked for at once, the
+event loop has one thread beside it that wants the interpreter.
+"""
+
 _EVIDENCE_COLUMNS = tuple(field.name for field in fields(EvidenceRow))
 _CHUNK = 1 << 16
 _SUMMARY_COLUMNS = ("currency", "count", "plus", "minus", "net", "explained", "unexplained")
@@ -100,16 +107,14 @@ async def _write(
     """Write the workbook; how many discrepancies each of its pages had."""
     await _refuse_too_many(pool, wanted)
     loop = asyncio.get_running_loop()
-    # One thread of its own: whatever is cancelled, the workbook is never in two hands.
-    with ThreadPoolExecutor(1, "xlsx") as thread:
-        workbook = await loop.run_in_executor(thread, _Workbook, path)
-        try:
-            async for page in export_rows(pool, wanted, base_url=base_url):
-                await loop.run_in_executor(thread, workbook.write, page)
-                yield len(page)
-            await loop.run_in_executor(thread, workbook.conclude, wanted, asked_by)
-        finally:
-            await loop.run_in_executor(thread, workbook.drop)
+    workbook = await loop.run_in_executor(_WRITER, _Workbook, path)
+    try:
+        async for page in export_rows(pool, wanted, base_url=base_url):
+            await loop.run_in_executor(_WRITER, workbook.write, page)
+            yield len(page)
+        await loop.run_in_executor(_WRITER, workbook.conclude, wanted, asked_by)
+    finally:
+        await loop.run_in_executor(_WRITER, workbook.drop)
 
 
 async def _refuse_too_many(pool: Pool, wanted: DiscrepancyFilter) -> None:

@@ -8,6 +8,7 @@ import io
 import json
 import re
 import tempfile
+import threading
 import tracemalloc
 import zipfile
 from contextlib import aclosing
@@ -553,6 +554,31 @@ async def test_memory_stays_flat_whatever_the_number_of_rows(
         print(f"\nexport of 2000, peak MiB: {peaks}")  # noqa: T201 - a measurement is shown
     # About 2.4 with pages of 500; 2000 rows at once came to 8.4 and 5.1.
     assert max(peaks.values()) < 4
+
+
+async def test_workbooks_asked_for_at_once_take_their_turns_in_one_thread(
+    cases: Cases, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await many(cases, 600)
+    by: set[int] = set()
+    write = xlsx._Workbook.write  # noqa: SLF001 - to see who calls it
+
+    def seen(workbook: Any, page: Any) -> None:  # noqa: ANN401 - passed through
+        by.add(threading.get_ident())
+        write(workbook, page)
+
+    monkeypatch.setattr(xlsx._Workbook, "write", seen)  # noqa: SLF001
+    made = await asyncio.gather(
+        *(
+            write_xlsx(cases.pool, ALL, tmp_path / f"{n}.xlsx", base_url=BASE, asked_by="ana")
+            for n in range(3)
+        )
+    )
+
+    assert (made, len(by)) == ([600] * 3, 1)
+    assert threading.get_ident() not in by
+    for n in range(3):
+        assert len(sheets_of(tmp_path / f"{n}.xlsx")["Discrepancies"]) == 601
 
 
 async def test_the_loop_goes_on_while_a_workbook_is_written(cases: Cases, tmp_path: Path) -> None:

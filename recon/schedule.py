@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from recon.alerts import find_alerts, forget_alerts, send_due, tell_broken_chain
+from recon.alerts import SealWatch, find_alerts, forget_alerts, send_due
 from recon.bets import resolve_all, wake_bets
 from recon.clock import now
 from recon.db import load
@@ -26,7 +26,7 @@ from recon.reconciliation import (
     start_due_run,
     sweep_range,
 )
-from recon.seals import VERIFY_JOB, ChainBrokenError, forget_verifications
+from recon.seals import VERIFY_JOB, forget_verifications
 from recon.settlements import Explained
 from recon.webhooks.backfill import ApiAccount, backfill_due
 from recon.webhooks.redact import Retention, redact_payloads
@@ -197,13 +197,10 @@ def _look_out(worker: Worker, pool: Pool, lookout: Lookout) -> None:
 
 
 def _seal(worker: Worker, pool: Pool, sealer: Sealer, alerting: Alerting | None) -> None:
+    watch = SealWatch(pool, alerting)
+
     async def seal() -> None:
-        try:
-            await sealer.tick()
-        except ChainBrokenError as error:
-            if alerting is not None:
-                await tell_broken_chain(pool, alerting, error.message)
-            raise
+        await watch.make(sealer.tick)
 
     worker.tick("seal", _EVERY_TEN_SECONDS, seal)
 

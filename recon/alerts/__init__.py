@@ -25,7 +25,7 @@ from recon.alerts.model import (
     Policy,
 )
 from recon.alerts.post import Receiver
-from recon.alerts.seals import tell_broken_chain
+from recon.alerts.seals import SealWatch, tell_broken_chain
 from recon.alerts.send import send_due
 from recon.alerts.trial import send_trial
 
@@ -40,6 +40,7 @@ __all__ = [
     "Outcome",
     "Policy",
     "Receiver",
+    "SealWatch",
     "SentAlert",
     "enable_channel",
     "find_alerts",

@@ -5,7 +5,10 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from recon.alerts import Alerting, AlertType, find_alerts, tell_broken_chain
+import pytest
+
+from recon.alerts import Alerting, AlertType, SealWatch, find_alerts, tell_broken_chain
+from recon.alerts import seals as sealing
 from recon.clock import new_id
 from tests.alerts.plain import policy
 from tests.alerts.test_digest import DAY, HOUR, NOW, look
@@ -120,3 +123,37 @@ async def test_a_broken_chain_is_told_to_whom_wants_to_hear_of_it_and_to_nobody_
     assert await tell_broken_chain(books.pool, alone, "seal 7 is gone") is None
     assert await tell_broken_chain(books.pool, both, "seal 7 is gone") is not None
     assert await books.ways() == [("webhook:ops", "pending", 0)]
+
+
+async def test_sealing_that_fails_pass_after_pass_is_told_once_a_day_and_a_good_pass_ends_it(
+    books: Books, hook: Hook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = 1000.0
+    monkeypatch.setattr(sealing, "monotonic", lambda: clock)
+    alerting = Alerting(policy=policy(), channels=[hook.receiver()])
+    await find_alerts(books.pool, alerting)
+    watch = SealWatch(books.pool, alerting)
+
+    async def fail() -> None:
+        raise PermissionError("denied: seal_links")
+
+    async def end_well() -> None:
+        pass
+
+    async def told() -> int:
+        """How many messages there are once a pass has failed, at this time."""
+        with pytest.raises(PermissionError):
+            await watch.make(fail)
+        return len(await books.ways())
+
+    assert await told() == 0
+    clock += 899
+    assert await told() == 0
+    await watch.make(end_well)
+    assert await told() == 0
+    clock += 900
+    assert [await told(), await told()] == [1, 1]
+    await books.look(alerting)
+    assert hook.said[0]["data"]["reason"] == (
+        "every pass has failed for long, the last by PermissionError; see the log"
+    )

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from recon.bets.model import Bet, BetState, SettledBet, UnsettledBet
 from recon.db import load
@@ -38,6 +39,8 @@ __all__ = [
 ]
 
 _ROOM = "recon.bets"
+_AHEAD: Final = timedelta(hours=2)
+"""No look is put off as long as this; one that is, by a clock that was ahead, does not wait."""
 
 Due = tuple[str, "UUID", int]
 """A bet that is due: its player, its id, its fence as it was seen."""
@@ -61,7 +64,7 @@ async def claim(
     connection: asyncpg.Connection[Any], due: Due, *, at: datetime, until: datetime
 ) -> Bet | None:
     """The bet, ours until then; None where somebody else was first."""
-    row = await connection.fetchrow(load(_ROOM, "claim"), *due, at, until)
+    row = await connection.fetchrow(load(_ROOM, "claim"), *due, at, until, at + _AHEAD)
     return None if row is None else bet_of(row)
 
 
@@ -90,7 +93,7 @@ async def advance(connection: asyncpg.Connection[Any], bet: Bet) -> bool:
 
 async def any_due(connection: asyncpg.Connection[Any], at: datetime) -> bool:
     """Whether any bet is due."""
-    return bool(await connection.fetchval(load(_ROOM, "any_due"), at))
+    return bool(await connection.fetchval(load(_ROOM, "any_due"), at, at + _AHEAD))
 
 
 async def due_bets(
@@ -106,7 +109,9 @@ async def due_bets(
 
     Of these, whatever was created by ``old`` is due all the same.
     """
-    rows = await connection.fetch(load(_ROOM, "due"), at, limit, running_round, multiplier, old)
+    rows = await connection.fetch(
+        load(_ROOM, "due"), at, limit, running_round, multiplier, old, at + _AHEAD
+    )
     return [_due(row) for row in rows]
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import asyncpg
 import pytest
 
-from recon.bets import resolve_due
+from recon.bets import BetNotActiveError, BetRefusedError, resolve_due
 from recon.bets.by_hand import (
     Ruling,
     RulingState,
@@ -150,6 +150,19 @@ async def test_what_one_proposed_and_another_approved_is_booked_and_asked_about_
     assert world.network.sent == []
     async with world.pool.acquire() as connection:
         assert await list_waiting(connection, now=world.clock.now) == []
+
+
+async def test_the_callers_hear_what_people_have_ruled(world: World) -> None:
+    bet = await unknown(world)
+    await approve(world, await propose(world, bet, wish(VOID)))
+    with pytest.raises(BetRefusedError) as refused:
+        await world.place(world.wish(round_id=bet.round_id), key=bet.caller_key)
+    assert refused.value.code == "settled_by_hand"
+
+    other = await failed_payout(world)
+    await approve(world, await propose(world, other, wish(LOST)))
+    with pytest.raises(BetNotActiveError):
+        await world.cash_out(other)
 
 
 async def test_the_audit_says_who_what_why_and_how_it_was_before(world: World) -> None:

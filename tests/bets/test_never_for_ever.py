@@ -102,3 +102,30 @@ async def stuck(world: World) -> Bet:
 
 def gauge() -> float | None:
     return REGISTRY.get_sample_value("recon_cases_open", {"kind": "unresolved_bet"})
+
+
+async def test_a_bet_put_off_by_a_clock_that_was_ahead_does_not_wait_for_that_time(
+    world: World,
+) -> None:
+    bet = await in_play(world)
+    world.end_round()
+    await world.pool.execute("UPDATE bets SET due_at = due_at + interval '400 days'")
+
+    await world.resolve()
+
+    assert (await world.bet(bet)).state == "lost"
+
+
+async def test_a_bet_that_somebody_works_on_is_not_taken_from_them_by_a_clock_that_is_behind(
+    world: World,
+) -> None:
+    bet = await in_play(world)
+    world.end_round()
+    await world.pool.execute(
+        "UPDATE bets SET due_at = due_at + interval '3 hours', resting = false"
+    )
+
+    assert (await world.resolve()).claimed == 0
+    await world.pool.execute("UPDATE bets SET due_at = $1", world.clock.now())
+    await world.resolve()
+    assert (await world.bet(bet)).state == "lost"

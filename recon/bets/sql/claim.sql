@@ -1,8 +1,12 @@
--- $1 user, $2 bet, $3 the fence as it was seen, $4 now, $5 when the claim ends.
--- No row back: somebody else has claimed it, or it is settled.
+-- $1 user, $2 bet, $3 the fence as it was seen, $4 now, $5 when the claim ends, $6 as in
+-- any_due.sql. No row back: somebody else has claimed it, or it is settled.
 UPDATE bets
 SET fence = fence + 1, due_at = $5, resting = false
-WHERE user_id = $1 AND bet_id = $2 AND fence = $3 AND due_at <= $4
+WHERE
+    user_id = $1
+    AND bet_id = $2
+    AND fence = $3
+    AND (due_at <= $4 OR (due_at > $6 AND resting))
 RETURNING
     user_id,
     bet_id,

@@ -1,5 +1,6 @@
 -- $1 now, $2 how many at most, $3 the round that still runs (null: none does), $4 its multiplier.
--- $5 whoever was created by then is looked at all the same: no round takes that long.
+-- $5 whoever was created by then is looked at all the same: no round takes that long; $6 as in
+-- any_due.sql.
 -- Bets of a running round that have not reached their target are settled by nobody yet.
 SELECT
     user_id,
@@ -7,7 +8,7 @@ SELECT
     fence
 FROM bets
 WHERE
-    due_at <= $1
+    (due_at <= $1 OR (due_at > $6 AND resting))
     AND NOT (
         state = 'placed'
         AND created_at > $5

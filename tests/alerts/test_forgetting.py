@@ -39,10 +39,12 @@ async def test_messages_go_and_what_still_stands_is_not_told_again(
     await books.watched_for(timedelta(days=500))
     await books.differs("u_1", "10.00")
     await books.ran("finished", started=ago(days=450))
+    incident = new_id()
+    await books.pool.execute("UPDATE discrepancies SET incident_id = $1", incident)
     await books.pool.execute(
         "INSERT INTO incidents (incident_id, cause, root, from_at, until_at, opened_at)"
         " VALUES ($1, 'missing_webhook', 'bank', now(), now(), now() - interval '1 h')",
-        new_id(),
+        incident,
     )
     await books.pool.execute(
         "INSERT INTO verifications (verification_id, state, finished_at, faults)"

@@ -6,7 +6,7 @@ from contextlib import aclosing
 from typing import TYPE_CHECKING, Final
 
 import structlog
-from aiohttp import web
+from aiohttp import hdrs, web
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -33,19 +33,21 @@ async def send_file(
         name: what it is kept as; plain ASCII.
         content_type: its media type.
     """
+    headers = {
+        "Content-Type": content_type,
+        "Content-Disposition": f'attachment; filename="{name}"',
+        "Cache-Control": "no-store",
+        "X-Content-Type-Options": "nosniff",
+    }
     async with aclosing(chunks):
+        if request.method == hdrs.METH_HEAD:
+            # A streamed body would be sent all the same, and be read as the next answer.
+            return web.Response(headers=headers)
         first = await _first(request, chunks)
         if first is None:
             log.info("file_reader_left", name=name)
             return web.Response(status=_CLIENT_CLOSED_REQUEST)
-        response = web.StreamResponse(
-            headers={
-                "Content-Type": content_type,
-                "Content-Disposition": f'attachment; filename="{name}"',
-                "Cache-Control": "no-store",
-                "X-Content-Type-Options": "nosniff",
-            }
-        )
+        response = web.StreamResponse(headers=headers)
         await response.prepare(request)
         try:
             await response.write(first)

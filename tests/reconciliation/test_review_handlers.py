@@ -479,6 +479,25 @@ async def test_an_export_in_no_known_format_is_refused(api: Api) -> None:
     assert (wrong, filtered["code"]) == (400, "invalid_filter")
 
 
+@pytest.mark.parametrize("kind", ["csv", "json", "xlsx"])
+async def test_who_asks_for_the_head_of_an_export_gets_no_body_that_is_read_as_the_next_answer(
+    api: Api, cases: Cases, kind: str
+) -> None:
+    await cases.seen("u_1", "20.00")
+    _, key = await api.key("ops")
+    path, headers = f"/discrepancies/export?format={kind}", {"Authorization": f"Bearer {key}"}
+
+    head = await api.client.head(f"/api/v1{path}", headers=headers)
+    refused = await api.client.head("/api/v1/discrepancies/export?format=pdf", headers=headers)
+    status, page = await api.get("/discrepancies", key)
+    whole = await api.ask(path, key)
+
+    assert (head.status, await head.read(), refused.status) == (200, b"", 400)
+    assert head.headers["Content-Type"] == whole.headers["Content-Type"]
+    assert head.headers["Content-Disposition"].endswith(f'.{kind}"')
+    assert (status, len(page["items"])) == (200, 1)
+
+
 async def test_a_database_that_fails_before_the_first_row_is_an_ordinary_problem(
     api: Api, cases: Cases, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -309,3 +309,24 @@ async def test_a_recheck_and_its_trace_are_one_commit(cases: Cases, owner: Pool)
 
     async with cases.pool.acquire() as connection:
         assert await list_runs(connection) == []
+
+
+@pytest.mark.parametrize(("days", "same"), [(29, True), (31, False)])
+async def test_a_difference_that_comes_back_within_thirty_days_is_the_same_one(
+    cases: Cases, days: int, *, same: bool
+) -> None:
+    first = await cases.seen("u_1", "20.00")
+    await assign(cases.pool, first, "mia", step=by("ana"))
+    await cases.agrees("u_1")
+    await cases.pool.execute(
+        "UPDATE discrepancies SET closed_at = closed_at - $1::interval", timedelta(days=days)
+    )
+
+    again = await cases.seen("u_1", "20.00")
+
+    found = await cases.read(again)
+    assert (again == first, found.occurrences) == (same, 2 if same else 1)
+    assert (found.status, found.assignee) == (
+        (Status.INVESTIGATING, "mia") if same else (Status.OPEN, None)
+    )
+    assert (await cases.history(again))[-1] == ("run", "reopened" if same else "opened")

@@ -11,12 +11,22 @@ from pydantic import SecretStr
 
 from recon.app import run_worker
 from recon.db import load
-from recon.reconciliation import Run, RunScope, RunState, cut_run, read_run, run_here, start_run
+from recon.reconciliation import (
+    Run,
+    RunScope,
+    RunState,
+    cut,
+    cut_run,
+    read_run,
+    run_here,
+    start_run,
+)
 from recon.settings import Settings
 
 if TYPE_CHECKING:
     from uuid import UUID
 
+    from recon.db import Pool
     from tests.reconciliation.conftest import World
 
 
@@ -74,6 +84,26 @@ async def test_a_start_answers_at_once_and_a_worker_cuts_and_sweeps_it(
     assert len(await ranges(world, run_id)) > 1
 
 
+async def cut_and_die(world: World, run_id: UUID) -> None:
+    """Cut one range; whoever does it dies over the second."""
+    cut_one, cuts = cut._cut_more, 0  # noqa: SLF001 - a commit
+
+    async def cut_once(pool: Pool, run_id: UUID, *, queued: bool) -> bool:
+        nonlocal cuts
+        cuts += 1
+        if cuts == 1:
+            return await cut_one(pool, run_id, queued=queued)
+        dying = asyncio.ensure_future(cut_one(pool, run_id, queued=queued))
+        await asyncio.sleep(0)
+        dying.cancel()
+        return await dying
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(cut, "_cut_more", cut_once)
+        with pytest.raises(asyncio.CancelledError):
+            await cut_run(world.pool, run_id, queued=False)
+
+
 async def test_whoever_cuts_on_goes_on_where_the_last_one_was_and_two_take_turns(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -81,11 +111,8 @@ async def test_whoever_cuts_on_goes_on_where_the_last_one_was_and_two_take_turns
     await make_wallets(world, 30)
     run_id = await start_run(world.pool, RunScope.ALL, trigger="test", queued=False)
 
-    killed = asyncio.create_task(cut_run(world.pool, run_id, queued=False))
-    while not (before := await ranges(world, run_id)):  # noqa: ASYNC110 - a database
-        await asyncio.sleep(0)
-    killed.cancel()
-    await asyncio.gather(killed, return_exceptions=True)
+    await cut_and_die(world, run_id)
+    before = await ranges(world, run_id)
     half_way = (await read(world, run_id)).wallets.total
     await asyncio.gather(*(cut_run(world.pool, run_id, queued=False) for _ in range(3)))
     await cut_run(world.pool, run_id, queued=False)
@@ -107,11 +134,7 @@ async def test_a_run_that_is_not_cut_to_its_end_never_ends_as_finished(
     monkeypatch.setattr("recon.reconciliation.cut._RANGE", 5)
     await make_wallets(world, 9)
     run_id = await start_run(world.pool, RunScope.ALL, trigger="test", queued=False)
-    cut = asyncio.create_task(cut_run(world.pool, run_id, queued=False))
-    while not await ranges(world, run_id):  # noqa: ASYNC110 - a database
-        await asyncio.sleep(0)
-    cut.cancel()
-    await asyncio.gather(cut, return_exceptions=True)
+    await cut_and_die(world, run_id)
     async with world.pool.acquire() as connection:
         await connection.execute("UPDATE run_ranges SET finished_at = clock_timestamp()")
         ended = await connection.fetchval(load("recon.reconciliation", "finish_run"), run_id)

@@ -125,7 +125,7 @@ async def test_the_command_says_where_it_listens_and_stops_cleanly(sent: signal.
     )
     try:
         assert process.stdout is not None
-        said = json.loads(await asyncio.wait_for(process.stdout.readline(), 15))
+        said = json.loads(await asyncio.wait_for(process.stdout.readline(), 60))
         key = said["settings"]["RECON_GAME_API_KEY"]
         async with (
             ClientSession(headers={"X-API-Key": key}) as http,
@@ -135,11 +135,11 @@ async def test_the_command_says_where_it_listens_and_stops_cleanly(sent: signal.
             # The socket stays open while the sandbox is told to stop.
             async with http.ws_connect(said["url"] + "/api/v1/stream") as socket:
                 await socket.send_json({"op": "auth", "api_key": key})
-                await socket.receive(timeout=3)
+                await socket.receive(timeout=30)
                 process.send_signal(sent)
-                await socket.receive(timeout=3)
+                await socket.receive(timeout=30)
                 assert socket.close_code == 1001
-        out, err = await asyncio.wait_for(process.communicate(), 10)
+        out, err = await asyncio.wait_for(process.communicate(), 60)
     finally:
         if process.returncode is None:
             process.kill()

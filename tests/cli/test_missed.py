@@ -151,7 +151,7 @@ async def test_the_worker_backfills_by_itself(
     stripe.paid()
     working = asyncio.create_task(run_worker(settings, pool, None))
     try:
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(60):
             while await available(pool) != 2000:  # noqa: ASYNC110 - the worker tells nobody
                 await asyncio.sleep(0.1)
     finally:

@@ -276,7 +276,7 @@ async def test_no_attempt_starts_after_the_total_time(open_rig: OpenRig) -> None
     with pytest.raises(GameUnavailable):
         await rig.client.state()
 
-    assert asyncio.get_running_loop().time() - began < 2.0
+    assert asyncio.get_running_loop().time() - began < 8.0
     assert 2 <= len(rig.game.seen) < 100
 
 

@@ -76,13 +76,13 @@ async def served(pool: Pool, process: Process) -> AsyncIterator[TestClient[Any, 
 
 
 async def until(true: Callable[[], Any]) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while not true():  # noqa: ASYNC110 - another process's news comes when it comes
             await asyncio.sleep(0.01)
 
 
 async def until_told(pool: Pool, true: Callable[[Announced], Any]) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while not true(await read_announced(pool)):  # noqa: ASYNC110 - as above
             await asyncio.sleep(0.01)
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from tests.game.stream.conftest import Game
 
 ROOT = Path(__file__).parents[3]
+HELD_UNTIL = "SELECT held_until FROM stream_holders"
 
 
 class Contender:
@@ -91,19 +92,21 @@ async def holder_of(pool: Pool) -> object:
 
 
 async def test_one_of_several_works_and_the_next_one_when_it_goes(pool: Pool) -> None:
-    loop = asyncio.get_running_loop()
-    async with contending(pool) as second:
-        async with contending(pool) as first:
+    loop, lease = asyncio.get_running_loop(), replace(QUICK, lasts_s=30.0)
+    async with contending(pool, lease) as second:
+        async with contending(pool, lease) as first:
             await until(lambda: first.works or second.works)
-            await asyncio.sleep(2 * QUICK.lasts_s)
-            # Whoever came first has kept it by renewing it.
+            held_until = await pool.fetchval(HELD_UNTIL)
+            while await pool.fetchval(HELD_UNTIL) == held_until:  # noqa: ASYNC110 - a database
+                await asyncio.sleep(0.02)
+            # Whoever came first keeps it by renewing it.
             one, other = (first, second) if first.works else (second, first)
             assert (one.works, other.works, one.ended_at) == (True, False, None)
             if one is second:
                 return
             left = loop.time()
         await until(lambda: second.works)
-        assert loop.time() - left < QUICK.lasts_s  # it was given back, not waited for
+        assert loop.time() - left < lease.lasts_s  # it was given back, not waited for
 
 
 async def test_of_those_who_see_it_free_at_once_one_takes_it(pool: Pool, owner: Pool) -> None:
@@ -147,7 +150,7 @@ async def test_a_killed_holder_is_followed_by_another_process(
             assert await holder_of(pool) not in {held, None}
             assert second.returncode is None
     print(f"taken over {took_s:.2f} s after SIGKILL, by a lease of {QUICK.lasts_s:g} s")  # noqa: T201
-    assert took_s < QUICK.lasts_s + 1.0
+    assert took_s < QUICK.lasts_s + 10.0
 
 
 async def test_a_holder_that_hangs_loses_it_and_lets_go_when_it_wakes(
@@ -167,7 +170,7 @@ async def test_a_holder_that_hangs_loses_it_and_lets_go_when_it_wakes(
             woke_s = loop.time()
             first.send_signal(signal.SIGCONT)
             await until(lambda: game.streams == 1)
-            assert loop.time() - woke_s < QUICK.lasts_s
+            assert loop.time() - woke_s < 10.0
             await asyncio.sleep(2 * QUICK.lasts_s)
             assert (game.streams, await holder_of(pool)) == (1, followed)
 

@@ -217,7 +217,7 @@ async def test_metrics_say_whether_this_process_listens_and_since_when_it_heard_
         game.tell_bet("t_1")
         await listener.next()
         assert metric("connected") == 1
-        assert 0 <= metric("last_event_age_seconds") < 1
+        assert 0 <= metric("last_event_age_seconds") < 30
         assert metric("messages_total", channel="bet_updates") == messages + 1
 
     assert metric("connected") == 0

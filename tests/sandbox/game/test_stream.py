@@ -33,7 +33,7 @@ async def stream(world: World, *channels: str, api_key: str | None = None) -> As
 
 
 async def said(socket: Socket) -> Json:
-    message = await socket.receive(timeout=3)
+    message = await socket.receive(timeout=30)
     assert message.type is aiohttp.WSMsgType.TEXT, message
     return json.loads(message.data, parse_float=Decimal)
 
@@ -56,7 +56,7 @@ async def all_said(socket: Socket, within_s: float) -> None:
 
 async def closed_with(socket: Socket) -> int | None:
     while True:
-        message = await socket.receive(timeout=3)
+        message = await socket.receive(timeout=30)
         if message.type not in {aiohttp.WSMsgType.TEXT, aiohttp.WSMsgType.BINARY}:
             return socket.close_code
 

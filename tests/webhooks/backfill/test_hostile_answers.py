@@ -81,7 +81,7 @@ async def test_a_wait_that_is_asked_for_is_waited_for(door: Door, stripe: Stripe
 async def test_no_wait_holds_the_worker_for_long(door: Door, stripe: Stripe, wait: str) -> None:
     stripe.paid()
     stripe.fail(429, headers={"Retry-After": wait})
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         if wait == "3600":
             await fails(door, stripe, ListingUnavailableError, "answers 429")
             assert len(stripe.asked) == 1
@@ -260,12 +260,12 @@ async def test_an_answer_that_never_comes_is_given_up(
         response = web.StreamResponse()
         await response.prepare(request)
         await response.write(b'{"object"')
-        await asyncio.sleep(30)
+        await asyncio.sleep(300)
         return response
 
     stripe.paid()
     stripe.instead.extend([slow] * 4)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         await fails(door, stripe, ListingUnavailableError, "TimeoutError")
     await works_again(door, stripe)
 

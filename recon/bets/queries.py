@@ -176,7 +176,7 @@ async def close_case(connection: asyncpg.Connection[Any], bet: Bet, *, at: datet
 async def unsettled_bets(
     connection: asyncpg.Connection[Any], user_id: str, currency: str, in_flight_since: datetime
 ) -> list[UnsettledBet]:
-    """A player's bets in one currency whose money has not come to rest, oldest first."""
+    """A player's newest bets in one currency whose money has not come to rest, oldest first."""
     rows = await connection.fetch(load(_ROOM, "unsettled_of"), user_id, currency, in_flight_since)
     return [
         UnsettledBet(
@@ -191,7 +191,7 @@ async def unsettled_bets(
             payout=_money_or_none(row["payout"], currency),
             calls_in_flight=row["calls_in_flight"],
         )
-        for row in rows
+        for row in reversed(rows)
     ]
 
 

@@ -37,6 +37,8 @@ async def unsettled_bets_of(
 ) -> list[UnsettledBet]:
     """A player's bets in one currency whose money has not come to rest, oldest first.
 
+    Of more than five hundred the newest.
+
     One whose outcome is still unknown when nothing that was sent can take effect any more
     (`rules.OLD`) is not in flight: it is unresolved, and may be compared.
     """

@@ -1,5 +1,5 @@
 -- $1 user, $2 currency, $3 nothing that was sent before this instant can still take effect.
--- Oldest first.
+-- Newest first, five hundred at most.
 SELECT
     bet_id,
     ticket_id,
@@ -15,4 +15,5 @@ SELECT
         AS calls_in_flight
 FROM bets
 WHERE user_id = $1 AND currency = $2 AND state IN ('placing', 'placed', 'cashing_out')
-ORDER BY bet_id
+ORDER BY bet_id DESC
+LIMIT 500

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 __all__ = ["Facts", "gather", "gather_more"]
 
 _MAX_ROWS: Final = 500
-"""As many as the rooms give of payments, deliveries and findings."""
+"""As many as the rooms give of payments, deliveries, bets and findings."""
 _MAX_POSTINGS: Final = 1000
 _AMONG_POSTINGS: Final = 10_000
 _MAX_OLDER: Final = 200
@@ -109,7 +109,7 @@ async def gather(reconciler: Reconciler, look: Comparison, *, since: datetime | 
         records = await _read(connection, look)
     asked = await ask_of_bets(reconciler, wallet.user_id, records.bets[-_MAX_BETS:], held=held)
     of_bets = (
-        f"{len(records.bets)} bets whose outcome is not booked"
+        f"{_number(records.bets, _MAX_ROWS)} bets whose outcome is not booked"
         f"{_answered(records.bets, asked.answered)}"
     )
     stands_since = min((at for at in (since, records.stands_since) if at is not None), default=None)

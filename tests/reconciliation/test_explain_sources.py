@@ -384,11 +384,30 @@ async def test_the_game_is_asked_about_so_many_bets_and_no_more(world: World) ->
     found = await account(world)
 
     assert len(world.game.asked_bets) == 40
-    assert found.looked_at[-1].startswith("the newest 20 bets settled in the last day")
+    assert found.looked_at[-1] == ("25 bets settled in the last day, 20 of them asked of the game")
     assert (
-        "the newest 500 bets whose outcome is not booked, the newest 20 of them asked of the game"
+        "the newest 500 bets whose outcome is not booked, 20 of them asked of the game"
         in found.looked_at
     )
+
+
+async def test_a_bet_that_was_played_is_asked_about_before_many_that_were_rejected(
+    world: World,
+) -> None:
+    await world.deposit("u_1", "41.00")
+    await world.deposit("u_1", "60.00")
+    _, key = await bet(world, "rejected")
+    async with world.pool.acquire() as connection:
+        await connection.execute(
+            "UPDATE bets SET state = 'lost', ticket_id = 't-1', placed_at = now(), reason = NULL"
+        )
+    bet_there(world, key, status="void")
+    world.game.bets["t-1"] = world.game.by_key[str(key)] | {"ticket_id": "t-1"}
+    for _ in range(25):
+        await bet(world, "rejected")
+    world.game.set("u_1", "111.00")
+
+    assert told(await account(world)) == (Cause.MISSED_PAYOUT, [("bet", 10_00)], 0)
 
 
 async def test_what_the_game_did_not_answer_for_is_not_said_to_be_looked_at(

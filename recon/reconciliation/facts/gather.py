@@ -7,7 +7,7 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
-from recon.bets import settled_bets_of, unsettled_bets_of
+from recon.bets import BetState, settled_bets_of, unsettled_bets_of
 from recon.clock import now
 from recon.db import load
 from recon.ledger import read_postings_up_to
@@ -46,6 +46,7 @@ _MAX_OLDER: Final = 200
 """Postings from before both sides agreed: the game may count one again, or lose it, later."""
 _MAX_BETS: Final = 20
 """Each is a question or two to the game, whose rate the looks at other wallets need as well."""
+_MAX_SETTLED: Final = 100
 _SETTLED_WITHIN: Final = timedelta(days=1)
 _SETTLEMENTS_WITHIN: Final = timedelta(days=90)
 _HAPPENING: Final = {"payment", "posting", "bet", "payout"}
@@ -138,12 +139,14 @@ async def gather_more(reconciler: Reconciler, look: Comparison, facts: Facts) ->
     since = facts.agreed_at or now() - _SETTLED_WITHIN
     async with reconciler.pool.acquire() as connection:
         bets = await settled_bets_of(
-            connection, wallet.user_id, wallet.currency, since=since, limit=_MAX_BETS
+            connection, wallet.user_id, wallet.currency, since=since, limit=_MAX_SETTLED
         )
+    # What was rejected has mostly never moved money anywhere.
+    likely_first = sorted(bets, key=lambda bet: bet.state is BetState.REJECTED and not bet.by_hand)
     held = look.available_difference == 0
-    asked = await ask_of_bets(reconciler, wallet.user_id, bets, held=held)
+    asked = await ask_of_bets(reconciler, wallet.user_id, likely_first[:_MAX_BETS], held=held)
     when = "since both sides last agreed" if facts.agreed_at else "in the last day"
-    place = f"{_number(bets, _MAX_BETS)} bets settled {when}{_answered(bets, asked.answered)}"
+    place = f"{_number(bets, _MAX_SETTLED)} bets settled {when}{_answered(bets, asked.answered)}"
     found = [_held_against(one, facts.stands_since) for one in asked.candidates]
     return Facts(
         [*facts.candidates, *found],
@@ -271,7 +274,7 @@ def _answered(bets: Sequence[object], answered: int) -> str:
         return ""
     asked = min(len(bets), _MAX_BETS)
     if len(bets) > asked:
-        said = f", the newest {asked} of them asked of the game"
+        said = f", {asked} of them asked of the game"
     else:
         said = ", each asked of the game"
     if answered < asked:

@@ -26,6 +26,7 @@ class Right(StrEnum):
     WORK = "work"
     PROPOSE = "propose"
     APPROVE = "approve"
+    MANAGE = "manage"
 
 
 _WORK = frozenset({Right.READ, Right.RECONCILE, Right.REPLAY, Right.CLOSE, Right.WORK})
@@ -34,7 +35,7 @@ _RIGHTS: dict[Role, frozenset[Right]] = {
     Role.ANALYST: _WORK | {Right.PROPOSE},
     Role.APPROVER: _WORK | {Right.PROPOSE, Right.APPROVE},
     # Who can make users could make a second pair of eyes: no say over what is booked.
-    Role.ADMIN: _WORK,
+    Role.ADMIN: _WORK | {Right.MANAGE},
 }
 
 

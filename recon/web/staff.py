@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 __all__ = [
     "StaffMember",
     "add_staff",
+    "change_role",
     "disable_staff",
+    "enable_staff",
     "list_active",
     "list_staff",
     "require_staff",
@@ -104,12 +106,50 @@ async def require_staff(pool: Pool, name: str) -> None:
             raise Invalid(f"nobody on the staff is called {name[:64]}", code="unknown_assignee")
 
 
+async def change_role(pool: Pool, name: str, role: Role, *, actor: str) -> None:
+    """Let somebody do something else; what they have open goes by the new role at once.
+
+    Raises:
+        NotFound: ``staff_not_found``.
+        Conflict: ``own_role``: nobody changes what they themselves may do.
+    """
+    if actor == f"staff:{name}":
+        raise Conflict("another administrator has to change your role", code="own_role")
+    async with pool.acquire() as connection, connection.transaction():
+        before = await connection.fetchval(load("recon.web", "change_role"), name, role)
+        if before is None:
+            raise NotFound(f"there is nobody called {name} on the staff", code="staff_not_found")
+        await record_action(
+            connection,
+            actor=actor,
+            action="role_changed",
+            obj=f"staff:{name}",
+            before={"role": before},
+            after={"role": role},
+        )
+
+
+async def enable_staff(pool: Pool, name: str, *, actor: str) -> None:
+    """Let in again who was disabled; the sessions that ended then stay ended.
+
+    Raises:
+        NotFound: ``staff_not_found``: nobody of that name is disabled.
+    """
+    async with pool.acquire() as connection, connection.transaction():
+        if await connection.fetchval(load("recon.web", "enable_staff"), name) is None:
+            raise NotFound(f"nobody called {name} is disabled", code="staff_not_found")
+        await record_action(connection, actor=actor, action="staff_enabled", obj=f"staff:{name}")
+
+
 async def disable_staff(pool: Pool, name: str, *, actor: str) -> None:
     """Keep somebody out from now on; their sessions end at once.
 
     Raises:
         NotFound: ``staff_not_found``.
+        Conflict: ``own_account``: nobody locks themselves out.
     """
+    if actor == f"staff:{name}":
+        raise Conflict("another administrator has to disable you", code="own_account")
     async with pool.acquire() as connection, connection.transaction():
         if await connection.fetchval(load("recon.web", "disable_staff"), name) is None:
             raise NotFound(f"there is nobody called {name} on the staff", code="staff_not_found")

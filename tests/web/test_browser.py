@@ -37,6 +37,7 @@ def paths(week: Seeded) -> list[str]:
         "/wallets/u_48213/GBP",
         "/wallets?user_id=u_48213",
         "/audit",
+        "/settings",
         "/approvals",
         "/approvals?state=booked",
         "/nowhere",
@@ -187,8 +188,12 @@ async def test_axe_finds_no_violation_on_any_page_in_light_or_dark(
     found = await _violations(window, "/sign-in")
     await window.sign_in()
     found |= await _violations_of_all(window, paths(week))
+    await window.page.context.clear_cookies()
+    await window.sign_in("root")
+    await window.open("/settings")
+    found |= await _violations(window, "/settings of an administrator")
 
-    assert len(found) == 2 * 15
+    assert len(found) == 2 * 17
     assert found == {page: [] for page in found}
     (not_found,) = window.faults
     assert "404" in not_found, "the console complains of the page that is not there, and no more"

@@ -6,11 +6,14 @@
 from __future__ import annotations
 
 import os
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import pytest
 
+from recon.http import Scope
+from recon.http.keys import create_key
 from tests.web.seeding import seed_incident
 from tests.web.test_bets import resting
 from tests.web.test_settlements import imported
@@ -58,6 +61,7 @@ async def test_every_page_fits_its_window(
         "approvals": "/approvals",
         "wallets": "/wallets?user_id=u_48213",
         "audit": "/audit",
+        "settings": "/settings",
         "wallet": "/wallets/u_48213/GBP",
         "webhooks": "/webhooks",
         "delivery": f"/deliveries/{inbox.booked}",
@@ -73,6 +77,12 @@ async def test_every_page_fits_its_window(
         await _picture(window, f"{name}-{scheme}-{width}")
         wide = await window.page.evaluate("document.documentElement.scrollWidth")
         assert wide <= width, f"{name} is {wide} wide"
+    await create_key(pool, name="lobby", scopes=list(Scope), lifetime=timedelta(days=90))
+    await window.page.context.clear_cookies()
+    await window.sign_in("root")
+    await window.open("/settings")
+    await _picture(window, f"administration-{scheme}-{width}")
+    assert await window.page.evaluate("document.documentElement.scrollWidth") <= width
 
 
 async def _picture(window: Window, name: str) -> None:

@@ -12,11 +12,23 @@ from recon.web.auth.tokens import digest_of, new_token
 from recon.web.roles import Right, Role, allows
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     import asyncpg
 
     from recon.db import Pool
 
-__all__ = ["ABSOLUTE", "IDLE", "Session", "end_session", "open_session", "read_session"]
+__all__ = [
+    "ABSOLUTE",
+    "IDLE",
+    "OpenSession",
+    "Session",
+    "end_other_sessions",
+    "end_session",
+    "list_sessions",
+    "open_session",
+    "read_session",
+]
 
 IDLE: Final = timedelta(minutes=30)
 """A session that nobody uses ends after this."""
@@ -41,6 +53,15 @@ class Session:
     def may(self, right: Right) -> bool:
         """Whether their role has a right."""
         return allows(self.role, right)
+
+
+@dataclass(frozen=True, slots=True)
+class OpenSession:
+    """One of somebody's sessions; ``is_this`` is the one that asks."""
+
+    created_at: datetime
+    last_seen_at: datetime
+    is_this: bool
 
 
 async def open_session(
@@ -87,6 +108,33 @@ async def read_session(pool: Pool, token: str, *, touch: bool) -> Session | None
         if touch and row["to_touch"]:
             await connection.execute(load("recon.web", "touch_session"), digest)
     return Session(row["name"], Role(row["role"]), row["csrf_token"])
+
+
+async def list_sessions(
+    connection: asyncpg.Connection[Any], name: str, token: str
+) -> list[OpenSession]:
+    """Somebody's sessions that are still good, the newest first; ``token`` is the one that asks."""
+    rows = await connection.fetch(
+        load("recon.web", "sessions_of"), name, IDLE, ABSOLUTE, digest_of(token)
+    )
+    return [OpenSession(row["created_at"], row["last_seen_at"], row["is_this"]) for row in rows]
+
+
+async def end_other_sessions(pool: Pool, name: str, token: str) -> int:
+    """Sign somebody out everywhere but where ``token`` is; how many sessions that ended."""
+    async with pool.acquire() as connection, connection.transaction():
+        ended = await connection.fetch(
+            load("recon.web", "revoke_others_of"), name, digest_of(token)
+        )
+        if ended:
+            await record_action(
+                connection,
+                actor=f"staff:{name}",
+                action="signed_out_elsewhere",
+                obj=f"staff:{name}",
+                sessions=len(ended),
+            )
+    return len(ended)
 
 
 async def end_session(pool: Pool, token: str) -> None:

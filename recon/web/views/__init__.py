@@ -11,6 +11,7 @@ from recon.web.views import (
     overview,
     review,
     runs,
+    settings,
     settlements,
     sign_in,
     wallets,
@@ -33,5 +34,6 @@ all_routes = [
     bets.routes,
     settlements.routes,
     audit.routes,
+    settings.routes,
     docs.routes,
 ]

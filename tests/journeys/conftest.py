@@ -121,7 +121,7 @@ class Api:
 
     async def until(self, path: str, field_name: str, *values: str) -> Any:  # noqa: ANN401
         """Ask again until a field has one of some values."""
-        for _ in range(200):
+        for _ in range(600):
             _, body = await self.get(path)
             if body.get(field_name) in values:
                 return body

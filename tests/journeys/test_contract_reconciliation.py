@@ -56,6 +56,10 @@ class World:
         path = f"/api/v1/reconciliation/runs/{run['run_id']}"
         return dict(await self.api.until(path, "state", "finished", "incomplete", "failed"))
 
+    async def in_touch(self) -> None:
+        """Until the service has heard that its game is well; its breaker may be open before."""
+        await self.api.until("/api/v1/game/state", "status", "betting")
+
     async def found(self, user: str) -> list[dict[str, Any]]:
         _, page = await self.api.get(f"/api/v1/discrepancies?user_id={user}")
         return list(page["items"])
@@ -182,7 +186,12 @@ async def test_a_game_that_lags_less_than_the_grace_is_no_alarm(world: World) ->
     world.game.set("lag", "0.00")
 
     async def hear_late() -> None:
-        await asyncio.sleep(0.5)
+        # Once it has been asked, and has shown what it does not have yet.
+        while not any(  # noqa: ASYNC110 - behind a socket
+            headers.get("X-User-Id") == "lag"
+            for _, _, headers, _ in world.game.seen("GET", "/api/v1/user/balance")
+        ):
+            await asyncio.sleep(0.01)
         world.game.set("lag", "30.00")
 
     late = asyncio.create_task(hear_late())
@@ -233,8 +242,9 @@ async def test_a_bet_and_a_payout_whose_outcome_one_side_has_not_seen_are_named(
     await w.api.post(f"/api/v1/bets/{paid['bet_id']}/cashout", {})
     g.add("nopay", "-10.00")  # the game said "completed", and its balance has not got it
     g.broken["POST /api/v1/bets/holds"] = 503
-    g.broken["GET /api/v1/bets"] = 503
+    g.broken["GET /api/v1/bets?"] = 503
     assert (await bet("nobet"))["state"] == "placing"
+    await w.in_touch()
 
     run = await w.run("users", users=["nobet", "nopay", "inplay"])
 

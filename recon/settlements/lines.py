@@ -138,7 +138,7 @@ def sort_lines(stage: Stage) -> None:
     """
     stage.run("""
         CREATE OR REPLACE TABLE doubled AS
-        SELECT line_key, min(line_no) AS first_no, arg_min(says, line_no) AS first_says
+        SELECT line_key, min(line_no) AS first_no
         FROM parsed WHERE reason IS NULL GROUP BY line_key HAVING count(*) > 1
     """)
     stage.run("""
@@ -148,10 +148,12 @@ def sort_lines(stage: Stage) -> None:
         UNION ALL
         SELECT
             p.line_no, 'duplicate', d.first_no,
-            CASE WHEN p.says <> d.first_says
+            CASE WHEN p.says <> f.says
                 THEN 'line ' || d.first_no
                     || ' has the same id and says otherwise; this one is not counted' END
-        FROM parsed AS p JOIN doubled AS d USING (line_key)
+        FROM parsed AS p
+        JOIN doubled AS d USING (line_key)
+        JOIN parsed AS f ON f.line_no = d.first_no
         WHERE p.reason IS NULL AND p.line_no <> d.first_no
         UNION ALL
         SELECT

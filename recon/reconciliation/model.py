@@ -187,8 +187,8 @@ class Evidence:
     """One fact that accounts for part of a difference.
 
     ``amount`` is that part, signed, in minor units; ``kind`` and ``id`` name the row: ``payment``,
-    ``delivery``, ``posting``, ``bet`` or ``payout``. ``root`` is what facts that go wrong together
-    have in common: the PSP's endpoint, the round.
+    ``delivery``, ``posting``, ``settlement``, ``bet`` or ``payout``. ``root`` is what facts that go
+    wrong together have in common: the PSP's endpoint, the round.
     """
 
     kind: str

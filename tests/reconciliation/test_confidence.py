@@ -17,7 +17,7 @@ from recon.reconciliation.slips import Booked
 if TYPE_CHECKING:
     import pytest
 
-WALLETS = int(os.environ.get("RECON_TEST_WALLETS", "1000"))
+WALLETS = int(os.environ.get("RECON_TEST_WALLETS", "700"))
 NEW_YEAR = datetime(2026, 1, 1, tzinfo=UTC)
 ROUND = (5_00, 10_00, 20_00, 50_00, 100_00)
 HAPPENED = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from recon.clock import parse_time
+from recon.clock import format_time, parse_time
 from recon.db import load
 from recon.errors import NotFound
 from recon.reconciliation.model import (
@@ -28,6 +28,7 @@ from recon.reconciliation.model import (
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
     from uuid import UUID
 
     import asyncpg
@@ -45,7 +46,11 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class DiscrepancyFilter:
-    """Which discrepancies; ``None`` means any."""
+    """Which discrepancies; ``None`` means any.
+
+    ``first_run_id`` is the run that opened them; ``seen_from`` and ``seen_before`` bound when they
+    were first seen; ``q`` is the start of a player's or a discrepancy's id, or a fact's whole id.
+    """
 
     statuses: tuple[Status, ...] | None = None
     causes: tuple[Cause, ...] | None = None
@@ -53,6 +58,29 @@ class DiscrepancyFilter:
     run_id: UUID | None = None
     currency: str | None = None
     incident_id: UUID | None = None
+    first_run_id: UUID | None = None
+    assignee: str | None = None
+    seen_from: datetime | None = None
+    seen_before: datetime | None = None
+    q: str | None = None
+
+    def said(self) -> dict[str, str]:
+        """Each part of it in words, what is not narrowed as ``any``."""
+        return {
+            "status": ", ".join(self.statuses or ()) or "any",
+            "cause": ", ".join(self.causes or ()) or "any",
+            "user_id": self.user_id or "any",
+            "run_id": str(self.run_id or "any"),
+            "currency": self.currency or "any",
+            "incident_id": str(self.incident_id or "any"),
+            "new_in": str(self.first_run_id or "any"),
+            "assignee": self.assignee or "any",
+            "first_seen_from": "any" if self.seen_from is None else format_time(self.seen_from),
+            "first_seen_before": (
+                "any" if self.seen_before is None else format_time(self.seen_before)
+            ),
+            "id": self.q or "any",
+        }
 
 
 async def read_run(connection: asyncpg.Connection[Any], run_id: UUID) -> Run:
@@ -177,6 +205,7 @@ async def matching(
             wanted.incident_id,
             before,
             limit,
+            *(wanted.first_run_id, wanted.assignee, wanted.seen_from, wanted.seen_before, wanted.q),
         )
     return rows
 

@@ -29,7 +29,7 @@ from recon.reconciliation.assign import assign
 from recon.reconciliation.comment import comment
 from recon.reconciliation.decide import approve, reject
 from recon.reconciliation.export import ExportFormat
-from recon.reconciliation.handlers import uuid_of
+from recon.reconciliation.handlers import filter_of, uuid_of
 from recon.reconciliation.history import list_events
 from recon.reconciliation.ignore import ignore
 from recon.reconciliation.propose import propose
@@ -94,7 +94,7 @@ _REFUSALS = {400: Problem, 404: Problem, 409: Problem, 422: Problem}
 )
 async def export(request: web.Request) -> web.StreamResponse:
     """Every discrepancy that matches the filters, as a file; there is no page to turn."""
-    return await send_export(request, asked_by=principal_of(request).name)
+    return await send_export(request, filter_of(request), asked_by=principal_of(request).name)
 
 
 @routes.post("/api/v1/discrepancies/{discrepancy_id}/assign")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from aiohttp import web
 
 from recon.clock import now
@@ -9,8 +11,10 @@ from recon.db import POOL
 from recon.errors import Invalid
 from recon.http import send_file
 from recon.reconciliation.export import ExportFormat, csv_chunks, json_chunks
-from recon.reconciliation.handlers import filter_of
 from recon.reconciliation.xlsx import xlsx_chunks
+
+if TYPE_CHECKING:
+    from recon.reconciliation.read import DiscrepancyFilter
 
 __all__ = ["PUBLIC_URL", "send_export"]
 
@@ -18,15 +22,21 @@ PUBLIC_URL: web.AppKey[str] = web.AppKey("public_url", str)
 """Where people reach the pages; without it, links lead to where the request came in."""
 
 
-async def send_export(request: web.Request, *, asked_by: str) -> web.StreamResponse:
-    """Answer with the export that a request's query asks for; also what the pages do.
+async def send_export(
+    request: web.Request, wanted: DiscrepancyFilter, *, asked_by: str
+) -> web.StreamResponse:
+    """Answer with an export, in the format that a request's query asks for.
+
+    Args:
+        request: what it answers.
+        wanted: which discrepancies.
+        asked_by: whom it is made for.
 
     Raises:
-        Invalid: ``invalid_format`` or ``invalid_filter``.
+        Invalid: ``invalid_format``.
         Unprocessable: ``too_many_rows`` for a sheet.
     """
     kind = _format_of(request)
-    wanted = filter_of(request)
     pool = request.config_dict[POOL]
     base_url = request.config_dict.get(PUBLIC_URL) or str(request.url.origin())
     match kind:

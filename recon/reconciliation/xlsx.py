@@ -235,12 +235,7 @@ class _Workbook:
         said = {
             "made_at": format_time(now()),
             "made_for": asked_by,
-            "status": ", ".join(wanted.statuses or ()) or "any",
-            "cause": ", ".join(wanted.causes or ()) or "any",
-            "user_id": wanted.user_id or "any",
-            "run_id": str(wanted.run_id or "any"),
-            "currency": wanted.currency or "any",
-            "incident_id": str(wanted.incident_id or "any"),
+            **wanted.said(),
             "discrepancies": str(self.count),
             "times": "UTC",
             "difference": "game minus ledger; explained + unexplained",

@@ -11,7 +11,7 @@ from uuid import UUID
 from recon.db import load
 from recon.errors import Invalid
 from recon.money import exponents
-from recon.reconciliation import Cause, Severity, Status
+from recon.reconciliation import Cause, DiscrepancyFilter, Severity, Status
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -114,6 +114,24 @@ class DiscrepancyQuery:
         """The URL's query when the heading of a column is chosen: largest first, then smallest."""
         return self.with_changes(sort=name if self.sort == f"-{name}" else f"-{name}")
 
+    def filter(self, now: datetime) -> DiscrepancyFilter:
+        """What it matches, for an export."""
+        seen_from, seen_before = _seen(self.age, now)
+        statuses = _statuses(self.status)
+        return DiscrepancyFilter(
+            statuses=None if statuses is None else tuple(Status(one) for one in statuses),
+            causes=None if self.cause is None else (self.cause,),
+            user_id=self.user_id,
+            run_id=self.run_id,
+            currency=self.currency,
+            incident_id=self.incident_id,
+            first_run_id=self.new_in,
+            assignee=self.assignee,
+            seen_from=seen_from,
+            seen_before=seen_before,
+            q=self.q,
+        )
+
     @property
     def is_narrowed(self) -> bool:
         """Whether a filter may hide what there is."""
@@ -173,7 +191,7 @@ async def list_page(
     Raises:
         Invalid: ``invalid_cursor``.
     """
-    at_least, below = AGES[wanted.age] if wanted.age else (None, None)
+    seen_from, seen_before = _seen(wanted.age, now)
     chosen = (
         _statuses(wanted.status),
         None if wanted.cause is None else [wanted.cause],
@@ -182,8 +200,8 @@ async def list_page(
         wanted.run_id,
         wanted.new_in,
         wanted.assignee,
-        None if below is None else now - below,
-        None if at_least is None else now - at_least,
+        seen_from,
+        seen_before,
         wanted.q,
         wanted.incident_id,
     )
@@ -213,6 +231,15 @@ async def list_page(
             for row in totals
         ],
         after=f"{rows[-1]['key']} {rows[-1]['discrepancy_id']}" if more else None,
+    )
+
+
+def _seen(age: str | None, now: datetime) -> tuple[datetime | None, datetime | None]:
+    """First seen from, and before, for an age by name."""
+    at_least, below = AGES[age] if age else (None, None)
+    return (
+        None if below is None else now - below,
+        None if at_least is None else now - at_least,
     )
 
 

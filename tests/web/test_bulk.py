@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import re
+from html import unescape
 from typing import TYPE_CHECKING
 
 import pytest
@@ -145,3 +148,32 @@ async def test_selected_rows_show_their_sum_and_are_assigned_together(
 
     assert week.runs
     assert window.faults == []
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "",
+        "?currency=GBP",
+        "?status=all&age=older",
+        "?assignee=maker",
+        "?q=u_2",
+        "?cause=unexplained&sort=-size",
+        "?new_in={run}",
+    ],
+)
+async def test_an_export_holds_what_the_table_shows(site: Site, week: Seeded, query: str) -> None:
+    query = query.format(run=week.runs[-1])
+    await site.sign_in("watcher")
+    _, page = await site.get(f"/discrepancies{query}")
+    shown = set(re.findall(r'href="/discrepancies/([0-9a-f-]{36})"', page))
+    link = re.search(r'href="(/discrepancies/export\?[^"]*format=csv)"', page)
+
+    if link is None:
+        assert shown == set()
+        return
+    _, text = await site.get(unescape(link[1]))
+    exported = [row["discrepancy_id"] for row in csv.DictReader(io.StringIO(text))]
+
+    assert len(exported) == len(shown) > 0
+    assert set(exported) == shown

@@ -1,5 +1,7 @@
 -- $1 statuses, $2 causes, $3 user, $4 run that saw them, $5 currency, $6 incident (each null:
--- any), $7 only those before this one (null: from the newest), $8 how many. Newest first.
+-- any), $7 only those before this one (null: from the newest), $8 how many, $9 run that opened
+-- them, $10 assignee, $11 first seen from, $12 first seen before, $13 start of an id, or a fact's
+-- whole id (each null: any). Newest first.
 SELECT
     d.discrepancy_id,
     d.user_id,
@@ -50,5 +52,15 @@ WHERE
     AND ($5::text IS NULL OR d.currency = $5)
     AND ($6::uuid IS NULL OR d.incident_id = $6)
     AND ($7::uuid IS NULL OR d.discrepancy_id < $7)
+    AND ($9::uuid IS NULL OR d.first_run_id = $9)
+    AND ($10::text IS NULL OR d.assignee = $10)
+    AND ($11::timestamptz IS NULL OR d.first_seen_at >= $11)
+    AND ($12::timestamptz IS NULL OR d.first_seen_at < $12)
+    AND (
+        $13::text IS NULL
+        OR starts_with(d.user_id, $13)
+        OR starts_with(d.discrepancy_id::text, lower($13))
+        OR d.evidence @> jsonb_build_array(jsonb_build_object('id', $13))
+    )
 ORDER BY d.discrepancy_id DESC
 LIMIT $8

@@ -1,4 +1,4 @@
--- $1..$8 as in discrepancies.sql. Each with the adjustment that counts (the booked one, else the
+-- $1..$13 as in discrepancies.sql. Each with the adjustment that counts (the booked one, else the
 -- newest), why it is ignored, and its last comment. Newest first.
 SELECT
     d.discrepancy_id,
@@ -77,5 +77,15 @@ WHERE
     AND ($5::text IS NULL OR d.currency = $5)
     AND ($6::uuid IS NULL OR d.incident_id = $6)
     AND ($7::uuid IS NULL OR d.discrepancy_id < $7)
+    AND ($9::uuid IS NULL OR d.first_run_id = $9)
+    AND ($10::text IS NULL OR d.assignee = $10)
+    AND ($11::timestamptz IS NULL OR d.first_seen_at >= $11)
+    AND ($12::timestamptz IS NULL OR d.first_seen_at < $12)
+    AND (
+        $13::text IS NULL
+        OR starts_with(d.user_id, $13)
+        OR starts_with(d.discrepancy_id::text, lower($13))
+        OR d.evidence @> jsonb_build_array(jsonb_build_object('id', $13))
+    )
 ORDER BY d.discrepancy_id DESC
 LIMIT $8

@@ -12,7 +12,7 @@ from recon.errors import Forbidden, Invalid
 from recon.http import Cursor
 from recon.reconciliation.adjustments import AdjustmentState, list_adjustments, read_adjustment
 from recon.reconciliation.decide import approve, reject
-from recon.web.addresses import before_of, id_in
+from recon.web.addresses import id_in
 from recon.web.auth.guard import page, session_of
 from recon.web.forms import field, step_of, words
 from recon.web.rendering import render
@@ -33,7 +33,7 @@ async def approvals(request: web.Request) -> web.Response:
     cursor, state = Cursor.of(request), _state(request)
     async with request.config_dict[POOL].acquire() as connection:
         found = await list_adjustments(
-            connection, state=state, before=before_of(cursor), limit=cursor.limit + 1
+            connection, state=state, before=cursor.after_id, limit=cursor.limit + 1
         )
         # They are few, and stand above the first page.
         rulings = []

@@ -8,7 +8,6 @@ from recon.clock import now
 from recon.db import POOL
 from recon.http import Cursor, send_file
 from recon.seals import last_seal, last_verification
-from recon.web.addresses import before_of
 from recon.web.audit_list import AuditQuery, audit_chunks, list_audit
 from recon.web.auth.guard import page
 from recon.web.rendering import render
@@ -28,9 +27,7 @@ async def audit(request: web.Request) -> web.Response:
         request.config_dict[POOL],
     )
     async with pool.acquire() as connection:
-        found = await list_audit(
-            connection, wanted, before=before_of(cursor), limit=cursor.one_more
-        )
+        found = await list_audit(connection, wanted, before=cursor.after_id, limit=cursor.one_more)
         seal = await last_seal(connection)
     more = len(found) > cursor.limit
     found = found[: cursor.limit]

@@ -8,7 +8,7 @@ from recon.bets import BET_CASES
 from recon.db import POOL
 from recon.errors import Invalid
 from recon.http import Cursor
-from recon.web.addresses import before_of, id_in
+from recon.web.addresses import id_in
 from recon.web.auth.guard import page, session_of
 from recon.web.rendering import render
 from recon.web.roles import Right
@@ -31,7 +31,7 @@ async def cases(request: web.Request) -> web.Response:
     kind = request.query.get("kind") or None
     async with request.config_dict[POOL].acquire() as connection:
         found = await list_cases(
-            connection, state=state, kind=kind, before=before_of(cursor), limit=cursor.limit + 1
+            connection, state=state, kind=kind, before=cursor.after_id, limit=cursor.limit + 1
         )
     more = len(found) > cursor.limit
     found = found[: cursor.limit]

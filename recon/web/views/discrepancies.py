@@ -8,8 +8,9 @@ from recon.clock import new_id, now
 from recon.db import POOL, load
 from recon.http import Cursor
 from recon.reconciliation import Cause, Status
+from recon.reconciliation.send_export import send_export
 from recon.web.addresses import id_in
-from recon.web.auth.guard import page
+from recon.web.auth.guard import page, session_of
 from recon.web.discrepancy_detail import read_detail
 from recon.web.discrepancy_list import DiscrepancyQuery, list_page
 from recon.web.fix import read_fix
@@ -46,6 +47,14 @@ async def discrepancies(request: web.Request) -> web.Response:
         staff=staff,
         form=new_id(),
     )
+
+
+@routes.get("/discrepancies/export")
+@page()
+async def export(request: web.Request) -> web.StreamResponse:
+    """Everything that the URL's filter matches, as a file."""
+    wanted = DiscrepancyQuery.parse(request.query)
+    return await send_export(request, wanted.filter(now()), asked_by=session_of(request).actor)
 
 
 @routes.get("/discrepancies/{discrepancy_id}")

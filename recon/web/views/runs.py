@@ -9,7 +9,6 @@ from aiohttp import web
 from recon.db import POOL
 from recon.http import Cursor
 from recon.reconciliation import RunState, list_runs
-from recon.web.addresses import before_of
 from recon.web.auth.guard import page
 from recon.web.rendering import PAGES, render
 
@@ -58,7 +57,7 @@ async def table(request: web.Request) -> web.Response:
 async def _page(request: web.Request, cursor: Cursor) -> tuple[Sequence[Run], bool]:
     """A page of runs, and whether there are more."""
     async with request.config_dict[POOL].acquire() as connection:
-        found = await list_runs(connection, before=before_of(cursor), limit=cursor.limit + 1)
+        found = await list_runs(connection, before=cursor.after_id, limit=cursor.limit + 1)
     return found[: cursor.limit], len(found) > cursor.limit
 
 

@@ -19,7 +19,7 @@ from recon.settlements import (
     read_batches,
     read_file,
 )
-from recon.web.addresses import before_of, id_in
+from recon.web.addresses import id_in
 from recon.web.auth.guard import page, session_of
 from recon.web.rendering import render
 from recon.web.roles import Right
@@ -45,7 +45,7 @@ async def settlements(request: web.Request) -> web.Response:
     endpoint = request.query.get("endpoint") or None
     async with request.config_dict[POOL].acquire() as connection:
         found = await list_files(
-            connection, endpoint=endpoint, before=before_of(cursor), limit=cursor.one_more
+            connection, endpoint=endpoint, before=cursor.after_id, limit=cursor.one_more
         )
     shown = found[: cursor.limit]
     return render(
@@ -74,7 +74,7 @@ async def settlement(request: web.Request) -> web.Response:
             file_id,
             state=state,
             kind=kind,
-            after=before_of(cursor),
+            after=cursor.after_id,
             limit=cursor.one_more,
         )
     shown = found[: cursor.limit]

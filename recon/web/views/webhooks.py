@@ -9,7 +9,7 @@ from aiohttp import web
 from recon.clock import now
 from recon.db import POOL
 from recon.http import Cursor
-from recon.web.addresses import before_of, id_in
+from recon.web.addresses import id_in
 from recon.web.auth.guard import page, session_of
 from recon.web.payloads import show_payload
 from recon.web.rendering import render
@@ -47,7 +47,7 @@ async def inbox(request: web.Request) -> web.Response:
     cursor = Cursor.of(request)
     endpoints = _endpoints(request)
     async with request.config_dict[POOL].acquire() as connection:
-        found = await browse_inbox(connection, wanted, before=before_of(cursor), limit=cursor.limit)
+        found = await browse_inbox(connection, wanted, before=cursor.after_id, limit=cursor.limit)
         counts = await count_states(connection)
         proofs = await read_proofs(connection, endpoints.values(), now=now())
     return render(

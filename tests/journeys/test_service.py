@@ -39,9 +39,11 @@ async def test_sigterm_ends_it_with_0_and_it_was_unready_first(recon: Recon) -> 
         async with session.get("/healthz") as healthy, session.get("/readyz") as ready:
             assert (healthy.status, ready.status) == (200, 200)
         service.child.send_signal(signal.SIGTERM)
-        await asyncio.sleep(0.1)
-        async with session.get("/readyz") as draining:
-            assert draining.status == 503
+        while True:
+            async with session.get("/readyz") as draining:
+                if draining.status == 503:
+                    break
+            await asyncio.sleep(0.01)
 
     assert await service.stop() == 0
 

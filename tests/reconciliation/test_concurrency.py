@@ -68,6 +68,17 @@ async def test_two_runs_that_confirm_one_wallet_write_one_record_each_after_the_
         assert await cases.history(one) == [("run", "opened")]
 
 
+async def until_waiting(pool: Pool, count: int) -> None:
+    """Until so many of this database wait for a lock."""
+    waiting = (
+        "SELECT count(*) FROM pg_stat_activity"
+        " WHERE wait_event_type = 'Lock' AND datname = current_database()"
+    )
+    async with asyncio.timeout(30):
+        while await pool.fetchval(waiting) < count:  # noqa: ASYNC110 - Postgres sets no event
+            await asyncio.sleep(0.01)
+
+
 async def test_an_agreement_and_a_confirmation_of_one_wallet_do_not_lock_in_a_ring(
     cases: Cases, pool: Pool
 ) -> None:
@@ -79,9 +90,9 @@ async def test_an_agreement_and_a_confirmation_of_one_wallet_do_not_lock_in_a_ri
         async with connection.transaction():
             await connection.execute("SELECT FROM discrepancies FOR NO KEY UPDATE")
             confirming = asyncio.create_task(cases.seen("u_1", "0.00"))
-            await asyncio.sleep(0.2)
+            await until_waiting(pool, 1)
             clearing = asyncio.create_task(cases.agree("u_1"))
-            await asyncio.sleep(0.2)
+            await until_waiting(pool, 2)
         await asyncio.gather(confirming, clearing)
         settled = await connection.fetchval("SELECT NOT unsettled FROM checks")
 

@@ -198,7 +198,7 @@ async def test_a_key_that_is_refused_waits_long_and_says_so_without_telling_the_
                 await listener.next()
                 keys = (await game.control("GET", "/keys"))["keys"]
                 await game.control("DELETE", f"/keys/{keys[-1]['key_id']}")
-            await until(lambda: listener.watch.failure)
+            await until(lambda: listener.watch.failure and game.streams == 0)
             await asyncio.sleep(0.1)
             assert game.streams == 0
 

@@ -48,7 +48,7 @@ from recon.http.stored_requests import REQUESTS, Requests
 from recon.http.uploads import UPLOADS, Uploads
 from recon.jobs import run_until_cancelled
 from recon.ledger.handlers import routes as ledger_routes
-from recon.opening import seal_keys_of
+from recon.opening import account_of, seal_keys_of
 from recon.payments import REGISTER, Overdue
 from recon.payments.handlers import ENDPOINTS
 from recon.payments.handlers import routes as payment_routes
@@ -58,7 +58,6 @@ from recon.reconciliation.review_handlers import routes as review_routes
 from recon.reconciliation.send_export import PUBLIC_URL
 from recon.schedule import Lookout, build_worker, settle_by_news
 from recon.seals import Sealer, Verifier
-from recon.settlements import Account
 from recon.settlements.handlers import IMPORTS, Imports
 from recon.settlements.handlers import routes as settlement_routes
 from recon.webhooks import DRAIN, INTAKE, Drain, build_endpoints, build_intake, register_payment
@@ -76,7 +75,6 @@ if TYPE_CHECKING:
     from recon.webhooks.backfill import ApiAccount
 
 __all__ = [
-    "account_of",
     "api_accounts_of",
     "build_app",
     "open_game",
@@ -310,12 +308,6 @@ def lookout_of(settings: Settings) -> Lookout:
         backfill_every=settings.backfill_every,
         backfill_after=settings.backfill_after,
     )
-
-
-def account_of(settings: Settings, endpoint: str) -> Account:
-    """The PSP account of a configured endpoint, as its settlement files are of it."""
-    psp = settings.psp[endpoint]
-    return Account(endpoint=endpoint, provider=psp.provider, merchant_account=psp.merchant_account)
 
 
 def _lanes(settings: Settings) -> dict[RunScope, timedelta]:

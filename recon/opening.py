@@ -1,4 +1,4 @@
-"""What the settings name, opened: the database with our schema, and the keys that sign."""
+"""What the settings name: the database with our schema, the keys that sign, accounts at PSPs."""
 
 from __future__ import annotations
 
@@ -15,8 +15,9 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from recon.settings import Settings
+    from recon.settlements import Account
 
-__all__ = ["open_database_url", "seal_keys_of"]
+__all__ = ["account_of", "open_database_url", "seal_keys_of"]
 
 
 @asynccontextmanager
@@ -56,3 +57,11 @@ def seal_keys_of(settings: Settings) -> SealKeys:
         return SealKeys(key.get_secret_value() for key in settings.seal_keys)
     settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     return keys_of_data_dir(settings.data_dir)
+
+
+def account_of(settings: Settings, endpoint: str) -> Account:
+    """The PSP account of a configured endpoint, as its settlement files are of it."""
+    from recon.settlements import Account  # noqa: PLC0415 - most commands do without
+
+    psp = settings.psp[endpoint]
+    return Account(endpoint=endpoint, provider=psp.provider, merchant_account=psp.merchant_account)

@@ -14,7 +14,6 @@ import click
 from rich.markup import escape
 from rich.table import Table
 
-from recon.app import account_of
 from recon.cli.context import (
     console,
     open_database,
@@ -26,6 +25,7 @@ from recon.cli.context import (
 from recon.cli.durations import optional_duration
 from recon.clock import format_time
 from recon.errors import Invalid
+from recon.opening import account_of
 from recon.settlements import (
     Account,
     FindingKind,

@@ -13,7 +13,6 @@ from dataclasses import dataclass, field, replace
 from math import gcd
 from typing import TYPE_CHECKING, Final
 
-from recon.money import Money
 from recon.reconciliation.candidate import Candidate
 from recon.reconciliation.fitting import Fit, Group, Known, fits, tried_weight
 from recon.reconciliation.model import Alternative, Cause, Evidence, Severity
@@ -29,6 +28,7 @@ from recon.reconciliation.odds import (
     weight_of_the_rest,
 )
 from recon.reconciliation.slips import slipped
+from recon.reconciliation.wording import NAMED, Said
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -40,8 +40,6 @@ if TYPE_CHECKING:
 __all__ = ["Candidate", "Explanation", "explain", "explain_look", "severity_of"]
 
 _MAX_READINGS: Final = 8
-_NAMED: Final = 5
-_FACTS_NAMED: Final = 3
 _ALTERNATIVES: Final = 3
 _WORTH_SAYING: Final = 5
 """Per cent; what is less likely is not shown."""
@@ -155,7 +153,7 @@ def _explain(
     """The reading that is meant, and the explanation of it."""
     candidates = _told_once(candidates)
     likely = _likely(readings, candidates, booked)
-    said = _Said(readings[0], currency)
+    said = Said(readings[0], currency)
     if not likely or likely[0].percent < _BELIEVED:
         first = readings[0]
         return first, replace(
@@ -230,8 +228,8 @@ def _likely(
 
 def _rows_of(same: Sequence[Fit]) -> list[tuple[Candidate, ...]]:
     """A few of the sets that say the same, one more than are named."""
-    ranked = sorted(same, key=lambda fit: -fit.weight)[: _NAMED + 1]
-    return [rows for fit in ranked for rows in fit.sets(_NAMED + 1)]
+    ranked = sorted(same, key=lambda fit: -fit.weight)[: NAMED + 1]
+    return [rows for fit in ranked for rows in fit.sets(NAMED + 1)]
 
 
 def _groups(candidates: Sequence[Candidate]) -> list[Group]:
@@ -288,33 +286,3 @@ def _largest(evidence: Sequence[Evidence]) -> Evidence:
 
 def _newest_s(rows: Sequence[Candidate]) -> float:
     return max(one.fact.at.timestamp() for one in rows)
-
-
-@dataclass(frozen=True, slots=True)
-class _Said:
-    """Words for what is open."""
-
-    first: int
-    currency: str
-
-    def either_of(
-        self, sets: Iterable[tuple[int, Sequence[Candidate]]], *, at_least: int = 1
-    ) -> list[str]:
-        """What fits, in one sentence; none below ``at_least``. The same rows are said once."""
-        said = list(dict.fromkeys(self._one(reading, rows) for reading, rows in sets))
-        if len(said) < at_least:
-            return []
-        more = "; and more" if len(said) > _NAMED else ""
-        return ["either of: " + "; ".join(said[:_NAMED]) + more]
-
-    def _one(self, reading: int, rows: Sequence[Candidate]) -> str:
-        names = [f"{one.fact.kind} {one.fact.id}" for one in rows]
-        more = len(names) - _FACTS_NAMED
-        if more > 1:
-            names = [*names[:_FACTS_NAMED], f"{more} more"]
-        said = " + ".join(names)
-        still_there = self.first - reading
-        if still_there:
-            amount = Money(still_there, self.currency)
-            said += f" (if {amount} {self.currency} of accepted withdrawals is still at the game)"
-        return said

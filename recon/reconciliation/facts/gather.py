@@ -4,51 +4,41 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import timedelta
-from decimal import Decimal
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
-from recon.bets import BetState, settled_bets_of, unsettled_bets_of
+from recon.bets import BetState, settled_bets_of
 from recon.clock import now
-from recon.db import load
-from recon.ledger import read_postings_up_to
-from recon.payments import open_payments_of, payments_of
 from recon.reconciliation.facts.bets import ask_of_bets
 from recon.reconciliation.facts.money import Moneys
 from recon.reconciliation.facts.payments import failed_here, not_taken, unbooked, unreported
-from recon.reconciliation.facts.postings import KINDS, PSP, booked_by_psps, of_postings
+from recon.reconciliation.facts.postings import booked_by_psps, of_postings
+from recon.reconciliation.facts.records import (
+    AMONG_POSTINGS,
+    MAX_POSTINGS,
+    MAX_ROWS,
+    Records,
+    read_records,
+)
 from recon.reconciliation.facts.settlements import settled_otherwise
-from recon.settlements import find_settlement_facts
-from recon.webhooks import unbooked_deliveries_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    import asyncpg
-
-    from recon.bets import UnsettledBet
     from recon.ledger import Posting
-    from recon.payments import Payment
     from recon.reconciliation.candidate import Candidate
     from recon.reconciliation.compare import Comparison
     from recon.reconciliation.model import Reconciler
     from recon.reconciliation.slips import Booked
-    from recon.settlements import SettlementFact
-    from recon.webhooks import UnbookedDelivery
 
 __all__ = ["Facts", "gather", "gather_more"]
 
-_MAX_ROWS: Final = 500
-"""As many as the rooms give of payments, deliveries, bets and findings."""
-_MAX_POSTINGS: Final = 1000
-_AMONG_POSTINGS: Final = 10_000
 _MAX_OLDER: Final = 200
 """Postings from before both sides agreed: the game may count one again, or lose it, later."""
 _MAX_BETS: Final = 20
 """Each is a question or two to the game, whose rate the looks at other wallets need as well."""
 _MAX_SETTLED: Final = 100
 _SETTLED_WITHIN: Final = timedelta(days=1)
-_SETTLEMENTS_WITHIN: Final = timedelta(days=90)
 _HAPPENING: Final = {"payment", "posting", "bet", "payout"}
 """Facts that are as old as what they tell of; a report may come long after it."""
 _MAX_ACCEPTED: Final = 8
@@ -73,22 +63,6 @@ class Facts:
     agreed_at: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class _Records:
-    """Everything of ours that speaks of a wallet, at one instant."""
-
-    open_payments: list[Payment]
-    payments: list[Payment]
-    deliveries: list[UnbookedDelivery]
-    postings: list[Posting]
-    bets: list[UnsettledBet]
-    settled: list[SettlementFact]
-    agreed_version: int
-    agreed_at: datetime | None
-    taken_until: datetime | None
-    stands_since: datetime | None
-
-
 async def gather(reconciler: Reconciler, look: Comparison, *, since: datetime | None) -> Facts:
     """What is known to be open, and the postings that may be lost or doubled at the game.
 
@@ -107,10 +81,10 @@ async def gather(reconciler: Reconciler, look: Comparison, *, since: datetime | 
         # What is booked while we read would be open in one table and booked in another.
         connection.transaction(isolation="repeatable_read", readonly=True),
     ):
-        records = await _read(connection, look)
+        records = await read_records(connection, look)
     asked = await ask_of_bets(reconciler, wallet.user_id, records.bets[-_MAX_BETS:], held=held)
     of_bets = (
-        f"{_number(records.bets, _MAX_ROWS)} bets whose outcome is not booked"
+        f"{_number(records.bets, MAX_ROWS)} bets whose outcome is not booked"
         f"{_answered(records.bets, asked.answered)}"
     )
     stands_since = min((at for at in (since, records.stands_since) if at is not None), default=None)
@@ -157,46 +131,7 @@ async def gather_more(reconciler: Reconciler, look: Comparison, facts: Facts) ->
     )
 
 
-async def _read(connection: asyncpg.Connection[Any], look: Comparison) -> _Records:
-    wallet = look.snapshot
-    user_id, currency = wallet.user_id, wallet.currency
-    row = await connection.fetchrow(
-        load("recon.reconciliation", "agreed"),
-        *(user_id, currency, [Decimal(one) for one in look.readings]),
-        Decimal(look.held_difference),
-    )
-    open_payments = await open_payments_of(connection, user_id, currency, limit=_MAX_ROWS)
-    payments = await payments_of(connection, user_id, currency, limit=_MAX_ROWS)
-    return _Records(
-        open_payments=open_payments,
-        payments=payments,
-        deliveries=await unbooked_deliveries_of(
-            connection,
-            user_id,
-            references=sorted({(one.endpoint, one.reference) for one in payments + open_payments}),
-        ),
-        postings=await read_postings_up_to(
-            connection,
-            user_id,
-            currency,
-            version=wallet.version,
-            sources=PSP,
-            kinds=KINDS,
-            among=_AMONG_POSTINGS,
-            limit=_MAX_POSTINGS,
-        ),
-        bets=await unsettled_bets_of(connection, user_id, currency),
-        settled=await find_settlement_facts(
-            connection, user_id, currency, now() - _SETTLEMENTS_WITHIN
-        ),
-        agreed_version=row["agreed_version"] or 0,
-        agreed_at=row["agreed_at"],
-        taken_until=row["taken_until"],
-        stands_since=row["stands_since"],
-    )
-
-
-def _of_records(look: Comparison, records: _Records, moneys: Moneys) -> list[Candidate]:
+def _of_records(look: Comparison, records: Records, moneys: Moneys) -> list[Candidate]:
     """What our own records say of the available balance."""
     wallet, agreed_at = look.snapshot, records.agreed_at
     payments = (*records.payments, *records.open_payments)
@@ -226,7 +161,7 @@ def _of_records(look: Comparison, records: _Records, moneys: Moneys) -> list[Can
     ]
 
 
-def _since(records: _Records) -> tuple[list[Posting], list[Posting]]:
+def _since(records: Records) -> tuple[list[Posting], list[Posting]]:
     """Postings since both sides agreed, and older ones."""
     version = records.agreed_version
     return (
@@ -243,14 +178,14 @@ def _held_against(candidate: Candidate, stands_since: datetime | None) -> Candid
     return candidate._replace(doubts=candidate.doubts + 1)
 
 
-def _looked_at(records: _Records, version: int) -> list[str]:
+def _looked_at(records: Records, version: int) -> list[str]:
     since, older = _since(records)
     agreed = records.agreed_version
-    if version - agreed > _AMONG_POSTINGS:
-        when = f"among the newest {_AMONG_POSTINGS}"
+    if version - agreed > AMONG_POSTINGS:
+        when = f"among the newest {AMONG_POSTINGS}"
     else:
         when = f"since version {agreed}" if agreed else "from the first"
-    postings = f"{_number(since, _MAX_POSTINGS)} postings {when}"
+    postings = f"{_number(since, MAX_POSTINGS)} postings {when}"
     if older:
         postings += f" and {_number(older[:_MAX_OLDER], _MAX_OLDER)} older ones"
     return [
@@ -261,7 +196,7 @@ def _looked_at(records: _Records, version: int) -> list[str]:
 
 
 def _count(rows: Sequence[object], what: str) -> str:
-    return f"{_number(rows, _MAX_ROWS)} {what}"
+    return f"{_number(rows, MAX_ROWS)} {what}"
 
 
 def _number(rows: Sequence[object], most: int) -> str:

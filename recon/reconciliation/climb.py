@@ -132,9 +132,12 @@ async def _look_again(
     *,
     dry_run: bool,
 ) -> None:
+    loop = asyncio.get_running_loop()
+    # By the database's clock, which all processes share. What the game says was so when it was
+    # asked, at least; that its answer took a while is no time for which a difference stood.
+    asked = claimed + timedelta(seconds=loop.time() - claimed_at_s)
     seen = await look(reconciler, suspect.user_id, suspect.currency)
-    # By the database's clock, which all processes share.
-    at = claimed + timedelta(seconds=asyncio.get_running_loop().time() - claimed_at_s)
+    at = claimed + timedelta(seconds=loop.time() - claimed_at_s)
     grace = reconciler.grace
     if seen.state is LookState.AGREES:
         await _decide(reconciler, run_id, suspect, seen, agreed=1, dry_run=dry_run)
@@ -146,7 +149,8 @@ async def _look_again(
     else:
         suspect = _with_difference(suspect, seen, at)
         at_rest = seen.state is LookState.DIFFERS or gave_up(at, suspect.first_seen_at, grace)
-        if at_rest and seen.state is not LookState.MOVING and has_stood(at, suspect.since, grace):
+        stood = has_stood(asked, suspect.since, grace)
+        if at_rest and seen.state is not LookState.MOVING and stood:
             await _judge(reconciler, run_id, suspect, seen, at, dry_run=dry_run)
         elif gave_up(at, suspect.first_seen_at, grace):
             await _decide(reconciler, run_id, suspect, seen, in_flight=1, dry_run=dry_run)

@@ -7,17 +7,19 @@ from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from importlib import import_module
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import msgspec
 import pytest
 
 from recon.clock import new_id
+from recon.game import GameClient
 from recon.money import Money, format_minor
 from recon.payments import ExpectedPayment
 from recon.reconciliation import Cause, RunScope, RunState, Status, list_runs, run_here, start_run
 from recon.webhooks import register_payment
+from tests.reconciliation.conftest import GRACE
 
 if TYPE_CHECKING:
     from tests.reconciliation.conftest import World
@@ -245,6 +247,29 @@ async def test_a_difference_that_goes_away_within_the_grace_period_is_never_repo
         world.game.set("u_1", "10.00")
 
     run, _ = await asyncio.gather(world.run(), the_update_comes())
+
+    assert (run.wallets.agreed, await world.found(*Status)) == (1, [])
+
+
+async def test_an_answer_on_its_way_is_no_time_for_which_the_difference_stood(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await world.deposit("u_1", "10.00")
+    world.game.set("u_1", "0.00")
+    real, answers = GameClient.balance, 0
+
+    async def balance(*asked: Any, **how: Any) -> Any:  # noqa: ANN401 - passed through
+        nonlocal answers
+        said = await real(*asked, **how)
+        answers += 1
+        if answers == 3:  # the first two are the sweep's
+            world.game.set("u_1", "10.00")
+            await asyncio.sleep(GRACE.total_seconds())
+        return said
+
+    monkeypatch.setattr(GameClient, "balance", balance)
+
+    run = await world.run()
 
     assert (run.wallets.agreed, await world.found(*Status)) == (1, [])
 

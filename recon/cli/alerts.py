@@ -54,6 +54,7 @@ def list_command(ctx: click.Context, state: str | None, limit: int, *, as_json: 
             )
             for one in found
         ),
+        nothing="No message matches.",
     )
 
 

@@ -72,6 +72,7 @@ def list_command(ctx: click.Context, limit: int, *, as_json: bool) -> None:
             for view in views
         ],
         amounts=("stake",),
+        nothing="No bet waits for people.",
     )
 
 

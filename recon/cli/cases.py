@@ -57,6 +57,7 @@ def list_command(
             for view in views
         ],
         amounts=("amount",),
+        nothing="No case matches.",
     )
 
 

@@ -151,6 +151,7 @@ def list_(ctx: click.Context, *, as_json: bool) -> None:
             )
             for key in found
         ),
+        nothing="No key was made yet.",
     )
 
 

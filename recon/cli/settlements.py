@@ -23,6 +23,7 @@ from recon.cli.context import (
     settings_of,
 )
 from recon.cli.durations import optional_duration
+from recon.cli.tables import print_table
 from recon.clock import format_time
 from recon.errors import Invalid
 from recon.opening import account_of
@@ -225,18 +226,18 @@ def list_command(ctx: click.Context, endpoint: str | None, limit: int, *, as_jso
     if as_json:
         print_json(files)
     else:
-        table = Table("imported", "endpoint", "name", "lines", "matched", "open", "file")
-        for file in files:
-            table.add_row(
-                format_time(file.imported_at),
-                file.endpoint,
-                escape(file.name),
-                str(file.lines),
-                str(file.matched),
-                str(file.open_findings),
-                str(file.file_id),
-            )
-        console.print(table)
+        print_table(
+            ("file", "imported", "endpoint", "name", "lines", "matched", "open"),
+            (
+                (
+                    *(str(file.file_id), format_time(file.imported_at), file.endpoint, file.name),
+                    *(str(file.lines), str(file.matched), str(file.open_findings)),
+                )
+                for file in files
+            ),
+            amounts=("lines", "matched", "open"),
+            nothing="No file was imported yet.",
+        )
     if any(file.open_findings for file in files):
         ctx.exit(_EXIT_OPEN)
 

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from recon.cli.context import console
+from recon.cli.context import console, progress_console
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -19,7 +19,11 @@ _UNBOUNDED = 10_000
 
 
 def print_table(
-    headings: Sequence[str], rows: Iterable[Sequence[str]], *, amounts: Sequence[str] = ()
+    headings: Sequence[str],
+    rows: Iterable[Sequence[str]],
+    *,
+    amounts: Sequence[str] = (),
+    nothing: str = "",
 ) -> None:
     """Print rows of plain text; what stands in a cell is never taken for markup.
 
@@ -29,7 +33,12 @@ def print_table(
         headings: one per column.
         rows: as many cells each.
         amounts: the headings of columns that are set to the right and never broken.
+        nothing: is said, beside the output, instead of a table without rows.
     """
+    rows = list(rows)
+    if nothing and not rows:
+        progress_console.print(nothing)
+        return
     table = Table()
     for number, heading in enumerate(headings):
         right = heading in amounts

@@ -84,6 +84,7 @@ def list_(ctx: click.Context, *, as_json: bool) -> None:
             )
             for member in found
         ),
+        nothing="Nobody is on the staff yet.",
     )
 
 

@@ -109,6 +109,7 @@ def list_command(
                 for view in views
             ],
             amounts=["amount"],
+            nothing="No delivery matches.",
         )
     if page.after is not None:
         progress_console.print(f"There may be more: go on with --before {page.after}")

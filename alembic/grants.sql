@@ -68,7 +68,7 @@ GRANT UPDATE (state, resolved_at, resolution) ON settlement_findings TO :"servic
 -- Callers, staff, and what they did.
 GRANT INSERT, UPDATE ON api_keys, staff, sessions, sign_in_links TO :"service";
 GRANT INSERT, UPDATE, DELETE ON api_requests TO :"service";
-GRANT INSERT, DELETE ON sign_in_attempts TO :"service";
+GRANT INSERT, DELETE ON sign_in_attempts, oidc_starts, staff_identities TO :"service";
 GRANT INSERT (audit_id, actor, action, object, detail) ON audit TO :"service";
 
 -- Jobs.

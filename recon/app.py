@@ -77,6 +77,7 @@ if TYPE_CHECKING:
 __all__ = [
     "api_accounts_of",
     "build_app",
+    "oidc_client_of",
     "open_game",
     "reconciler_of",
     "run_worker",
@@ -185,6 +186,7 @@ def build_app(settings: Settings, database_url: str, *, jobs: bool) -> web.Appli
         environment=settings.environment,
         reconcile_every=settings.reconcile_every,
         grace=settings.grace_period,
+        doors=pages.Doors.of(oidc_client_of(settings), passwords=settings.password_sign_in),
     )
     return app
 
@@ -292,6 +294,25 @@ def api_accounts_of(settings: Settings) -> list[ApiAccount]:
     """The PSP accounts whose own list of events can be read."""
     endpoints = build_endpoints(settings.psp)
     return build_api_accounts(endpoints, settings.psp, livemode=settings.environment == "live")
+
+
+def oidc_client_of(settings: Settings) -> pages.Client | None:
+    """What we are to the OIDC provider; ``None`` where none is set up."""
+    oidc = settings.oidc
+    if oidc is None or settings.public_url is None:
+        return None
+    secret = oidc.client_secret
+    return pages.Client(
+        issuer=oidc.issuer,
+        client_id=oidc.client_id,
+        client_secret=None if secret is None else secret.get_secret_value(),
+        redirect_uri=f"{settings.public_url.rstrip('/')}/sign-in/oidc/callback",
+        label=oidc.label,
+        scopes=oidc.scopes,
+        name_claim=oidc.name_claim,
+        roles_claim=oidc.roles_claim,
+        roles={value: pages.Role(role) for value, role in oidc.roles.items()},
+    )
 
 
 def lookout_of(settings: Settings) -> Lookout:

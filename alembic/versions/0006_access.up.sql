@@ -177,6 +177,27 @@ CREATE TABLE sign_in_links (
     used_at timestamptz
 );
 
+-- Who of the staff a subject at an OIDC provider is, from their first sign-in by it on: what the
+-- provider calls them may change hands, its subject does not.
+CREATE TABLE staff_identities (
+    issuer text NOT NULL,
+    subject text NOT NULL,
+    name text NOT NULL REFERENCES staff (name),
+    linked_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    PRIMARY KEY (issuer, subject)
+);
+
+CREATE UNIQUE INDEX staff_identities_name_idx ON staff_identities (name, issuer);
+
+-- Sign-ins that were sent to the provider and are not back. Each comes back once.
+CREATE TABLE oidc_starts (
+    start_hash bytea PRIMARY KEY,
+    wanted text NOT NULL,
+    started_at timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+
+CREATE INDEX oidc_starts_started_at_idx ON oidc_starts (started_at);
+
 -- Who did what to which object, before and after.
 CREATE TABLE audit (
     audit_id uuid PRIMARY KEY,

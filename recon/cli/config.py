@@ -11,7 +11,7 @@ from rich.table import Table
 
 from recon.alerting import alerting_of
 from recon.alerts import read_channels
-from recon.app import api_accounts_of, open_game
+from recon.app import api_accounts_of, oidc_client_of, open_game
 from recon.cli.context import console, flags_of, print_json, run_async, settings_of
 from recon.clock import format_time, now
 from recon.db import open_pool
@@ -23,6 +23,7 @@ from recon.game.watching import Announced, read_announced
 from recon.opening import open_database_url, seal_keys_of
 from recon.seals import excess_rights, last_seal, last_verification, why_not_after
 from recon.settings import explain, ignored_variables
+from recon.web import Provider, ProviderUnusable
 from recon.webhooks import build_endpoints, read_proofs
 from recon.webhooks.backfill import open_event_list
 
@@ -107,6 +108,7 @@ async def _examine(settings: Settings) -> list[_Finding]:
     findings += await _proofs(settings)
     findings += await _books(settings)
     findings += await _alerts(settings)
+    findings.append(await _sign_in(settings))
     findings += [
         _Finding("environment", ok=False, detail=f"{name} is no setting; it is ignored")
         for name in ignored_variables()
@@ -231,6 +233,24 @@ async def _books(settings: Settings) -> list[_Finding]:
         case _:
             detail = f"they could not be verified at {at}: {last.reason}"
     return [_Finding("books", ok=last.state == "holds", detail=detail)]
+
+
+async def _sign_in(settings: Settings) -> _Finding:
+    """By which ways staff come in, and whether the provider could be asked now."""
+    client = oidc_client_of(settings)
+    if client is None:
+        return _Finding("sign-in", ok=True, detail="by password; no OIDC provider is set up")
+    try:
+        provider = Provider(client)
+        keys = await provider.keys()
+    except ProviderUnusable as error:
+        return _Finding("sign-in", ok=False, detail=f"{client.issuer}: {error.detail}")
+    ways = "by OIDC and by password" if settings.password_sign_in else "by OIDC"
+    detail = (
+        f"{ways}; {client.issuer} answers, signing keys: {len(keys.keys)};"
+        f" it must know our callback, {client.redirect_uri}"
+    )
+    return _Finding("sign-in", ok=True, detail=detail)
 
 
 async def _alerts(settings: Settings) -> list[_Finding]:

@@ -16,7 +16,7 @@ from recon.cli.context import (
 )
 from recon.cli.tables import print_table
 from recon.clock import format_time
-from recon.web import Role, add_staff, disable_staff, list_staff
+from recon.web import Role, add_staff, disable_staff, list_staff, unlink_staff
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -47,10 +47,19 @@ def users() -> None:
     is_flag=True,
     help="Read the password's one line from stdin; else it is asked for.",
 )
+@click.option(
+    "--no-password",
+    is_flag=True,
+    help="They sign in by the OIDC provider, or by a one-time link.",
+)
 @click.pass_context
-def add(ctx: click.Context, *, name: str, role: str, password_stdin: bool) -> None:
+def add(
+    ctx: click.Context, *, name: str, role: str, password_stdin: bool, no_password: bool
+) -> None:
     """Let NAME sign in. A password has 12 characters or more, and is never an argument."""
-    password = _from_stdin() if password_stdin else _asked()
+    if password_stdin and no_password:
+        raise click.UsageError("--password-stdin and --no-password cannot both be")
+    password = None if no_password else _from_stdin() if password_stdin else _asked()
 
     async def work(settings: Settings) -> None:
         async with open_database(settings) as pool:
@@ -100,6 +109,20 @@ def disable(ctx: click.Context, *, name: str) -> None:
 
     run_async(work(settings_of(ctx)))
     progress_console.print(f"{name} is disabled.", markup=False)
+
+
+@users.command()
+@click.argument("name")
+@click.pass_context
+def unlink(ctx: click.Context, *, name: str) -> None:
+    """Forget which account of the OIDC provider NAME has; the next that signs in as NAME is it."""
+
+    async def work(settings: Settings) -> None:
+        async with open_database(settings) as pool:
+            await unlink_staff(pool, name, actor=_ACTOR)
+
+    run_async(work(settings_of(ctx)))
+    progress_console.print(f"{name} is linked with no account any more.", markup=False)
 
 
 def _from_stdin() -> str:

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 from yarl import URL
 
+from recon.settings.values import is_loopback
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -26,6 +28,7 @@ def faults_together(settings: Settings) -> Iterator[tuple[set[str], str]]:
             {"game_signing_secret", "game_signing_secret_previous"},
             "game_signing_secret_previous is set and game_signing_secret is not",
         )
+    yield from _sign_in_faults(settings)
     wrong = "sk_sandbox_" if settings.environment == "live" else "sk_live_"
     for name in ("game_signing_secret", "game_signing_secret_previous"):
         secret: SecretStr | None = getattr(settings, name)
@@ -42,6 +45,23 @@ def faults_together(settings: Settings) -> Iterator[tuple[set[str], str]]:
         )
     for name in _psps_with_key(settings, "_live_"):
         yield {"environment", "psp"}, f"environment is sandbox and psp {name!r} has a live api_key"
+
+
+def _sign_in_faults(settings: Settings) -> Iterator[tuple[set[str], str]]:
+    if settings.oidc is None:
+        if not settings.password_sign_in:
+            yield (
+                {"oidc", "password_sign_in"},
+                "password_sign_in is off and oidc is not set: no way in but one-time links",
+            )
+        return
+    if settings.public_url is None:
+        yield (
+            {"oidc", "public_url"},
+            "oidc is set and public_url is not: the provider sends people back to it",
+        )
+    elif (url := URL(settings.public_url)).scheme == "http" and not is_loopback(url.host or ""):
+        yield {"oidc", "public_url"}, "oidc is set and public_url is http:// to another machine"
 
 
 def _live_faults(settings: Settings, key: str) -> Iterator[tuple[set[str], str]]:
@@ -79,6 +99,8 @@ def _faults_in_the_clear(settings: Settings) -> Iterator[tuple[set[str], str]]:
                 {"environment", "psp"},
                 f"environment is live and psp {name!r} has an http:// api_url",
             )
+    if settings.oidc is not None and not settings.oidc.issuer.startswith("https://"):
+        yield {"environment", "oidc"}, "environment is live and oidc.issuer is not https"
     for name in settings.alerts.in_the_clear:
         yield (
             {"environment", "alerts"},

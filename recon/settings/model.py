@@ -12,6 +12,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from recon.money import parse_minor
 from recon.settings.alerts import AlertSettings
+from recon.settings.oidc import OidcSettings
 from recon.settings.values import (
     Amounts,
     Duration,
@@ -85,6 +86,8 @@ class Settings(BaseSettings):
     payload_retention_unsettled: Retention = None
     public_url: WebUrl | None = None
     alerts: AlertSettings = AlertSettings()
+    oidc: OidcSettings | None = None
+    password_sign_in: bool = True
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     api_quota: int = Field(default=6_000, ge=1)
     api_quota_bets: int = Field(default=60_000, ge=1)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["Sources", "ignored_variables", "merged", "read_sources"]
 
 _PREFIX: Final = "RECON_"
-_NESTED: Final = ("RECON_ALERTS__", "RECON_PSP__", "RECON_TOLERANCE__")
+_NESTED: Final = ("RECON_ALERTS__", "RECON_OIDC__", "RECON_PSP__", "RECON_TOLERANCE__")
 _OURS: Final = ("RECON_CONFIG", "RECON_SCREENSHOTS")
 """Read elsewhere: which file to read, and where our tests keep pictures."""
 
@@ -32,6 +32,7 @@ _FOREIGN: Final = re.compile(r"RECON_(?:SERVICE|PORT)(?:_.*)?")
 _NAMES: Final = [f"{_PREFIX}{name.upper()}" for name in Settings.model_fields] + [*_OURS]
 _SHOWN: Final = {
     "RECON_ALERTS": "RECON_ALERTS__WEBHOOKS__<NAME>__URL and its like",
+    "RECON_OIDC": "RECON_OIDC__ISSUER and its like",
     "RECON_PSP": "RECON_PSP__<ENDPOINT>__PROVIDER and its like",
     "RECON_TOLERANCE": "RECON_TOLERANCE__<CURRENCY>",
 }

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from recon.web import views
 from recon.web.assets import ASSETS, Assets, serve_asset
+from recon.web.auth.doors import DOORS, Doors
 from recon.web.rendering import PAGES, Pages
 
 if TYPE_CHECKING:
@@ -17,7 +18,12 @@ __all__ = ["install"]
 
 
 def install(
-    app: web.Application, *, reconcile_every: timedelta | None, environment: str, grace: timedelta
+    app: web.Application,
+    *,
+    reconcile_every: timedelta | None,
+    environment: str,
+    grace: timedelta,
+    doors: Doors | None = None,
 ) -> None:
     """Add routes, templates and static files; the pool is asked for at ``recon.db.POOL``.
 
@@ -26,9 +32,11 @@ def install(
         reconcile_every: the schedule, by which the overview tells what is too old; ``None``: off.
         environment: ``sandbox`` or ``live``, shown on every page.
         grace: how long a difference must stand before it is a discrepancy.
+        doors: by which ways staff come in; ``None``: by password and link.
     """
     assets = Assets()
     app[ASSETS] = assets
+    app[DOORS] = Doors() if doors is None else doors
     app[PAGES] = Pages.build(
         assets, environment=environment, reconcile_every=reconcile_every, grace=grace
     )

@@ -50,7 +50,7 @@ async def add_staff(pool: Pool, *, name: str, role: Role, password: str | None, 
         pool: the database.
         name: what they sign in with, 1 to 128 printable characters.
         role: what they may do.
-        password: at least 12 characters; ``None``: they sign in by link only.
+        password: at least 12 characters; ``None``: they sign in by link or provider only.
         actor: who adds them, for the audit.
 
     Raises:

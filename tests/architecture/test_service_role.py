@@ -69,6 +69,8 @@ RIGHTS = {
     "sessions": CHANGES,
     "sign_in_attempts": {"INSERT", "DELETE"},
     "sign_in_links": CHANGES,
+    "oidc_starts": {"INSERT", "DELETE"},
+    "staff_identities": {"INSERT", "DELETE"},
     "settlement_batches": CHANGES,
     "settlement_files": GROWS,
     "settlement_findings": GROWS,

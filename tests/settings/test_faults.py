@@ -291,3 +291,66 @@ def test_flags_win_over_the_environment_and_it_over_the_file(surroundings: Surro
     assert shown["pool_size"] == ("9", "file")
     assert shown["sweep_concurrency"] == ("32", "default")
     assert (settings.psp["bank"].provider, len(settings.psp["bank"].secrets)) == ("stripe", 2)
+
+
+OIDC = {
+    "OIDC__ISSUER": "https://acme.example/realms/pay",
+    "OIDC__CLIENT_ID": "recon",
+    "PUBLIC_URL": "https://recon.acme.example/",
+}
+
+
+def test_a_sign_in_provider_is_set_up_and_its_secret_stays_one(
+    surroundings: Surroundings, tmp_path: Path
+) -> None:
+    (tmp_path / "secret").write_text("hunter2\n", encoding="utf-8")
+    surroundings(
+        **OIDC,
+        OIDC__CLIENT_SECRET_FILE=str(tmp_path / "secret"),
+        OIDC__ROLES='{"Pay Approvers": "approver", "pay": "viewer"}',
+        PASSWORD_SIGN_IN="off",
+    )
+
+    settings = load_settings()
+    shown = {row.name: row.value for row in explain(settings, {})}
+
+    assert settings.oidc is not None
+    assert settings.oidc.client_secret is not None
+    assert settings.oidc.client_secret.get_secret_value() == "hunter2"
+    assert list(settings.oidc.roles) == ["Pay Approvers", "pay"]
+    assert shown["oidc.client_secret"] == "********"
+    assert shown["password_sign_in"] == "False"
+
+
+@pytest.mark.parametrize(
+    ("given", "fault"),
+    [
+        ({"OIDC__ISSUER": "http://acme.example"}, "is http:// to another machine"),
+        ({"OIDC__ISSUER": "https://acme.example/?tenant=1"}, "has a query or a fragment"),
+        ({"OIDC__ISSUER": "acme.example"}, "is not an http(s) URL"),
+        ({"OIDC__CLIENT_ID": " recon"}, "printable characters"),
+        ({"OIDC__SCOPES": '["email"]'}, "does not have openid"),
+        ({"OIDC__SCOPES": '["openid email"]'}, "does not have openid"),
+        ({"OIDC__SCOPES": '["openid", "a b"]'}, "a scope with a space"),
+        ({"OIDC__ROLES": '{"pay": "king"}'}, "oidc.roles.pay"),
+        ({"OIDC__LABEL": "x" * 41}, "which no button is"),
+        ({"OIDC__TYPO": "x"}, "oidc.typo"),
+        ({"PUBLIC_URL": ""}, "oidc is set and public_url is not"),
+        ({"PUBLIC_URL": "http://recon.example"}, "public_url is http:// to another machine"),
+        ({"OIDC__ISSUER": "", "OIDC__CLIENT_ID": "", "PASSWORD_SIGN_IN": "off"}, "no way in but"),
+    ],
+)
+def test_a_sign_in_provider_that_cannot_be_used_is_a_fault(
+    surroundings: Surroundings, given: dict[str, str], fault: str
+) -> None:
+    surroundings(**{**OIDC, **given})
+
+    (told,) = faults()
+
+    assert fault in told
+
+
+def test_a_live_service_has_a_provider_that_is_reached_by_tls(surroundings: Surroundings) -> None:
+    surroundings(**{**OIDC, "OIDC__ISSUER": "http://127.0.0.1:9000"}, ENVIRONMENT="live")
+
+    assert "environment is live and oidc.issuer is not https" in faults()

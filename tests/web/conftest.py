@@ -19,7 +19,7 @@ from recon.db import POOL, open_pool
 from recon.game.handlers import GAME_WATCH, GameWatch
 from recon.http.problems import problem_middleware
 from recon.http.request_ids import request_id_middleware
-from recon.web import Role, add_staff, install, page_middlewares
+from recon.web import Doors, Role, add_staff, install, page_middlewares
 from recon.web.auth.passwords import hash_password
 from recon.webhooks import INTAKE, Intake
 from tests.web.inbox import Inbox, fill
@@ -106,7 +106,13 @@ class Site:
 
 
 @pytest.fixture
-async def server_at(pool: Pool) -> AsyncIterator[TestServer]:
+def doors() -> Doors:
+    """By which ways staff come in."""
+    return Doors()
+
+
+@pytest.fixture
+async def server_at(pool: Pool, doors: Doors) -> AsyncIterator[TestServer]:
     """The pages on loopback."""
     app = web.Application(
         middlewares=[request_id_middleware, problem_middleware, *page_middlewares]
@@ -119,6 +125,7 @@ async def server_at(pool: Pool) -> AsyncIterator[TestServer]:
         reconcile_every=timedelta(minutes=5),
         environment="sandbox",
         grace=timedelta(minutes=2),
+        doors=doors,
     )
     server = TestServer(app, host="127.0.0.1")
     async with server:

@@ -71,3 +71,19 @@ async def test_what_cannot_be_done_is_refused_and_changes_nothing(
     assert getattr(result.exception, "code", None) == code
     names = await site.pool.fetch("SELECT name FROM staff ORDER BY name")
     assert [row["name"] for row in names] == ["checker", "maker", "root", "watcher"]
+
+
+async def test_who_comes_by_the_provider_needs_no_password_and_is_unlinked_by_name(
+    site: Site, users: Command
+) -> None:
+    both = await users("add", "nora", "--role", "viewer", "--no-password", "--password-stdin")
+    assert (both.exit_code, "cannot both be" in both.stderr) == (2, True)
+    assert (await users("add", "nora", "--role", "viewer", "--no-password")).exit_code == 0
+    assert await site.sign_in("nora", "") == 401
+    await site.pool.execute(
+        "INSERT INTO staff_identities (issuer, subject, name) VALUES ('https://i', '1', 'nora')"
+    )
+
+    assert (await users("unlink", "nora")).exit_code == 0
+    again = await users("unlink", "nora")
+    assert (again.exit_code, "no account of a sign-in provider" in again.stderr) == (1, True)

@@ -1,1 +1,1 @@
-"""Staff signing in and out: passwords, one-time links, sessions, and the guard of every page."""
+"""Staff signing in and out: passwords, OIDC, links, sessions, and the guard of every page."""

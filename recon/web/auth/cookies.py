@@ -1,46 +1,60 @@
-"""The session's cookie.
+"""What the browser keeps: a session, or a sign-in that is at the provider.
 
-Over https, and on this machine, it is ``__Host-recon``: Secure, HttpOnly, SameSite=Lax, for this
+Over https, and on this machine, a cookie is ``__Host-…``: Secure, HttpOnly, SameSite=Lax, for this
 host alone. Chromium and Firefox keep Secure cookies of ``http://localhost`` and ``127.0.0.1``;
-Safari does not, so there, and only there, a plain ``recon`` cookie goes with it.
+Safari does not, so there, and only there, a plain cookie goes with it.
 """
 
 from __future__ import annotations
 
+from enum import StrEnum
 from ipaddress import ip_address
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from recon.errors import Forbidden
 
 if TYPE_CHECKING:
     from aiohttp import web
 
-__all__ = ["clear_cookie", "require_private_line", "set_cookie", "token_of"]
-
-_HOST_COOKIE: Final = "__Host-recon"
-_LOOPBACK_COOKIE: Final = "recon"
+__all__ = ["Cookie", "clear_cookie", "require_private_line", "set_cookie", "token_of"]
 
 
-def token_of(request: web.Request) -> str | None:
-    """The session token that a request carries."""
-    token = request.cookies.get(_HOST_COOKIE)
+class Cookie(StrEnum):
+    """What is kept, by its name on a plain line."""
+
+    SESSION = "recon"
+    AT_THE_PROVIDER = "recon-oidc"
+
+    @property
+    def for_host(self) -> str:
+        """Its name where it is for this host alone."""
+        return f"__Host-{self}"
+
+
+def token_of(request: web.Request, cookie: Cookie = Cookie.SESSION) -> str | None:
+    """The token that a request carries."""
+    token = request.cookies.get(cookie.for_host)
     if token is None and _is_plain_loopback(request):
-        token = request.cookies.get(_LOOPBACK_COOKIE)
+        token = request.cookies.get(cookie)
     return token
 
 
-def set_cookie(request: web.Request, response: web.Response, token: str) -> None:
-    """Keep the session's token in the browser until it is closed; the server ends it sooner."""
-    response.set_cookie(_HOST_COOKIE, token, secure=True, httponly=True, samesite="Lax", path="/")
+def set_cookie(
+    request: web.Request, response: web.Response, token: str, cookie: Cookie = Cookie.SESSION
+) -> None:
+    """Keep a token in the browser until it is closed; the server ends it sooner."""
+    response.set_cookie(cookie.for_host, token, secure=True, httponly=True, samesite="Lax")
     if _is_plain_loopback(request):
-        response.set_cookie(_LOOPBACK_COOKIE, token, httponly=True, samesite="Lax", path="/")
+        response.set_cookie(cookie, token, httponly=True, samesite="Lax")
 
 
-def clear_cookie(request: web.Request, response: web.Response) -> None:
+def clear_cookie(
+    request: web.Request, response: web.Response, cookie: Cookie = Cookie.SESSION
+) -> None:
     """Have the browser forget the token."""
-    response.del_cookie(_HOST_COOKIE, path="/", secure=True, httponly=True, samesite="Lax")
+    response.del_cookie(cookie.for_host, secure=True, httponly=True, samesite="Lax")
     if _is_plain_loopback(request):
-        response.del_cookie(_LOOPBACK_COOKIE, path="/", httponly=True, samesite="Lax")
+        response.del_cookie(cookie, httponly=True, samesite="Lax")
 
 
 def require_private_line(request: web.Request) -> None:

@@ -72,7 +72,7 @@ async def open_session(
     Args:
         connection: inside a transaction.
         name: who has shown who they are.
-        by: how: ``password`` or ``link``.
+        by: how: ``password``, ``link`` or ``oidc``.
         address: from where, for the audit.
     """
     token = new_token()

@@ -8,6 +8,7 @@ from recon.web.views import (
     cases,
     discrepancies,
     docs,
+    oidc,
     overview,
     review,
     runs,
@@ -22,6 +23,7 @@ __all__ = ["all_routes"]
 
 all_routes = [
     sign_in.routes,
+    oidc.routes,
     overview.routes,
     discrepancies.routes,
     bulk.routes,

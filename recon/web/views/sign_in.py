@@ -9,7 +9,9 @@ from aiohttp import web
 
 from recon.db import POOL
 from recon.errors import Forbidden
-from recon.web.auth.cookies import clear_cookie, require_private_line, set_cookie, token_of
+from recon.web.auth.arriving import address_of, lead_on
+from recon.web.auth.cookies import clear_cookie, require_private_line, token_of
+from recon.web.auth.doors import DOORS, require_passwords
 from recon.web.auth.forgery import refuse_cross_site
 from recon.web.auth.guard import local_path, page
 from recon.web.auth.links import sign_in_by_link
@@ -36,17 +38,18 @@ async def submit(request: web.Request) -> web.StreamResponse:
     """Check name and password, and lead on to the page that was wanted."""
     require_private_line(request)
     refuse_cross_site(request)
+    require_passwords(request)
     fields = {key: str(value)[:_MAX_FIELD] for key, value in (await request.post()).items()}
     name, wanted = fields.get("name", "").strip(), fields.get("next", "/")
     outcome = await sign_in(
         request.config_dict[POOL],
         name=name,
         password=fields.get("password", ""),
-        address=_address(request),
+        address=address_of(request),
     )
     if isinstance(outcome, Refused):
         return _form(request, name=name, wanted=wanted, refused=outcome)
-    return await _signed_in(request, outcome.token, local_path(wanted))
+    return await lead_on(request, outcome.token, local_path(wanted))
 
 
 @routes.get("/sign-in/once/{token}")
@@ -56,9 +59,9 @@ async def by_link(request: web.Request) -> web.StreamResponse:
     if "prefetch" in request.headers.get("Sec-Purpose", request.headers.get("Purpose", "")):
         raise Forbidden("this link is for a person to follow", code="prefetch_refused")
     token = await sign_in_by_link(
-        request.config_dict[POOL], request.match_info["token"], address=_address(request)
+        request.config_dict[POOL], request.match_info["token"], address=address_of(request)
     )
-    return await _signed_in(request, token, "/")
+    return await lead_on(request, token, "/")
 
 
 @routes.post("/sign-out")
@@ -71,19 +74,8 @@ async def sign_out(request: web.Request) -> web.StreamResponse:
     return response
 
 
-async def _signed_in(request: web.Request, token: str, wanted: str) -> web.Response:
-    former = token_of(request)
-    if former is not None:
-        await end_session(request.config_dict[POOL], former)
-    response = web.Response(
-        status=web.HTTPSeeOther.status_code,
-        headers={"Location": wanted, "Cache-Control": "no-store"},
-    )
-    set_cookie(request, response, token)
-    return response
-
-
 def _form(request: web.Request, *, name: str, wanted: str, refused: Refused | None) -> web.Response:
+    doors = request.config_dict[DOORS]
     status, headers, wait = 200, {}, None
     if refused is not None:
         status = web.HTTPUnauthorized.status_code
@@ -99,9 +91,7 @@ def _form(request: web.Request, *, name: str, wanted: str, refused: Refused | No
         name=name,
         wanted=local_path(wanted),
         refused=refused is not None,
+        passwords=doors.passwords,
+        provider=None if doors.provider is None else doors.provider.client.label,
         wait=wait,
     )
-
-
-def _address(request: web.Request) -> str:
-    return request.remote or "unknown"

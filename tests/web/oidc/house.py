@@ -264,7 +264,8 @@ class House:
             """A page with a button, on which whoever is at the keyboard says that it is them."""
             if request.method == "GET":
                 return web.Response(
-                    text='<!doctype html><html lang="en"><title>Acme</title><link rel="icon" href="data:,">'
+                    text='<!doctype html><html lang="en"><title>Acme</title>'
+                    '<link rel="icon" href="data:,">'
                     '<form method="post"><button>I am Ada</button></form>',
                     content_type="text/html",
                 )

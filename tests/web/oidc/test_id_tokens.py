@@ -95,31 +95,35 @@ FORGED: dict[str, tuple[Callable[[str], str], str]] = {
     "nothing": (lambda _: "", "malformed"),
     "no JSON": (lambda t: f"eA.{t.split('.')[1]}.eA", "malformed"),
     "a header that is a list": (lambda t: f"W10.{t.split('.')[1]}.eA", "malformed"),
+    "a header that is text": (lambda t: f"ImFsZyI.{t.split('.')[1]}.eA", "malformed"),
     "huge": (lambda t: t + "A" * 70_000, "malformed"),
 }
 
-NOW = int(time.time())
-UNTRUE: dict[str, tuple[dict[str, Any], str]] = {
-    "another issuer": ({"iss": "https://other.example"}, "wrong_issuer"),
-    "an issuer with a slash more": ({"iss": "{issuer}/"}, "wrong_issuer"),
-    "another audience": ({"aud": "somebody else"}, "wrong_audience"),
-    "ours among others": ({"aud": [CLIENT_ID, "somebody else"]}, "wrong_audience"),
-    "ours, for another party": ({"azp": "somebody else"}, "wrong_audience"),
-    "no audience": ({"aud": None}, "malformed"),
-    "expired": ({"exp": NOW - 61}, "expired"),
-    "no end": ({"exp": None}, "malformed"),
-    "an end that is text": ({"exp": "tomorrow"}, "malformed"),
-    "of the future": ({"iat": NOW + 300}, "malformed"),
-    "not yet": ({"nbf": NOW + 300}, "malformed"),
-    "without an instant": ({"iat": None}, "malformed"),
-    "another question's": ({"nonce": "n-0S6_WzA2Mj"}, "nonce_mismatch"),
-    "no question's": ({"nonce": None}, "nonce_mismatch"),
-    "a list of questions'": ({"nonce": ["n"]}, "nonce_mismatch"),
-    "another access token's": ({"at_hash": "MTIzNDU2Nzg5MDEyMzQ1Ng"}, "at_hash_mismatch"),
-    "nobody's": ({"sub": ""}, "malformed"),
-    "of a number": ({"sub": 7}, "malformed"),
-    "of a novel": ({"sub": "s" * 256}, "malformed"),
-}
+
+def untrue(issuer: str) -> dict[str, tuple[dict[str, Any], str]]:
+    """By what is not so: claims to put in (``None``: to leave out), and how it is told."""
+    now = int(time.time())
+    return {
+        "another issuer": ({"iss": "https://other.example"}, "wrong_issuer"),
+        "an issuer with a slash more": ({"iss": f"{issuer}/"}, "wrong_issuer"),
+        "another audience": ({"aud": "somebody else"}, "wrong_audience"),
+        "ours among others": ({"aud": [CLIENT_ID, "somebody else"]}, "wrong_audience"),
+        "ours, for another party": ({"azp": "somebody else"}, "wrong_audience"),
+        "no audience": ({"aud": None}, "malformed"),
+        "expired": ({"exp": now - 61}, "expired"),
+        "no end": ({"exp": None}, "malformed"),
+        "an end that is text": ({"exp": "tomorrow"}, "malformed"),
+        "of the future": ({"iat": now + 300}, "malformed"),
+        "not yet": ({"nbf": now + 300}, "malformed"),
+        "without an instant": ({"iat": None}, "malformed"),
+        "another question's": ({"nonce": "n-0S6_WzA2Mj"}, "nonce_mismatch"),
+        "no question's": ({"nonce": None}, "nonce_mismatch"),
+        "a list of questions'": ({"nonce": ["n"]}, "nonce_mismatch"),
+        "another access token's": ({"at_hash": "MTIzNDU2Nzg5MDEyMzQ1Ng"}, "at_hash_mismatch"),
+        "nobody's": ({"sub": ""}, "malformed"),
+        "of a number": ({"sub": 7}, "malformed"),
+        "of a novel": ({"sub": "s" * 256}, "malformed"),
+    }
 
 
 async def test_a_token_that_is_not_the_providers_lets_nobody_in(desk: Desk) -> None:
@@ -138,18 +142,15 @@ async def test_a_token_that_is_not_the_providers_lets_nobody_in(desk: Desk) -> N
 
 async def test_a_token_that_says_what_is_not_so_lets_nobody_in(desk: Desk) -> None:
     told = {}
-    for name, (lie, _) in UNTRUE.items():
-        lies = {
-            claim: value.format(issuer=desk.house.issuer) if claim == "iss" else value
-            for claim, value in lie.items()
-        }
+    table = untrue(desk.house.issuer)
+    for name, (lies, _) in table.items():
         desk.house.claims = lambda claims, lies=lies: {
             claim: value for claim, value in (claims | lies).items() if value is not None
         }
         assert (await desk.sign_in())[0] == 401, name
         told[name] = (await desk.reasons())[-1]
 
-    assert told == {name: f"id_token_{why}" for name, (_, why) in UNTRUE.items()}
+    assert told == {name: f"id_token_{why}" for name, (_, why) in table.items()}
     assert await desk.sessions() == 0
     now = int(time.time())
     desk.house.claims = lambda claims: (

@@ -44,15 +44,15 @@ async def verify(provider: Provider, id_token: str, *, nonce: str, access_token:
         SignInRefused: it is not; the code says in which way.
         ProviderUnusable: the keys cannot be had.
     """
-    claims = await _signed(provider, await provider.metadata(), id_token)
+    alg, claims = await _signed(provider, await provider.metadata(), id_token)
     _check(claims, provider.client, nonce=nonce)
-    alg = str(_header(id_token).get("alg"))
     if "at_hash" in claims and not _is(claims["at_hash"], _half_hash(access_token, alg)):
         raise _refusal("at_hash_mismatch")
     return claims
 
 
-async def _signed(provider: Provider, metadata: Metadata, id_token: str) -> Claims:
+async def _signed(provider: Provider, metadata: Metadata, id_token: str) -> tuple[str, Claims]:
+    """By which algorithm it is signed with a key of the provider, and what it says."""
     header = _header(id_token)
     alg, kid = header.get("alg"), header.get("kid")
     offered = metadata.id_token_signing_alg_values_supported
@@ -68,7 +68,7 @@ async def _signed(provider: Provider, metadata: Metadata, id_token: str) -> Clai
         claims = None if newer is None else _read(id_token, newer, alg, kid)
     if claims is None:
         raise _refusal("signature_mismatch")
-    return claims
+    return alg, claims
 
 
 def _header(id_token: str) -> dict[str, Any]:
@@ -76,7 +76,7 @@ def _header(id_token: str) -> dict[str, Any]:
         raise _refusal("malformed")
     try:
         return jws.extract_compact(id_token.encode(), registry=_REGISTRY).headers()
-    except (JoseError, ValueError, TypeError, RecursionError):
+    except (JoseError, ValueError, TypeError, AttributeError, RecursionError):
         raise _refusal("malformed") from None
 
 

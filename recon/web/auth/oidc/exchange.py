@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 from typing import TYPE_CHECKING, Final
-from urllib.parse import quote_plus
+from urllib.parse import quote
 
 import msgspec
 
@@ -83,6 +83,9 @@ async def read_userinfo(metadata: Metadata, access_token: str, *, subject: str) 
 
 
 def _basic(client_id: str, secret: str) -> str:
-    """Source: RFC 6749, section 2.3.1: each part is encoded as in a form before it is joined."""
-    joined = f"{quote_plus(client_id)}:{quote_plus(secret)}"
+    """Source: RFC 6749, section 2.3.1: each part is encoded as in a form before it is joined.
+
+    A space is ``%20``, which those who decode a form and those who decode a URL read alike.
+    """
+    joined = f"{quote(client_id, safe='')}:{quote(secret, safe='')}"
     return f"Basic {base64.b64encode(joined.encode()).decode()}"

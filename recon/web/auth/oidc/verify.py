@@ -27,8 +27,16 @@ __all__ = ["verify"]
 _SKEW_S: Final = 60
 _LONGEST: Final = 1 << 16
 _LONGEST_SUBJECT: Final = 255
-# A header may carry more than we know of; ``crit`` is still heeded.
-_REGISTRY: Final = jws.JWSRegistry(strict_check_header=False, algorithms=list(ALGORITHMS))
+
+
+class _Registry(jws.JWSRegistry):
+    """A header may carry more than we know of, such as certificates; ``crit`` is still heeded."""
+
+    max_header_length = 1 << 14
+    max_payload_length = _LONGEST
+
+
+_REGISTRY: Final = _Registry(strict_check_header=False, algorithms=list(ALGORITHMS))
 
 
 async def verify(provider: Provider, id_token: str, *, nonce: str, access_token: str) -> Claims:
@@ -75,9 +83,12 @@ def _header(id_token: str) -> dict[str, Any]:
     if len(id_token) > _LONGEST:
         raise _refusal("malformed")
     try:
-        return jws.extract_compact(id_token.encode(), registry=_REGISTRY).headers()
-    except (JoseError, ValueError, TypeError, AttributeError, RecursionError):
+        header: object = jws.extract_compact(id_token.encode(), registry=_REGISTRY).headers()
+    except (JoseError, ValueError, TypeError, RecursionError):
         raise _refusal("malformed") from None
+    if not isinstance(header, dict):  # any JSON can stand there
+        raise _refusal("malformed")
+    return header
 
 
 def _read(id_token: str, keys: Keys, alg: str, kid: str | None) -> Claims | None:

@@ -264,3 +264,9 @@ async def test_staff_are_added_listed_and_disabled(site: Site) -> None:
         await add_staff(site.pool, name="new", role=Role.VIEWER, password="short", actor="cli")
     with pytest.raises(NotFound):
         await disable_staff(site.pool, "nobody", actor="cli")
+
+
+async def test_without_a_provider_there_is_no_button_and_no_such_place(site: Site) -> None:
+    assert "Continue with" not in (await site.get("/sign-in"))[1]
+    assert (await site.get("/sign-in/oidc"))[0] == 404
+    assert (await site.get("/sign-in/oidc/callback?code=x&state=y"))[0] == 404

@@ -13,6 +13,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 from joserfc import jwt
+from joserfc.errors import SecurityWarning
 from joserfc.jwk import RSAKey
 
 from tests.web.oidc.house import CLIENT_ID, ec, rsa, saying, silence
@@ -70,7 +71,9 @@ def with_crit(id_token: str) -> str:
     header = {"alg": "RS256", "kid": "first", "crit": ["mood"], "mood": "odd"}
     claims = _encoded(parts_of(id_token)[1])
     signed = f"{_encoded(header)}.{claims}"
-    signature = rsa("first").raw_value.sign(signed.encode(), *_pkcs1())
+    private = rsa("first").private_key
+    assert private is not None
+    signature = private.sign(signed.encode(), *_pkcs1())
     return f"{signed}.{base64.urlsafe_b64encode(signature).rstrip(b'=').decode()}"
 
 
@@ -191,7 +194,8 @@ async def test_new_keys_of_the_provider_are_found_but_not_asked_for_at_will(desk
 
 
 async def test_keys_that_cannot_have_signed_are_passed_over(desk: Desk) -> None:
-    short = RSAKey.generate_key(1024, {"kid": "short"}, private=True, auto_kid=False)
+    with pytest.warns(SecurityWarning, match="2048"):
+        short = RSAKey.generate_key(1024, {"kid": "short"})
     good = rsa("first").as_dict(private=False)
     listed = [
         short.as_dict(private=False),
@@ -209,8 +213,9 @@ async def test_keys_that_cannot_have_signed_are_passed_over(desk: Desk) -> None:
     desk.house.id_token = lambda token: jwt.encode(
         {"alg": "RS256", "kid": "short"}, parts_of(token)[1], short, ["RS256"]
     )
-    with pytest.warns(UserWarning, match="2048"):
-        assert (await desk.sign_in())[0] == 401
+    desk.clock.at += 31
+    assert (await desk.sign_in())[0] == 401
+    assert await desk.reasons() == ["id_token_signature_mismatch"]
 
 
 def _unusable(house: House) -> dict[str, dict[str, Any]]:

@@ -11,7 +11,7 @@ from aiohttp.test_utils import TestClient
 from yarl import URL
 
 from recon.errors import NotFound
-from recon.web import Doors, Role, add_staff, disable_staff, list_staff, unlink_staff
+from recon.web import Doors, Role, disable_staff, list_staff, unlink_staff
 from tests.web.conftest import Site
 from tests.web.oidc.house import ADA, ec
 
@@ -114,17 +114,17 @@ async def test_an_answer_to_another_browser_or_to_nobody_signs_nobody_in(
         # Nor with a question of their own: the code is of another.
         await stranger.get("/sign-in/oidc")
         status, text = await stranger.get(back)
-    assert (status, "not begun in this browser" in text) == (401, True)
-    for path in (
-        "/sign-in/oidc/callback",
-        "/sign-in/oidc/callback?code=x&state=",
-        f"{back}&state=x",
-        f"/sign-in/oidc/callback?error=x&state={'s' * 9000}",
-    ):
-        assert (await desk.site.get(path))[0] in {400, 401}, path
-    assert await desk.sessions() == 0
+        assert (status, "not begun in this browser" in text) == (401, True)
+        for path in (
+            "/sign-in/oidc/callback",
+            "/sign-in/oidc/callback?code=x&state=",
+            f"{back}&state=x",
+            f"/sign-in/oidc/callback?error=x&state={'s' * 9000}",
+        ):
+            assert (await desk.site.get(path))[0] in {400, 401}, path
+        assert await desk.sessions() == 0
 
-    assert (await desk.site.get(back))[0] == 303, "whom it answers still comes in by it"
+        assert (await desk.site.get(back))[0] == 303, "whom it answers still comes in by it"
 
 
 async def test_who_takes_longer_than_ten_minutes_begins_again(desk: Desk, owner: Pool) -> None:
@@ -345,11 +345,3 @@ class TestWithoutPasswords:
         assert ("Continue with Acme" in text, 'name="password"' in text) == (True, False)
         assert (status, "Passwords are not taken here" in refusal) == (403, True)
         assert (await desk.sign_in())[0] == 303
-
-
-async def test_without_a_provider_there_is_no_button_and_no_such_place(site: Site) -> None:
-    await add_staff(site.pool, name="nora", role=Role.VIEWER, password=None, actor="cli")
-
-    assert "Continue with" not in (await site.get("/sign-in"))[1]
-    assert (await site.get("/sign-in/oidc"))[0] == 404
-    assert (await site.get("/sign-in/oidc/callback?code=x&state=y"))[0] == 404

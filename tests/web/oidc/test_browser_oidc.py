@@ -60,6 +60,7 @@ async def test_the_page_with_both_ways_in_is_accessible_and_fits(
     window = await windows.open(width=390, color_scheme=scheme)
     await window.open("/sign-in")
 
+    await expect(window.page.get_by_role("button", name="Continue with Acme")).to_be_visible()
     await window.page.evaluate(_AXE.read_text(encoding="utf-8"))
     found: list[dict[str, Any]] = await window.page.evaluate(
         "axe.run().then((results) => results.violations)"

@@ -78,13 +78,20 @@ def processes_naming(path: Path) -> set[int]:
 
 
 def title(pid: int | None) -> list[str]:
-    """The command that a process was started with."""
-    return Path(f"/proc/{pid}/cmdline").read_text().split("\0")[:-1]
+    """The command that a process was started with; nothing once it has gone."""
+    return _told(pid, "cmdline").split("\0")[:-1]
 
 
 def environment(pid: int | None) -> str:
-    """The environment that a process was started with."""
-    return Path(f"/proc/{pid}/environ").read_text(errors="replace")
+    """The environment that a process was started with; nothing once it has gone."""
+    return _told(pid, "environ")
+
+
+def _told(pid: int | None, what: str) -> str:
+    try:
+        return Path(f"/proc/{pid}/{what}").read_text(errors="replace")
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
 
 
 def program(pid: int | None) -> Path:

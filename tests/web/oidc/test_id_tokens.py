@@ -279,6 +279,15 @@ async def test_an_answer_that_is_huge_odd_or_none_is_told_calmly(
     assert await desk.sessions() == 0
 
 
+async def test_a_document_of_more_than_a_quarter_of_a_megabyte_is_not_read(desk: Desk) -> None:
+    desk.house.metadata = {"padding": "x" * (1 << 18)}
+    assert (await desk.site.get("/sign-in/oidc"))[0] == 503
+
+    desk.house.metadata = {"padding": "x" * (1 << 17)}
+    desk.clock.at += 6
+    assert (await desk.sign_in())[0] == 303
+
+
 async def _try(desk: Desk, path: str) -> tuple[int, str]:
     """Sign in as far as it goes; the provider's own metadata may be what fails."""
     if path.startswith("/.well-known"):

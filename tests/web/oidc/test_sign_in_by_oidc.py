@@ -196,6 +196,7 @@ async def test_nobody_is_let_in_who_is_not_on_the_staff_or_is_disabled(desk: Des
     assert (status, "maker may not sign in any more" in text) == (401, True)
 
     assert await desk.reasons() == ["not_on_staff", "disabled"]
+    assert await desk.site.pool.fetchval("SELECT count(*) FROM staff_identities") == 0
     assert await desk.sessions() == 0
     assert "<i>eve" not in await roles(desk.site.pool)
 

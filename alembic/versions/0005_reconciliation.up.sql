@@ -119,6 +119,8 @@ CREATE TABLE discrepancies (
     user_id text NOT NULL,
     discrepancy_id uuid NOT NULL,
     currency text NOT NULL REFERENCES currencies (code),
+    -- The currency's own, so that amounts of several currencies have an order that an index keeps.
+    exponent smallint NOT NULL,
     status text NOT NULL CHECK (
         status IN (
             'open', 'investigating', 'awaiting_approval', 'resolved', 'ignored', 'cleared'
@@ -185,6 +187,36 @@ CREATE INDEX discrepancies_id_idx ON discrepancies (discrepancy_id);
 CREATE INDEX discrepancies_ignored_idx ON discrepancies (ignored_until)
 WHERE status = 'ignored' AND ignored_until IS NOT NULL;
 CREATE INDEX discrepancies_status_idx ON discrepancies (status, discrepancy_id);
+CREATE INDEX discrepancies_currency_idx ON discrepancies (currency, discrepancy_id);
+CREATE INDEX discrepancies_assignee_idx ON discrepancies (assignee, discrepancy_id)
+WHERE assignee IS NOT NULL;
+CREATE INDEX discrepancies_first_run_idx ON discrepancies (first_run_id, discrepancy_id);
+CREATE INDEX discrepancies_live_seen_idx ON discrepancies (first_seen_at, discrepancy_id)
+WHERE status IN ('open', 'investigating', 'awaiting_approval');
+
+-- Each order in which people list them, of all and of those that they still have to deal with: a
+-- page of a million is the first rows of one of these. The expressions are those of recon.web's
+-- discrepancies_up.sql and _down.sql.
+CREATE INDEX discrepancies_live_age_idx ON discrepancies (discrepancy_id)
+WHERE status IN ('open', 'investigating', 'awaiting_approval');
+CREATE INDEX discrepancies_size_idx ON discrepancies (
+    (abs(difference) * power(10::numeric, -exponent)), discrepancy_id
+);
+CREATE INDEX discrepancies_live_size_idx ON discrepancies (
+    (abs(difference) * power(10::numeric, -exponent)), discrepancy_id
+) WHERE status IN ('open', 'investigating', 'awaiting_approval');
+CREATE INDEX discrepancies_unexplained_idx ON discrepancies (
+    (abs(unexplained) * power(10::numeric, -exponent)), discrepancy_id
+);
+CREATE INDEX discrepancies_live_unexplained_idx ON discrepancies (
+    (abs(unexplained) * power(10::numeric, -exponent)), discrepancy_id
+) WHERE status IN ('open', 'investigating', 'awaiting_approval');
+CREATE INDEX discrepancies_severity_idx ON discrepancies (
+    (array_position(ARRAY['low', 'medium', 'high', 'critical'], severity)::numeric), discrepancy_id
+);
+CREATE INDEX discrepancies_live_severity_idx ON discrepancies (
+    (array_position(ARRAY['low', 'medium', 'high', 'critical'], severity)::numeric), discrepancy_id
+) WHERE status IN ('open', 'investigating', 'awaiting_approval');
 
 -- Discrepancies of several wallets with one cause and one root, close together in time: an endpoint
 -- that was down, a batch that was lost. Open while any of them is. Or one fault of the game: so

@@ -117,19 +117,20 @@ async def _whole(connection: asyncpg.Connection[Any], rows: Sequence[asyncpg.Rec
     for row in tolerances:
         one = Tolerated(row["currency"], int(row["tolerance"]), row["wallets"], int(row["amount"]))
         tolerated.setdefault(row["run_id"], []).append(one)
-    runs = []
-    for row in rows:
-        progress = None
-        if row["state"] == RunState.RUNNING:
-            found = await connection.fetchrow(
-                load("recon.reconciliation", "progress"), row["run_id"]
-            )
-            progress = None if found is None else _progress(row, found)
-        run_id = row["run_id"]
-        runs.append(
-            _run(row, tuple(totals.get(run_id, ())), tuple(tolerated.get(run_id, ())), progress)
+    running = [row["run_id"] for row in rows if row["state"] == RunState.RUNNING]
+    found: dict[UUID, asyncpg.Record] = {}
+    if running:
+        progress = await connection.fetch(load("recon.reconciliation", "progress"), running)
+        found = {row["run_id"]: row for row in progress}
+    return [
+        _run(
+            row,
+            tuple(totals.get(row["run_id"], ())),
+            tuple(tolerated.get(row["run_id"], ())),
+            _progress(row, found[row["run_id"]]) if row["run_id"] in found else None,
         )
-    return runs
+        for row in rows
+    ]
 
 
 def _progress(row: asyncpg.Record, found: asyncpg.Record) -> Progress:

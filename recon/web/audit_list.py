@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from recon.clock import format_time
-from recon.csv_text import csv_lines, plain_text
+from recon.csv_text import plain_text
 from recon.db import load
 from recon.errors import Invalid
+from recon.web.csv_pages import PAGE, csv_chunks, last_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Mapping, Sequence
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 
 __all__ = ["AuditQuery", "Audited", "audit_chunks", "list_audit"]
 
-_PAGE: Final = 1000
 _COLUMNS: Final = ("audit_id", "at", "actor", "action", "object", "detail")
 _DAY: Final = timedelta(days=1)
 
@@ -126,18 +126,16 @@ async def list_audit(
     ]
 
 
-async def audit_chunks(pool: Pool, wanted: AuditQuery) -> AsyncGenerator[bytes, None]:
-    """The audit as CSV, RFC 4180 in UTF-8, page by page; never more than a page in memory."""
-    before: UUID | None = None
-    yield csv_lines([_COLUMNS])
-    while True:
-        async with pool.acquire() as connection:
-            page = await list_audit(connection, wanted, before=before, limit=_PAGE)
-        if page:
-            yield csv_lines([_cells(one) for one in page])
-            before = page[-1].audit_id
-        if len(page) < _PAGE:
-            return
+def audit_chunks(pool: Pool, wanted: AuditQuery) -> AsyncGenerator[bytes, None]:
+    """The audit as CSV, newest first."""
+
+    async def read(
+        connection: asyncpg.Connection[Any], before: UUID | None
+    ) -> tuple[list[Audited], UUID | None]:
+        found = await list_audit(connection, wanted, before=before, limit=PAGE)
+        return found, last_of(found, lambda one: one.audit_id)
+
+    return csv_chunks(pool, _COLUMNS, read, _cells)
 
 
 def _cells(one: Audited) -> Sequence[str]:

@@ -19,7 +19,24 @@ if TYPE_CHECKING:
 
     import asyncpg
 
-__all__ = ["AGES", "SORTS", "DiscrepancyPage", "DiscrepancyQuery", "ListedDiscrepancy", "list_page"]
+__all__ = [
+    "ADDED_UP",
+    "AGES",
+    "SORTS",
+    "DiscrepancyPage",
+    "DiscrepancyQuery",
+    "ListedDiscrepancy",
+    "Total",
+    "list_page",
+    "read_totals",
+]
+
+ADDED_UP: Final = 5_000
+"""As many rows are added up for each page; what more come to takes longer, and is asked for."""
+
+# A plan for any filter is a plan for none: the one for these values uses their index. To compile it
+# would take longer than a page may.
+_PLANNED: Final = "SET LOCAL plan_cache_mode = force_custom_plan; SET LOCAL jit = off"
 
 LIVE: Final = (Status.OPEN, Status.INVESTIGATING, Status.AWAITING_APPROVAL)
 
@@ -29,8 +46,12 @@ _PARSED: Final[dict[str, type[Cause | UUID]]] = {
     "new_in": UUID,
     "incident_id": UUID,
 }
-SORTS: Final = ("age", "difference", "size", "unexplained", "severity", "seen")
-"""What a list can be ordered by; ``size`` is the difference without its sign."""
+SORTS: Final = ("age", "size", "unexplained", "severity")
+"""What a list can be ordered by; ``size`` is the difference without its sign.
+
+Each has an index, so that a page of a million costs what a page of a hundred does. When something
+was last seen has none: each run would have to move every discrepancy in it that persists.
+"""
 
 _DAY: Final = timedelta(days=1)
 AGES: Final[Mapping[str, tuple[timedelta | None, timedelta | None]]] = {
@@ -171,11 +192,19 @@ class Total:
 
 @dataclass(frozen=True, slots=True)
 class DiscrepancyPage:
-    """One page; ``after`` names its last row when more follow."""
+    """One page; ``after`` names its last row when more follow.
+
+    ``totals`` is ``None`` where more than `ADDED_UP` match.
+    """
 
     rows: list[ListedDiscrepancy]
-    totals: Sequence[Total]
+    totals: Sequence[Total] | None
     after: str | None
+
+    @property
+    def matching(self) -> int | None:
+        """How many match in all; ``None``: more than `ADDED_UP`."""
+        return None if self.totals is None else sum(total.rows for total in self.totals)
 
 
 async def list_page(
@@ -191,8 +220,55 @@ async def list_page(
     Raises:
         Invalid: ``invalid_cursor``.
     """
+    chosen = _chosen(wanted, now)
+    name, largest_first = wanted.sort.removeprefix("-"), wanted.sort.startswith("-")
+    # Ids carry the time: the age's own order needs no other key, and the oldest has the smallest.
+    downward = largest_first != (name == "age")
+    key, last = _place(after)
+    async with connection.transaction(readonly=True):
+        await connection.execute(_PLANNED)
+        rows = await connection.fetch(
+            load("recon.web", f"discrepancies_{'down' if downward else 'up'}"),
+            *chosen,
+            *(name, key, last, limit + 1),
+        )
+        totals = await _totals(connection, chosen, ADDED_UP + 1)
+    more = len(rows) > limit
+    rows = rows[:limit]
+    return DiscrepancyPage(
+        rows=[_row(row) for row in rows],
+        totals=totals if sum(total.rows for total in totals) <= ADDED_UP else None,
+        after=f"{rows[-1]['key']} {rows[-1]['discrepancy_id']}" if more else None,
+    )
+
+
+async def read_totals(
+    connection: asyncpg.Connection[Any], wanted: DiscrepancyQuery, *, now: datetime
+) -> Sequence[Total]:
+    """What the filter comes to, however many rows that takes."""
+    async with connection.transaction(readonly=True):
+        await connection.execute(_PLANNED)
+        return await _totals(connection, _chosen(wanted, now), None)
+
+
+async def _totals(
+    connection: asyncpg.Connection[Any], chosen: Sequence[object], at_most: int | None
+) -> list[Total]:
+    rows = await connection.fetch(load("recon.web", "discrepancy_totals"), *chosen, at_most)
+    return [
+        Total(
+            row["currency"],
+            row["rows"],
+            *(int(row[part]) for part in ("above", "below", "net", "unexplained")),
+        )
+        for row in rows
+    ]
+
+
+def _chosen(wanted: DiscrepancyQuery, now: datetime) -> Sequence[object]:
+    """The first eleven parameters of the list and of its totals."""
     seen_from, seen_before = _seen(wanted.age, now)
-    chosen = (
+    return (
         _statuses(wanted.status),
         None if wanted.cause is None else [wanted.cause],
         wanted.currency,
@@ -204,33 +280,6 @@ async def list_page(
         seen_before,
         wanted.q,
         wanted.incident_id,
-    )
-    name, largest_first = wanted.sort.removeprefix("-"), wanted.sort.startswith("-")
-    # Ids carry the time: the age's own order needs no other key, and the oldest has the smallest.
-    downward = largest_first != (name == "age")
-    key, last = _place(after)
-    async with connection.transaction(readonly=True):
-        # A plan for any filter is a plan for none: the one for these values uses their index.
-        await connection.execute("SET LOCAL plan_cache_mode = force_custom_plan")
-        rows = await connection.fetch(
-            load("recon.web", f"discrepancies_{'down' if downward else 'up'}"),
-            *chosen,
-            *(name, key, last, limit + 1),
-        )
-        totals = await connection.fetch(load("recon.web", "discrepancy_totals"), *chosen)
-    more = len(rows) > limit
-    rows = rows[:limit]
-    return DiscrepancyPage(
-        rows=[_row(row) for row in rows],
-        totals=[
-            Total(
-                row["currency"],
-                row["rows"],
-                *(int(row[part]) for part in ("above", "below", "net", "unexplained")),
-            )
-            for row in totals
-        ],
-        after=f"{rows[-1]['key']} {rows[-1]['discrepancy_id']}" if more else None,
     )
 
 

@@ -48,11 +48,18 @@ class Bar:
 
 @dataclass(frozen=True, slots=True)
 class RunDrift:
-    """What one run saw in one currency, in minor units, by what it explained then."""
+    """How many wallets one run saw agree; and what it saw in one currency, as it explained it then.
+
+    Counts are of wallets of every currency but ``rows``, amounts in minor units.
+    """
 
     run_id: UUID
     started_at: datetime
     state: RunState
+    compared: int
+    agreed: int
+    discrepant: int
+    not_compared: int
     rows: int
     explained: int
     unexplained: int
@@ -61,12 +68,18 @@ class RunDrift:
 
 @dataclass(frozen=True, slots=True)
 class Drift:
-    """The last runs in one currency, oldest first, with a column for each."""
+    """The last runs in one currency, oldest first; a column for each, and one of wallets."""
 
     currency: str
     currencies: Sequence[str]
     runs: Sequence[RunDrift]
     columns: Sequence[Column]
+    wallets: Sequence[Column]
+
+    @property
+    def most(self) -> int:
+        """The top of the scale of wallets."""
+        return max((run.discrepant + run.not_compared for run in self.runs), default=0)
 
     @property
     def tallest(self) -> int:
@@ -89,7 +102,7 @@ class Overview:
     drift: Drift | None
     incidents: Sequence[Incident]
     fresh: Sequence[ListedDiscrepancy]
-    fresh_in_all: int
+    fresh_in_all: int | None
 
     @property
     def open_rows(self) -> int:
@@ -130,15 +143,15 @@ async def read_overview(
     if waiting is None or cases is None:
         raise LookupError("two counts without a row")
     fresh: list[ListedDiscrepancy] = []
-    fresh_in_all = 0
+    fresh_in_all: int | None = 0
     if verdict.run is not None:
         found = await list_page(
             connection,
-            DiscrepancyQuery(new_in=verdict.run.run_id, sort="size"),
+            DiscrepancyQuery(new_in=verdict.run.run_id, sort="-size"),
             now=now,
             limit=_NEW_SHOWN,
         )
-        fresh, fresh_in_all = found.rows, sum(total.rows for total in found.totals)
+        fresh, fresh_in_all = found.rows, found.matching
     return Overview(
         verdict=verdict,
         oldest=await connection.fetchrow(load("recon.web", "oldest")),
@@ -227,6 +240,10 @@ async def _drift(
             row["run_id"],
             row["started_at"],
             RunState(row["state"]),
+            row["compared"],
+            row["agreed"],
+            row["discrepant"],
+            row["not_compared"],
             row["rows"],
             int(row["explained"]),
             int(row["unexplained"]),
@@ -234,7 +251,13 @@ async def _drift(
         )
         for row in reversed(rows)
     ]
-    return Drift(wanted, seen, runs, columns([(run.explained, run.unexplained) for run in runs]))
+    return Drift(
+        currency=wanted,
+        currencies=seen,
+        runs=runs,
+        columns=columns([(run.explained, run.unexplained) for run in runs]),
+        wallets=columns([(run.discrepant, run.not_compared) for run in runs]),
+    )
 
 
 def _words(cause: Cause) -> str:

@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING, Final
 
 import structlog
 from aiohttp import web
+from yarl import URL
 
 from recon.db.holding import held_at_most
 from recon.errors import ReconError, TooManyRequests, Unavailable
 from recon.http.problems import known_error, status_of
+from recon.web.auth.guard import local_path, session_or_none
 from recon.web.rendering import PAGES, render
 
 if TYPE_CHECKING:
@@ -21,7 +23,7 @@ log = structlog.get_logger(__name__)
 
 _FOR_PROGRAMS: Final = ("/api/", "/webhooks/", "/healthz", "/readyz", "/metrics", "/openapi.json")
 _TITLES: Final = {
-    400: "That address does not make sense",
+    400: "That cannot be done as it was asked for",
     401: "You are not signed in",
     403: "You may not do this",
     404: "There is nothing here",
@@ -31,15 +33,17 @@ _TITLES: Final = {
     503: "Out of reach for the moment",
 }
 _NEXT: Final = {
-    400: "Go back and choose again, or start from the overview.",
+    400: "Nothing was changed. Go back and choose again.",
     401: "Sign in and try again.",
     403: "Nothing was changed.",
     404: "It may have another address by now. Search for its id, or start from the overview.",
-    409: "Somebody else may have been faster. Reload the page and look again.",
+    409: "Nothing was changed. Somebody else may have been faster: look at how it stands now.",
     429: "Wait a little, then try again.",
     503: "Nothing is lost. Try again in a few seconds.",
 }
 _INTERNAL: Final = 500
+_STAYS: Final = "X-Stay"
+_LEADS_TO: Final = "X-Leads-To"
 _WITHIN_S: Final = 15.0
 """People wait longer than programs, and search for longer."""
 
@@ -57,10 +61,7 @@ async def page_problem_middleware(
     except ReconError as error:
         return _known(request, error)
     except web.HTTPException as error:
-        if error.status < web.HTTPBadRequest.status_code or "HX-Redirect" in error.headers:
-            raise
-        headers = {"Allow": error.headers["Allow"]} if "Allow" in error.headers else {}
-        return _problem(request, error.status, None, headers)
+        return _answer(request, error)
     except Exception as error:
         if (known := known_error(error)) is not None:
             return _known(request, known, cause=error)
@@ -70,6 +71,19 @@ async def page_problem_middleware(
 
 page_middlewares: Final = [page_problem_middleware]
 """What the application puts inside its request ids and JSON problems, in this order."""
+
+
+def _answer(request: web.Request, error: web.HTTPException) -> web.Response:
+    """What a view has raised as its answer: a page where it is an error."""
+    if isinstance(error, web.HTTPSeeOther) and _STAYS in request.headers:
+        # Our script sent the form, and cannot see where an answer leads that it follows.
+        return web.Response(
+            status=web.HTTPNoContent.status_code, headers={_LEADS_TO: error.headers["Location"]}
+        )
+    if error.status < web.HTTPBadRequest.status_code or "HX-Redirect" in error.headers:
+        raise error
+    headers = {"Allow": error.headers["Allow"]} if "Allow" in error.headers else {}
+    return _problem(request, error.status, None, headers)
 
 
 def _known(
@@ -100,10 +114,23 @@ def _problem(
         status_code=status,
         title=_TITLES.get(status, "Something broke on our side"),
         message=message,
+        back=_came_from(request),
         next_step=_NEXT.get(
             status, "It is logged. Try again, and name the id below when you ask for help."
         ),
     )
+
+
+def _came_from(request: web.Request) -> str | None:
+    """The page of ours on which somebody chose what was refused; ``None``: nobody knows."""
+    try:
+        page = URL(request.headers.get("Referer", ""))
+        if session_or_none(request) is None or page.authority != request.host:
+            return None
+        path = local_path(page.raw_path_qs)
+    except ValueError:
+        return None
+    return None if path in {"/", request.path_qs} else path
 
 
 def _is_for_people(request: web.Request) -> bool:

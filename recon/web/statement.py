@@ -2,33 +2,35 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from recon.clock import format_time
-from recon.csv_text import csv_lines, plain_text
+from recon.csv_text import plain_text
 from recon.ledger import read_entries
 from recon.money import format_minor
+from recon.web.csv_pages import PAGE, csv_chunks, last_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Sequence
     from datetime import datetime
+
+    import asyncpg
 
     from recon.db import Pool
     from recon.ledger import Posting
 
 __all__ = ["statement_chunks"]
 
-_PAGE: Final = 1000
 _COLUMNS: Final = (
     *("version", "recorded_at", "event_at", "kind", "source", "key", "debit", "credit"),
     *("currency", "amount", "available_after", "held_after", "reserved_after"),
 )
 
 
-async def statement_chunks(
+def statement_chunks(
     pool: Pool, user_id: str, currency: str, *, at: datetime | None
 ) -> AsyncGenerator[bytes, None]:
-    """Entries newest first, page by page; never more than a page in memory.
+    """Entries newest first.
 
     Args:
         pool: the ledger.
@@ -36,18 +38,16 @@ async def statement_chunks(
         currency: which.
         at: only what was recorded until then; ``None``: all.
     """
-    yield csv_lines([_COLUMNS])
-    before: int | None = None
-    while True:
-        async with pool.acquire() as connection:
-            page = await read_entries(
-                connection, user_id, currency, before_version=before, limit=_PAGE, at=at
-            )
-        if page:
-            yield csv_lines(_cells(entry) for entry in page)
-            before = page[-1].version
-        if len(page) < _PAGE:
-            return
+
+    async def read(
+        connection: asyncpg.Connection[Any], before: int | None
+    ) -> tuple[list[Posting], int | None]:
+        found = await read_entries(
+            connection, user_id, currency, before_version=before, limit=PAGE, at=at
+        )
+        return found, last_of(found, lambda one: one.version)
+
+    return csv_chunks(pool, _COLUMNS, read, _cells)
 
 
 def _cells(entry: Posting) -> Sequence[str]:

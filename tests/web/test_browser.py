@@ -34,6 +34,7 @@ def paths(week: Seeded) -> list[str]:
         f"/discrepancies/{week.discrepancies['u_81230']}",
         f"/discrepancies/{week.discrepancies['u_20466']}",
         "/runs",
+        f"/runs/{week.runs[-1]}",
         "/wallets/u_48213/GBP",
         "/wallets?user_id=u_48213",
         "/audit",
@@ -193,7 +194,7 @@ async def test_axe_finds_no_violation_on_any_page_in_light_or_dark(
     await window.open("/settings")
     found |= await _violations(window, "/settings of an administrator")
 
-    assert len(found) == 2 * 17
+    assert len(found) == 2 * 18
     assert found == {page: [] for page in found}
     (not_found,) = window.faults
     assert "404" in not_found, "the console complains of the page that is not there, and no more"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
+from asyncio import to_thread
 from html import unescape
 from typing import TYPE_CHECKING
 
@@ -145,6 +146,12 @@ async def test_selected_rows_show_their_sum_and_are_assigned_together(
     await expect(page.get_by_role("heading", level=1)).to_have_text("1 is assigned to maker")
     await page.get_by_role("link", name="Back to the list").click()
     await expect(page).to_have_url(f"{window.origin}/discrepancies?currency=EUR&sort=-size")
+    async with page.expect_download() as started:
+        await page.get_by_role("link", name="CSV").click()
+    file = await (await started.value).path()
+    text = await to_thread(file.read_text, encoding="utf-8")
+    exported = {row["user_id"] for row in csv.DictReader(io.StringIO(text))}
+    assert exported == set(await page.locator("#bulk tbody .id").all_inner_texts())
 
     assert week.runs
     assert window.faults == []

@@ -54,6 +54,7 @@ async def test_every_page_fits_its_window(
         "seen-by-run": f"/discrepancies?run_id={week.runs[-1]}",
         "incident": f"/discrepancies?status=all&incident_id={incident}",
         "runs": "/runs",
+        "run": f"/runs/{week.runs[-1]}",
         "settlements": "/settlements",
         "settlement": f"/settlements/{settled.file_id}",
         "cases": "/cases",

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import csv
 import io
+import re
+from html import unescape
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 import pytest
 from playwright.async_api import expect
@@ -30,6 +33,29 @@ async def test_a_players_wallets_are_found_by_their_id(site: Site, pool: Pool) -
     assert "No wallet" in (await site.get("/wallets?user_id=u"))[1]
     assert "Whose wallets?" in (await site.get("/wallets"))[1]
     assert "12.50" in (await site.get("/wallets/u%2F1/GBP"))[1]
+
+
+@pytest.mark.parametrize("user", ["u/1?x#y", "\"'<&>", "\N{SLOT MACHINE} 7", "x" * 255])
+async def test_every_link_of_a_wallet_leads_somewhere_whatever_its_player_is_called(
+    site: Site, pool: Pool, user: str
+) -> None:
+    cases = Cases(pool)
+    for _ in range(60):
+        await cases.deposit(user, "99999999999.99")
+    case = await cases.seen(user, "1.00")
+    await site.sign_in("watcher")
+
+    for start in (f"/wallets/{quote(user, safe='')}/GBP", f"/discrepancies/{case}"):
+        status, page = await site.get(start)
+        assert status == 200
+        links = {unescape(one) for one in re.findall(r'(?:href|action)="(/wallets/[^"]*)"', page)}
+        assert links
+        for link in links:
+            status, there = await site.get(link)
+            anchor = link.partition("#")[2]
+            assert (status, f'id="{anchor}"' in there or not anchor) == (200, True), link
+    for odd in ("v=x", "v=" + "9" * 5000, "v=0"):
+        assert (await site.get(f"/wallets/{quote(user, safe='')}/GBP?{odd}"))[0] == 200
 
 
 async def test_a_statement_has_every_entry_with_the_balance_after_it(

@@ -144,7 +144,7 @@ async def test_a_booked_delivery_leads_to_its_wallet_and_posting(site: Site, inb
     assert (
         "Booked. Its money is in the player&#39;s book. Deposit: 1,234.56 GBP for u_48213." in said
     )
-    assert 'href="/wallets/u_48213/GBP#v1"' in html
+    assert 'href="/wallets/u_48213/GBP?v=1#v1"' in html
     assert "The same content" in said
     assert "Other bytes under the same event id" in said
     assert "Event id reused: the event id came again with other bytes" in said

@@ -1,6 +1,8 @@
--- $1 a run that has not ended. Wallets looked at and not decided yet, those on the ladder and those
--- that somebody looks at right now; when the next one on the ladder is due; and how long it runs.
+-- $1 runs. Of each that has not ended: wallets looked at and not decided yet, those on the ladder
+-- and those that somebody looks at right now; when the next one on the ladder is due; and how long
+-- it runs.
 SELECT
+    r.run_id,
     r.cut_at IS NOT NULL AS cut,
     r.paused_at IS NOT NULL AS paused,
     g.unswept,
@@ -14,13 +16,13 @@ LEFT JOIN LATERAL (
         count(*) AS unswept,
         coalesce(sum(n.under_way), 0)::bigint AS under_way
     FROM run_ranges AS n
-    WHERE n.run_id = $1 AND n.finished_at IS NULL
+    WHERE n.run_id = r.run_id AND n.finished_at IS NULL
 ) AS g ON true
 LEFT JOIN LATERAL (
     SELECT
         count(*) AS waiting,
         min(n.due_at) AS due_at
     FROM suspects AS n
-    WHERE n.run_id = $1
+    WHERE n.run_id = r.run_id
 ) AS s ON true
-WHERE r.run_id = $1
+WHERE r.run_id = any($1::uuid[]) AND r.state = 'running'

@@ -20,21 +20,18 @@ SELECT
     d.last_seen_at,
     k.key
 FROM discrepancies AS d
-INNER JOIN currencies AS c ON d.currency = c.code
 CROSS JOIN
     LATERAL (
         SELECT
             CASE $12
-                WHEN 'difference' THEN d.difference * power(10::numeric, -c.exponent)
-                WHEN 'size' THEN abs(d.difference) * power(10::numeric, -c.exponent)
-                WHEN 'unexplained' THEN abs(d.unexplained) * power(10::numeric, -c.exponent)
+                WHEN 'size' THEN abs(d.difference) * power(10::numeric, -d.exponent)
+                WHEN 'unexplained' THEN abs(d.unexplained) * power(10::numeric, -d.exponent)
                 WHEN
                     'severity'
                     THEN
                         array_position(
                             ARRAY['low', 'medium', 'high', 'critical'], d.severity
                         )::numeric
-                WHEN 'seen' THEN extract(EPOCH FROM d.last_seen_at)
                 ELSE 0::numeric
             END AS key
     ) AS k
@@ -62,5 +59,7 @@ WHERE
     )
     AND ($11::uuid IS NULL OR d.incident_id = $11)
     AND ($14::uuid IS NULL OR (k.key, d.discrepancy_id) < ($13::numeric, $14))
+    -- The same once more for the order by id, where the key is a constant that no index knows.
+    AND ($14::uuid IS NULL OR k.key <> $13::numeric OR d.discrepancy_id < $14)
 ORDER BY k.key DESC, d.discrepancy_id DESC
 LIMIT $15

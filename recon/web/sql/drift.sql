@@ -1,9 +1,13 @@
--- $1 currency, $2 how many runs. What each of the last runs saw, as it explained it then; newest
--- first.
+-- $1 currency, $2 how many runs. How many wallets each of the last runs saw agree, and what it saw
+-- in one currency, as it explained it then; newest first.
 SELECT
     r.run_id,
     r.started_at,
     r.state,
+    r.compared,
+    r.agreed,
+    r.discrepant,
+    r.not_compared,
     coalesce(t.discrepancies, 0) AS rows,
     coalesce(t.explained, 0) AS explained,
     coalesce(t.unexplained, 0) AS unexplained,
@@ -12,7 +16,11 @@ FROM (
     SELECT
         run_id,
         started_at,
-        state
+        state,
+        compared,
+        agreed,
+        discrepant,
+        not_compared
     FROM runs
     WHERE scope <> 'users' AND NOT dry_run AND state IN ('finished', 'incomplete')
     ORDER BY started_at DESC

@@ -62,6 +62,51 @@ document.addEventListener("htmx:afterSettle", setUpSelection);
 document.addEventListener("DOMContentLoaded", setUpSelection);
 window.addEventListener("pageshow", showSelected); // a page gone back to keeps its ticks
 
+// A form that is refused says why where it stands, with all that was typed still in it. It is sent
+// once, however often its button is pressed.
+const sayRefused = (form, why, next) => {
+  const notice = document.createElement("p");
+  notice.className = "notice bad refused";
+  notice.setAttribute("role", "alert");
+  const strong = document.createElement("strong");
+  strong.textContent = why;
+  notice.append(strong, ` ${next}`);
+  form.prepend(notice);
+};
+
+const goTo = (place) => {
+  const to = new URL(place, window.location.href);
+  const isHere = to.pathname === window.location.pathname && to.search === window.location.search;
+  if (!isHere) return window.location.assign(to);
+  window.history.replaceState(null, "", to); // another part of this page would not be loaded anew
+  return window.location.reload();
+};
+
+document.addEventListener("submit", async (event) => {
+  const form = event.target;
+  if (!form.matches("form[data-stay]")) return;
+  event.preventDefault();
+  if (form.dataset.sending) return;
+  form.dataset.sending = "yes";
+  form.querySelector(".refused")?.remove();
+  const button = event.submitter;
+  try {
+    const answer = await fetch(button?.getAttribute("formaction") ?? form.getAttribute("action"), {
+      method: "POST",
+      body: new URLSearchParams(new FormData(form, button)),
+      headers: { Accept: "text/html", "X-Stay": "yes" },
+    });
+    const place = answer.headers.get("X-Leads-To");
+    if (place) return goTo(place);
+    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+    const said = (id) => page.getElementById(id)?.textContent ?? "";
+    sayRefused(form, said("said") || page.title, said("next-step"));
+  } catch {
+    sayRefused(form, "It did not get through.", "Nothing that you typed is lost: send it again.");
+  }
+  delete form.dataset.sending;
+});
+
 // g then a letter: go there. j and k: the next and the row before. x: select it. /: search.
 let waitsForPlace = false;
 

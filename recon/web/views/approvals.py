@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
 
 from aiohttp import web
 
@@ -10,20 +10,34 @@ from recon.bets.by_hand import RulingState, list_rulings
 from recon.db import POOL
 from recon.errors import Forbidden, Invalid
 from recon.http import Cursor
+from recon.money import Money
 from recon.reconciliation.adjustments import AdjustmentState, list_adjustments, read_adjustment
 from recon.reconciliation.decide import approve, reject
 from recon.web.addresses import id_in
 from recon.web.auth.guard import page, session_of
+from recon.web.csv_pages import PAGE, cell, csv_chunks, last_of, money_cells, send_csv
 from recon.web.forms import field, step_of, words
 from recon.web.rendering import render
 from recon.web.roles import Right
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from uuid import UUID
+
+    import asyncpg
+
+    from recon.bets.by_hand import Ruling
     from recon.reconciliation.adjustments import Adjustment
 
 __all__ = ["routes"]
 
 routes = web.RouteTableDef()
+
+_COLUMNS: Final = (
+    *("proposal", "id", "about", "user_id", "currency", "amount", "outcome", "state", "stale"),
+    *("proposed_by", "proposed_at", "reason", "decided_by", "decided_at", "decision_reason"),
+)
+_ADJUSTMENTS: Final = "adjustment"
 
 
 @routes.get("/approvals")
@@ -51,6 +65,28 @@ async def approvals(request: web.Request) -> web.Response:
         following=cursor.seal(str(found[-1].adjustment_id)) if more else None,
         is_first=cursor.after is None,
     )
+
+
+@routes.get("/approvals/export")
+@page()
+async def export(request: web.Request) -> web.StreamResponse:
+    """Every proposal in one state, rulings of bets first, as CSV."""
+    state = _state(request)
+
+    async def read(
+        connection: asyncpg.Connection[Any], place: tuple[str, UUID | None] | None
+    ) -> tuple[Sequence[Sequence[str]], tuple[str, UUID | None] | None]:
+        kind, before = place or ("ruling", None)
+        if kind == _ADJUSTMENTS:
+            found = await list_adjustments(connection, state=state, before=before, limit=PAGE)
+            last = last_of(found, lambda row: row.adjustment_id)
+            return [_of_adjustment(row) for row in found], None if last is None else (kind, last)
+        ruled = await list_rulings(connection, state=RulingState(state), before=before, limit=PAGE)
+        last = last_of(ruled, lambda row: row.ruling_id)
+        return [_of_ruling(row) for row in ruled], (kind if last else _ADJUSTMENTS, last)
+
+    chunks = csv_chunks(request.config_dict[POOL], _COLUMNS, read, list)
+    return await send_csv(request, chunks, f"approvals-{state}")
 
 
 @routes.post("/adjustments/{adjustment_id}/approve")
@@ -85,6 +121,28 @@ async def turn_down(request: web.Request) -> web.StreamResponse:
         pool, adjustment_id, await words(request, "reason", "Say why"), step=await step_of(request)
     )
     raise _to(adjustment)
+
+
+def _of_adjustment(row: Adjustment) -> list[str]:
+    what = (_ADJUSTMENTS, row.adjustment_id, row.discrepancy_id, row.user_id)
+    return [
+        *(cell(value) for value in what),
+        *money_cells(Money(row.amount, row.currency)),
+        "",
+        *_decided(row),
+    ]
+
+
+def _of_ruling(row: Ruling) -> list[str]:
+    what = ("ruling", row.ruling_id, row.bet_id, row.user_id)
+    payout = money_cells(row.payout)[1]
+    return [*(cell(value) for value in what), row.currency, payout, row.outcome, *_decided(row)]
+
+
+def _decided(row: Adjustment | Ruling) -> list[str]:
+    values = (row.state, row.state == "proposed" and row.moved, row.proposed_by, row.proposed_at)
+    decided = (row.reason, row.decided_by, row.decided_at, row.decision_reason)
+    return [cell(value) for value in (*values, *decided)]
 
 
 def _to(adjustment: Adjustment) -> web.HTTPSeeOther:

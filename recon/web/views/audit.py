@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from recon.clock import now
 from recon.db import POOL
-from recon.http import Cursor, send_file
+from recon.http import Cursor
 from recon.seals import last_seal, last_verification
 from recon.web.audit_list import AuditQuery, audit_chunks, list_audit
 from recon.web.auth.guard import page
+from recon.web.csv_pages import send_csv
 from recon.web.rendering import render
 
 __all__ = ["routes"]
@@ -48,5 +48,4 @@ async def audit(request: web.Request) -> web.Response:
 async def export(request: web.Request) -> web.StreamResponse:
     """All of it that matches, as CSV."""
     chunks = audit_chunks(request.config_dict[POOL], AuditQuery.parse(request.query))
-    name = f"audit-{now():%Y%m%dT%H%M%SZ}.csv"
-    return await send_file(request, chunks, name=name, content_type="text/csv; charset=utf-8")
+    return await send_csv(request, chunks, "audit")

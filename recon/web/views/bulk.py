@@ -14,7 +14,7 @@ from recon.errors import Conflict, Invalid, NotFound
 from recon.reconciliation.assign import assign
 from recon.reconciliation.ignore import ignore
 from recon.web.auth.guard import page
-from recon.web.discrepancy_list import DiscrepancyQuery, list_page
+from recon.web.discrepancy_list import ADDED_UP, DiscrepancyQuery, list_page
 from recon.web.forms import field, step_of, until_of, words
 from recon.web.rendering import render
 from recon.web.roles import Right
@@ -27,11 +27,11 @@ if TYPE_CHECKING:
 
     Take = Callable[[UUID], Awaitable[Discrepancy]]
 
-__all__ = ["routes"]
+__all__ = ["AT_ONCE", "routes"]
 
 routes = web.RouteTableDef()
 
-_AT_ONCE: Final = 500
+AT_ONCE: Final = 500
 """A person waits for it: each is a transaction of its own."""
 
 
@@ -91,19 +91,21 @@ async def _step(request: web.Request) -> tuple[Take, str]:
 
 
 async def _chosen(request: web.Request, wanted: DiscrepancyQuery) -> list[UUID]:
-    """Which, `_AT_ONCE` at most.
+    """Which, `AT_ONCE` at most.
 
     Raises:
         Invalid: ``nothing_selected``, ``invalid_form``, or ``too_many_selected``.
     """
     if await field(request, "all"):
         async with request.config_dict[POOL].acquire() as connection:
-            found = await list_page(connection, wanted, now=now(), limit=_AT_ONCE)
+            found = await list_page(connection, wanted, now=now(), limit=AT_ONCE)
         if found.after is not None:
-            matching = sum(total.rows for total in found.totals)
+            matching = (
+                f"More than {ADDED_UP:,}" if found.matching is None else f"{found.matching:,}"
+            )
             raise Invalid(
-                f"{matching:,} match the filter, which is too many for one step: narrow it to at"
-                f" most {_AT_ONCE}.",
+                f"{matching} match the filter, which is too many for one step: narrow it to at"
+                f" most {AT_ONCE}.",
                 code="too_many_selected",
             )
         return [row.discrepancy_id for row in found.rows]
@@ -114,6 +116,6 @@ async def _chosen(request: web.Request, wanted: DiscrepancyQuery) -> list[UUID]:
         raise Invalid("Reload the page and try again.", code="invalid_form") from None
     if not chosen:
         raise Invalid("Select at least one discrepancy.", code="nothing_selected")
-    if len(chosen) > _AT_ONCE:
-        raise Invalid(f"Select at most {_AT_ONCE} at once.", code="too_many_selected")
+    if len(chosen) > AT_ONCE:
+        raise Invalid(f"Select at most {AT_ONCE} at once.", code="too_many_selected")
     return chosen

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any, Final
+
 from aiohttp import web
 
 from recon.bets import BET_CASES
@@ -10,16 +12,29 @@ from recon.errors import Invalid
 from recon.http import Cursor
 from recon.web.addresses import id_in
 from recon.web.auth.guard import page, session_of
+from recon.web.csv_pages import PAGE, cell, csv_chunks, last_of, money_cells, send_csv
 from recon.web.rendering import render
 from recon.web.roles import Right
 from recon.webhooks.close_case import close_case, read_case
 from recon.webhooks.inbox import CASE_KINDS, list_cases
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from uuid import UUID
+
+    import asyncpg
+
+    from recon.webhooks.inbox import CaseRow
+
 __all__ = ["routes"]
 
 routes = web.RouteTableDef()
 
-_LONGEST = 4000
+_LONGEST: Final = 4000
+_COLUMNS: Final = (
+    *("case_id", "opened_at", "kind", "state", "endpoint", "reference", "user_id"),
+    *("currency", "amount", "reason", "delivery_id", "closed_at", "closed_by", "closed_reason"),
+)
 
 
 @routes.get("/cases")
@@ -27,8 +42,7 @@ _LONGEST = 4000
 async def cases(request: web.Request) -> web.Response:
     """Open cases, or closed ones, of every kind or of one; newest first."""
     cursor = Cursor.of(request)
-    state = "closed" if request.query.get("state") == "closed" else "open"
-    kind = request.query.get("kind") or None
+    state, kind = _asked(request)
     async with request.config_dict[POOL].acquire() as connection:
         found = await list_cases(
             connection, state=state, kind=kind, before=cursor.after_id, limit=cursor.limit + 1
@@ -47,6 +61,22 @@ async def cases(request: web.Request) -> web.Response:
         is_first=cursor.after is None,
         may_close=session_of(request).may(Right.CLOSE),
     )
+
+
+@routes.get("/cases/export")
+@page()
+async def export(request: web.Request) -> web.StreamResponse:
+    """Every case that the URL asks for, as CSV."""
+    state, kind = _asked(request)
+
+    async def read(
+        connection: asyncpg.Connection[Any], before: UUID | None
+    ) -> tuple[list[CaseRow], UUID | None]:
+        found = await list_cases(connection, state=state, kind=kind, before=before, limit=PAGE)
+        return found, last_of(found, lambda row: row.case_id)
+
+    chunks = csv_chunks(request.config_dict[POOL], _COLUMNS, read, _cells)
+    return await send_csv(request, chunks, "cases")
 
 
 @routes.get("/cases/{case_id}/close")
@@ -78,3 +108,19 @@ async def close(request: web.Request) -> web.StreamResponse:
         actor=session_of(request).actor,
     )
     raise web.HTTPSeeOther("/cases")
+
+
+def _asked(request: web.Request) -> tuple[str, str | None]:
+    """The state that the URL names, and the kind, if any."""
+    state = "closed" if request.query.get("state") == "closed" else "open"
+    return state, request.query.get("kind") or None
+
+
+def _cells(row: CaseRow) -> Sequence[str]:
+    before = (row.case_id, row.opened_at, row.kind, row.state, row.endpoint, row.reference)
+    after = (row.delivery_id, row.closed_at, row.closed_by, row.closed_reason)
+    return (
+        *(cell(value) for value in (*before, row.user_id)),
+        *money_cells(row.amount),
+        *(cell(value) for value in (row.reason, *after)),
+    )

@@ -12,10 +12,11 @@ from recon.reconciliation.send_export import send_export
 from recon.web.addresses import id_in
 from recon.web.auth.guard import page, session_of
 from recon.web.discrepancy_detail import read_detail
-from recon.web.discrepancy_list import DiscrepancyQuery, list_page
+from recon.web.discrepancy_list import ADDED_UP, DiscrepancyQuery, list_page, read_totals
 from recon.web.fix import read_fix
 from recon.web.rendering import render
 from recon.web.staff import list_active
+from recon.web.views.bulk import AT_ONCE
 
 __all__ = ["routes"]
 
@@ -32,6 +33,9 @@ async def discrepancies(request: web.Request) -> web.Response:
         found = await list_page(
             connection, wanted, now=now(), after=cursor.after, limit=cursor.limit
         )
+        totals = found.totals
+        if totals is None and request.query.get("totals") == "all":
+            totals = await read_totals(connection, wanted, now=now())
         currencies = await connection.fetch(load("recon.web", "currencies_seen"))
         staff = await list_active(connection)
     return render(
@@ -39,6 +43,9 @@ async def discrepancies(request: web.Request) -> web.Response:
         "discrepancies.html",
         wanted=wanted,
         found=found,
+        totals=totals,
+        added_up=ADDED_UP,
+        at_once=AT_ONCE,
         following=None if found.after is None else cursor.seal(found.after),
         is_first=cursor.after is None,
         currencies=[row["currency"] for row in currencies],
@@ -47,6 +54,16 @@ async def discrepancies(request: web.Request) -> web.Response:
         staff=staff,
         form=new_id(),
     )
+
+
+@routes.get("/discrepancies/totals")
+@page(touch=False)
+async def all_totals(request: web.Request) -> web.Response:
+    """What the filter comes to, for a page that has shown its rows before that was known."""
+    wanted = DiscrepancyQuery.parse(request.query)
+    async with request.config_dict[POOL].acquire() as connection:
+        totals = await read_totals(connection, wanted, now=now())
+    return render(request, "totals.html", wanted=wanted, totals=totals, added_up=ADDED_UP)
 
 
 @routes.get("/discrepancies/export")

@@ -6,11 +6,9 @@ from aiohttp import web
 
 from recon.clock import now
 from recon.db import POOL
-from recon.reconciliation import RunScope, start_run
 from recon.web.auth.guard import page, session_of
 from recon.web.overview import read_overview, read_verdict
 from recon.web.rendering import PAGES, render
-from recon.web.roles import Right
 
 __all__ = ["routes"]
 
@@ -43,11 +41,3 @@ async def verdict(request: web.Request) -> web.Response:
     ended = shown.running is None
     headers = {"HX-Refresh": "true"} if ended else {}
     return render(request, "verdict.html", headers=headers, verdict=shown)
-
-
-@routes.post("/runs")
-@page(Right.RECONCILE)
-async def run_now(request: web.Request) -> web.StreamResponse:
-    """Start a run over what has changed."""
-    await start_run(request.config_dict[POOL], RunScope.CHANGED, trigger=session_of(request).actor)
-    raise web.HTTPSeeOther("/")

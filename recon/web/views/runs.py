@@ -1,25 +1,41 @@
-"""The list of runs."""
+"""Runs: the list, one of them, and starting one."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
 
 from aiohttp import web
 
 from recon.db import POOL
+from recon.errors import Invalid
 from recon.http import Cursor
-from recon.reconciliation import RunState, list_runs
-from recon.web.auth.guard import page
+from recon.reconciliation import RunScope, RunState, list_runs, read_run, start_run
+from recon.web.addresses import id_in
+from recon.web.auth.guard import page, session_of
+from recon.web.csv_pages import PAGE, cell, csv_chunks, last_of, send_csv
+from recon.web.forms import field
 from recon.web.rendering import PAGES, render
+from recon.web.roles import Right
+from recon.web.run_detail import read_run_detail
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from uuid import UUID
+
+    import asyncpg
 
     from recon.reconciliation import Run
 
 __all__ = ["routes"]
 
 routes = web.RouteTableDef()
+
+_SCOPES: Final = (RunScope.CHANGED, RunScope.ALL)
+_COLUMNS: Final = (
+    *("run_id", "started_at", "finished_at", "state", "reason", "scope", "trigger", "dry_run"),
+    *("wallets", "compared", "agreed", "discrepant", "in_flight", "not_compared"),
+    *("opened", "persisting", "reopened", "healed"),
+)
 
 
 @routes.get("/runs")
@@ -54,6 +70,63 @@ async def table(request: web.Request) -> web.Response:
     )
 
 
+@routes.get("/runs/export")
+@page()
+async def export(request: web.Request) -> web.StreamResponse:
+    """Every run, as CSV."""
+
+    async def read(
+        connection: asyncpg.Connection[Any], before: UUID | None
+    ) -> tuple[list[Run], UUID | None]:
+        found = await list_runs(connection, before=before, limit=PAGE)
+        return found, last_of(found, lambda run: run.run_id)
+
+    chunks = csv_chunks(request.config_dict[POOL], _COLUMNS, read, _cells)
+    return await send_csv(request, chunks, "runs")
+
+
+@routes.get("/runs/{run_id}")
+@page()
+async def one_run(request: web.Request) -> web.Response:
+    """One run: what it compared and found, and how that differs from the run before."""
+    cursor = Cursor.of(request)
+    async with request.config_dict[POOL].acquire() as connection:
+        shown = await read_run_detail(
+            connection, id_in(request, "run_id"), after=cursor.after_id, limit=cursor.limit
+        )
+    return render(
+        request,
+        "run.html",
+        shown=shown,
+        run=shown.run,
+        following=None if shown.after is None else cursor.seal(str(shown.after)),
+        is_first=cursor.after is None,
+    )
+
+
+@routes.get("/runs/{run_id}/progress")
+@page(touch=False)
+async def progress(request: web.Request) -> web.Response:
+    """How far it is, alone; once it has ended the whole page has more to say."""
+    async with request.config_dict[POOL].acquire() as connection:
+        run = await read_run(connection, id_in(request, "run_id"))
+    headers = {} if run.state is RunState.RUNNING else {"HX-Refresh": "true"}
+    return render(request, "run_progress.html", headers=headers, run=run)
+
+
+@routes.post("/runs")
+@page(Right.RECONCILE)
+async def run_now(request: web.Request) -> web.StreamResponse:
+    """Start a run over what has changed, or over everything; see it where that was asked for."""
+    said = await field(request, "scope") or RunScope.CHANGED
+    if said not in _SCOPES:
+        raise Invalid("Choose what to compare: what has changed, or all.", code="invalid_scope")
+    run_id = await start_run(
+        request.config_dict[POOL], RunScope(said), trigger=session_of(request).actor
+    )
+    raise web.HTTPSeeOther(f"/runs/{run_id}" if await field(request, "scope") else "/")
+
+
 async def _page(request: web.Request, cursor: Cursor) -> tuple[Sequence[Run], bool]:
     """A page of runs, and whether there are more."""
     async with request.config_dict[POOL].acquire() as connection:
@@ -63,3 +136,14 @@ async def _page(request: web.Request, cursor: Cursor) -> tuple[Sequence[Run], bo
 
 def _any_runs(runs: Sequence[Run]) -> bool:
     return any(run.state is RunState.RUNNING for run in runs)
+
+
+def _cells(run: Run) -> Sequence[str]:
+    wallets, changes = run.wallets, run.changes
+    values = (
+        *(run.run_id, run.started_at, run.finished_at, run.state, run.reason, run.scope),
+        *(run.trigger, run.dry_run, wallets.total, wallets.compared, wallets.agreed),
+        *(wallets.discrepant, wallets.in_flight, wallets.not_compared),
+        *(changes.opened, changes.persisting, changes.reopened, changes.healed),
+    )
+    return [cell(value) for value in values]

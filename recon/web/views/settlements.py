@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
 from aiohttp import web
@@ -21,20 +21,34 @@ from recon.settlements import (
 )
 from recon.web.addresses import id_in
 from recon.web.auth.guard import page, session_of
+from recon.web.csv_pages import PAGE, cell, csv_chunks, last_of, money_cells, send_csv
 from recon.web.rendering import render
 from recon.web.roles import Right
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from enum import StrEnum
     from typing import TypeVar
 
-    from recon.settlements import Place
+    import asyncpg
+
+    from recon.settlements import Finding, Place, SettlementFile
 
     E = TypeVar("E", bound=StrEnum)
 
 __all__ = ["routes"]
 
 routes = web.RouteTableDef()
+
+_FILES: Final = (
+    *("file_id", "imported_at", "imported_by", "endpoint", "format", "name", "period_from"),
+    *("period_to", "lines", "new_lines", "rejected_lines", "matched", "open_findings", "sha256"),
+)
+_FINDINGS: Final = (
+    *("finding_id", "line", "finding", "about", "reference", "payment_id", "user_id"),
+    *("settled_currency", "settled_amount", "booked_currency", "booked_amount", "settled_at"),
+    *("detail", "state", "found_at", "resolved_at", "resolution", "case_id"),
+)
 
 
 @routes.get("/settlements")
@@ -56,6 +70,43 @@ async def settlements(request: web.Request) -> web.Response:
         following=cursor.seal(str(shown[-1].file_id)) if len(found) > len(shown) else None,
         is_first=cursor.after is None,
     )
+
+
+@routes.get("/settlements/export")
+@page()
+async def export(request: web.Request) -> web.StreamResponse:
+    """Every file that the URL asks for, as CSV: what it came to, not its lines."""
+    endpoint = request.query.get("endpoint") or None
+
+    async def read(
+        connection: asyncpg.Connection[Any], before: UUID | None
+    ) -> tuple[list[SettlementFile], UUID | None]:
+        found = await list_files(connection, endpoint=endpoint, before=before, limit=PAGE)
+        return found, last_of(found, lambda file: file.file_id)
+
+    chunks = csv_chunks(request.config_dict[POOL], _FILES, read, _of_file)
+    return await send_csv(request, chunks, "settlements")
+
+
+@routes.get("/settlements/{file_id}/export")
+@page()
+async def export_findings(request: web.Request) -> web.StreamResponse:
+    """Every finding of a file that the URL asks for, as CSV."""
+    file_id, pool = id_in(request, "file_id"), request.config_dict[POOL]
+    state = _one_of(FindingState, request.query.get("state"))
+    kind = _one_of(FindingKind, request.query.get("kind"))
+    async with pool.acquire() as connection:
+        await read_file(connection, file_id)
+
+    async def read(
+        connection: asyncpg.Connection[Any], after: UUID | None
+    ) -> tuple[list[Finding], UUID | None]:
+        found = await list_findings(
+            connection, file_id, state=state, kind=kind, after=after, limit=PAGE
+        )
+        return found, last_of(found, lambda row: row.finding_id)
+
+    return await send_csv(request, csv_chunks(pool, _FINDINGS, read, _of_finding), "findings")
 
 
 @routes.get("/settlements/{file_id}")
@@ -111,6 +162,26 @@ async def case(request: web.Request) -> web.StreamResponse:
     async with request.config_dict[POOL].acquire() as connection:
         place = await find_place(connection, case_id=case_id)
     raise _there(place, f"no settlement file has opened case {case_id}")
+
+
+def _of_file(file: SettlementFile) -> Sequence[str]:
+    values = (
+        *(file.file_id, file.imported_at, file.imported_by, file.endpoint, file.format, file.name),
+        *(file.period_from, file.period_to, file.lines, file.new_lines, file.rejected_lines),
+        *(file.matched, file.open_findings, file.content_sha256.hex()),
+    )
+    return [cell(value) for value in values]
+
+
+def _of_finding(row: Finding) -> Sequence[str]:
+    before = (row.finding_id, row.line_no, row.kind, row.about, row.reference, row.payment_id)
+    after = (row.settled_at, row.detail, row.state, row.found_at, row.resolved_at, row.resolution)
+    return (
+        *(cell(value) for value in (*before, row.user_id)),
+        *money_cells(row.settled),
+        *money_cells(row.booked),
+        *(cell(value) for value in (*after, row.case_id)),
+    )
 
 
 def _there(place: Place | None, otherwise: str) -> web.HTTPSeeOther:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from aiohttp import web
 
-from recon.clock import now, parse_time
+from recon.clock import parse_time
 from recon.db import POOL, load
 from recon.errors import Invalid
-from recon.http import Cursor, send_file
+from recon.http import Cursor
 from recon.ledger import read_currencies, read_entries, read_wallet
 from recon.web.auth.guard import page
+from recon.web.csv_pages import send_csv
 from recon.web.rendering import render
 from recon.web.statement import statement_chunks
 
@@ -22,6 +24,10 @@ if TYPE_CHECKING:
 __all__ = ["routes"]
 
 routes = web.RouteTableDef()
+
+_ABOVE: Final = 4
+"""What stands above the entry that a link leads to, so that one sees what came just after."""
+_VERSION: Final = re.compile(r"[0-9]{1,18}")
 
 
 @routes.get("/wallets")
@@ -43,13 +49,14 @@ async def wallet(request: web.Request) -> web.Response:
     """A wallet; ``at`` in the query shows it as it was."""
     user_id, currency = request.match_info["user_id"], request.match_info["currency"]
     at, cursor = _at(request.query), Cursor.of(request)
+    before = _before(cursor, request.query.get("v"))
     async with request.config_dict[POOL].acquire() as connection:
         shown = await read_wallet(connection, user_id, currency, at=at)
         entries = await read_entries(
             connection,
             user_id,
             currency,
-            before_version=_before(cursor),
+            before_version=before,
             limit=cursor.one_more,
             at=at,
         )
@@ -64,7 +71,7 @@ async def wallet(request: web.Request) -> web.Response:
         live=live,
         at=at,
         following=cursor.seal(str(entries[-1].version)) if more else None,
-        is_first=cursor.after is None,
+        is_first=before is None,
     )
 
 
@@ -76,12 +83,8 @@ async def statement(request: web.Request) -> web.StreamResponse:
     user_id, currency = request.match_info["user_id"], request.match_info["currency"]
     async with pool.acquire() as connection:
         await read_wallet(connection, user_id, currency, at=at)
-    return await send_file(
-        request,
-        statement_chunks(pool, user_id, currency, at=at),
-        name=f"statement-{currency}-{now():%Y%m%dT%H%M%SZ}.csv",
-        content_type="text/csv; charset=utf-8",
-    )
+    chunks = statement_chunks(pool, user_id, currency, at=at)
+    return await send_csv(request, chunks, f"statement-{currency}")
 
 
 def _at(query: Mapping[str, str]) -> datetime | None:
@@ -96,9 +99,10 @@ def _at(query: Mapping[str, str]) -> datetime | None:
     return parse_time(said) if at.tzinfo is not None else at.replace(tzinfo=UTC)
 
 
-def _before(cursor: Cursor) -> int | None:
+def _before(cursor: Cursor, version: str | None) -> int | None:
+    """Where the page begins: after its cursor, or a little above the entry that a link means."""
     if cursor.after is None:
-        return None
-    if not cursor.after.isascii() or not cursor.after.isdigit():
+        return int(version) + _ABOVE if version and _VERSION.fullmatch(version) else None
+    if _VERSION.fullmatch(cursor.after) is None:
         raise Invalid("the cursor is none of ours", code="invalid_cursor")
     return int(cursor.after)

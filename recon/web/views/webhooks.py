@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
 
 from aiohttp import web
 
@@ -11,6 +11,7 @@ from recon.db import POOL
 from recon.http import Cursor
 from recon.web.addresses import id_in
 from recon.web.auth.guard import page, session_of
+from recon.web.csv_pages import PAGE, cell, csv_chunks, money_cells, send_csv
 from recon.web.payloads import show_payload
 from recon.web.rendering import render
 from recon.web.roles import Right
@@ -30,13 +31,22 @@ from recon.webhooks import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
+    from uuid import UUID
+
+    import asyncpg
 
     from recon.webhooks import Endpoint
+    from recon.webhooks.model import StoredDelivery
 
 __all__ = ["routes"]
 
 routes = web.RouteTableDef()
+
+_COLUMNS: Final = (
+    *("delivery_id", "received_at", "endpoint", "event_id", "event_type", "state", "reason"),
+    *("user_id", "currency", "amount", "reference", "payment_id", "verified_by", "backfilled"),
+)
 
 
 @routes.get("/webhooks")
@@ -63,6 +73,22 @@ async def inbox(request: web.Request) -> web.Response:
         proofs=proofs,
         is_old_key=is_old_key,
     )
+
+
+@routes.get("/deliveries/export")
+@page()
+async def export(request: web.Request) -> web.StreamResponse:
+    """Every delivery that the URL asks for, without its bytes, as CSV."""
+    wanted = InboxQuery.parse(request.query)
+
+    async def read(
+        connection: asyncpg.Connection[Any], before: UUID | None
+    ) -> tuple[list[StoredDelivery], UUID | None]:
+        found = await browse_inbox(connection, wanted, before=before, limit=PAGE)
+        return found.rows, found.after
+
+    chunks = csv_chunks(request.config_dict[POOL], _COLUMNS, read, _cells)
+    return await send_csv(request, chunks, "deliveries")
 
 
 @routes.get("/deliveries/{delivery_id}")
@@ -105,6 +131,16 @@ async def replay(request: web.Request) -> web.StreamResponse:
         actor=session_of(request).actor,
     )
     raise web.HTTPSeeOther(f"/deliveries/{stored.delivery_id}?replayed=1")
+
+
+def _cells(row: StoredDelivery) -> Sequence[str]:
+    before = (row.delivery_id, row.received_at, row.endpoint, row.event_id, row.event_type)
+    after = (row.reference, row.payment_id, row.verified_by, row.backfilled)
+    return (
+        *(cell(value) for value in (*before, row.state, row.reason, row.user_id)),
+        *money_cells(row.amount),
+        *(cell(value) for value in after),
+    )
 
 
 def _endpoints(request: web.Request) -> Mapping[str, Endpoint]:

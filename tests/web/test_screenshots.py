@@ -96,6 +96,6 @@ async def _picture(window: Window, name: str) -> None:
     elif page in _IN_README and width == "1280":
         path = folder / f"{page}-{scheme}.png"
         tall = await window.page.evaluate("document.documentElement.scrollHeight")
-        await window.page.set_viewport_size({"width": 1280, "height": min(tall, 1000)})
+        await window.page.set_viewport_size({"width": 1280, "height": min(tall, 880)})
         await window.page.screenshot(path=path)
         assert path.stat().st_size < 200_000

@@ -34,7 +34,7 @@ _VIEWS: tuple[dict[str, str], ...] = (
     {"currency": "JPY"},
     {"user_id": "u_0000001"},
 )
-_IN_ANY_ORDER = ({}, {"status": "all"}, {"age": "older"})
+_IN_ANY_ORDER: tuple[dict[str, str], ...] = ({}, {"status": "all"}, {"age": "older"})
 """A filter that leaves little, in an order whose first rows it leaves out, is looked for longer."""
 
 _BOUND_S = 0.05

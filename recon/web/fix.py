@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from recon.errors import Invalid
-from recon.ledger import read_wallet_or_none
+from recon.ledger import read_wallet_or_none, rules
 from recon.money import Money
 from recon.reconciliation.adjustments import AdjustmentState, list_adjustments
 
 if TYPE_CHECKING:
     import asyncpg
 
+    from recon.ledger import Entry
     from recon.reconciliation import Discrepancy
     from recon.reconciliation.adjustments import Adjustment
 
@@ -24,6 +25,7 @@ class Fix:
     """What it would do; amounts in minor units of the discrepancy's currency.
 
     Attributes:
+        found: what is to be fixed.
         amount: what is added to the available money, signed; 0: nothing to preview.
         available: the ledger's available money now.
         left: the difference that a look would find if the game shows what it last showed.
@@ -32,12 +34,24 @@ class Fix:
         proposed: the proposal that waits, if one does.
     """
 
+    found: Discrepancy
     amount: int
     available: int
     left: int
     moved: bool
     refused: str | None
     proposed: Adjustment | None
+
+    @property
+    def entry(self) -> Entry:
+        """What would be booked, by the rule that books it."""
+        found = self.found
+        return rules.adjustment(
+            found.user_id,
+            Money(self.amount, found.currency),
+            adjustment_id=found.discrepancy_id,
+            event_at=found.last_seen_at,
+        )
 
     @property
     def available_after(self) -> int:
@@ -72,6 +86,7 @@ async def read_fix(
     if refused is None and amount < 0 and available + amount < 0:
         refused = "the wallet does not hold so much, and a correction may not overdraw it"
     return Fix(
+        found=found,
         amount=amount,
         available=available,
         left=_available_difference(found) - amount,

@@ -15,6 +15,7 @@ from recon.http.request_ids import request_id_of
 from recon.money import exponent_of
 from recon.web import formatting
 from recon.web.auth.guard import session_or_none, shell_or_none
+from recon.web.forms import LONGEST
 
 if TYPE_CHECKING:
     from datetime import datetime, timedelta
@@ -73,6 +74,7 @@ class Pages:
             lstrip_blocks=True,
         )
         templates.globals["static"] = assets.url
+        templates.globals["longest"] = LONGEST
         templates.filters |= {
             "amount": formatting.amount,
             "signed": formatting.signed,

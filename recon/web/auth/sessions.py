@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from recon.audit import record_action
 from recon.db import load
+from recon.errors import Forbidden
 from recon.web.auth.tokens import digest_of, new_token
 from recon.web.roles import Right, Role, allows
 
@@ -53,6 +54,18 @@ class Session:
     def may(self, right: Right) -> bool:
         """Whether their role has a right."""
         return allows(self.role, right)
+
+    def require_may_turn_down(self, proposed_by: str) -> None:
+        """Whoever made a proposal may withdraw it, and who approves may turn any down.
+
+        Raises:
+            Forbidden: ``insufficient_role``.
+        """
+        if not (self.may(Right.APPROVE) or proposed_by == self.actor):
+            raise Forbidden(
+                f"{self.role}s withdraw what they proposed; this is another's, for an approver.",
+                code="insufficient_role",
+            )
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from aiohttp import web
 
 from recon.bets.by_hand import RulingState, list_rulings
 from recon.db import POOL
-from recon.errors import Forbidden, Invalid
+from recon.errors import Invalid
 from recon.http import Cursor
 from recon.money import Money
 from recon.reconciliation.adjustments import AdjustmentState, list_adjustments, read_adjustment
@@ -108,15 +108,9 @@ async def book(request: web.Request) -> web.StreamResponse:
 async def turn_down(request: web.Request) -> web.StreamResponse:
     """Turn a proposal down; whoever made it may withdraw it, an approver any."""
     adjustment_id, pool = id_in(request, "adjustment_id"), request.config_dict[POOL]
-    session = session_of(request)
-    if not session.may(Right.APPROVE):
-        async with pool.acquire() as connection:
-            proposed = await read_adjustment(connection, adjustment_id)
-        if proposed.proposed_by != session.actor:
-            raise Forbidden(
-                f"{session.role}s withdraw what they proposed; this is another's, for an approver.",
-                code="insufficient_role",
-            )
+    async with pool.acquire() as connection:
+        proposed = await read_adjustment(connection, adjustment_id)
+    session_of(request).require_may_turn_down(proposed.proposed_by)
     adjustment = await reject(
         pool, adjustment_id, await words(request, "reason", "Say why"), step=await step_of(request)
     )

@@ -20,11 +20,10 @@ from recon.bets.by_hand import (
 )
 from recon.clock import new_id, now
 from recon.db import POOL, load
-from recon.errors import Forbidden
 from recon.http import decode
 from recon.web.addresses import id_in
 from recon.web.auth.guard import page, session_of
-from recon.web.forms import LONGEST, field, step_of, words
+from recon.web.forms import field, step_of, words
 from recon.web.rendering import render
 from recon.web.roles import Right
 
@@ -62,7 +61,6 @@ async def bet(request: web.Request) -> web.Response:
         proposed=proposed,
         waits=waits_for_people(found, at=now()),
         outcomes=list(RulingOutcome),
-        longest=LONGEST,
         form=new_id(),
     )
 
@@ -105,15 +103,9 @@ async def book(request: web.Request) -> web.StreamResponse:
 async def turn_down(request: web.Request) -> web.StreamResponse:
     """Turn a proposal down; whoever made it may withdraw it, an approver any."""
     ruling_id, pool = id_in(request, "ruling_id"), request.config_dict[POOL]
-    session = session_of(request)
-    if not session.may(Right.APPROVE):
-        async with pool.acquire() as connection:
-            proposed = await read_ruling(connection, ruling_id)
-        if proposed.proposed_by != session.actor:
-            raise Forbidden(
-                f"{session.role}s withdraw what they proposed; this is another's, for an approver.",
-                code="insufficient_role",
-            )
+    async with pool.acquire() as connection:
+        proposed = await read_ruling(connection, ruling_id)
+    session_of(request).require_may_turn_down(proposed.proposed_by)
     said = await words(request, "reason", "Say why")
     raise _to(await reject_ruling(pool, ruling_id, said, step=await step_of(request)))
 

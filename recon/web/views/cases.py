@@ -8,11 +8,11 @@ from aiohttp import web
 
 from recon.bets import BET_CASES
 from recon.db import POOL
-from recon.errors import Invalid
 from recon.http import Cursor
 from recon.web.addresses import id_in
 from recon.web.auth.guard import page, session_of
 from recon.web.csv_pages import PAGE, cell, csv_chunks, last_of, money_cells, send_csv
+from recon.web.forms import words
 from recon.web.rendering import render
 from recon.web.roles import Right
 from recon.webhooks.close_case import close_case, read_case
@@ -30,7 +30,6 @@ __all__ = ["routes"]
 
 routes = web.RouteTableDef()
 
-_LONGEST: Final = 4000
 _COLUMNS: Final = (
     *("case_id", "opened_at", "kind", "state", "endpoint", "reference", "user_id"),
     *("currency", "amount", "reason", "delivery_id", "closed_at", "closed_by", "closed_reason"),
@@ -90,7 +89,6 @@ async def confirm(request: web.Request) -> web.Response:
         "close_case.html",
         case=case,
         of_bet=case.kind in BET_CASES,
-        longest=_LONGEST,
     )
 
 
@@ -98,13 +96,10 @@ async def confirm(request: web.Request) -> web.Response:
 @page(Right.CLOSE)
 async def close(request: web.Request) -> web.StreamResponse:
     """Close it, and go back to those that are open."""
-    reason = str((await request.post()).get("reason", "")).strip()
-    if not 1 <= len(reason) <= _LONGEST:
-        raise Invalid(f"Say why, in up to {_LONGEST} characters.", code="invalid_reason")
     await close_case(
         request.config_dict[POOL],
         id_in(request, "case_id"),
-        reason,
+        await words(request, "reason", "Say why"),
         actor=session_of(request).actor,
     )
     raise web.HTTPSeeOther("/cases")

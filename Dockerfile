@@ -1,7 +1,10 @@
 # The service in a container: docker build -t recon .
+# With traces (RECON_TRACING): docker build -t recon --build-arg REQUIREMENTS=requirements-otel.lock .
 #
 # Runs as an ordinary user on a read-only tree; only /var/lib/recon is written to (embedded Postgres,
-# when RECON_DATABASE_URL is not set). No compiler, no pip, no build tools in what is shipped.
+# when RECON_DATABASE_URL is not set). No compiler and no build tools in what is shipped, and no pip in
+# the environment that the service runs from; the base image's own Python, which only root can write
+# to, keeps its pip.
 ARG PYTHON=3.13-slim-trixie
 
 FROM python:${PYTHON} AS build
@@ -9,9 +12,10 @@ ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PIP_ROOT_USER_ACTION=igno
 WORKDIR /src
 
 # Dependencies first: they change less often than the code.
-COPY requirements.lock requirements-build.lock ./
+ARG REQUIREMENTS=requirements.lock
+COPY requirements.lock requirements-otel.lock requirements-build.lock ./
 RUN python -m venv --without-pip /opt/venv \
- && pip --python /opt/venv/bin/python install --quiet --only-binary :all: --require-hashes -r requirements.lock \
+ && pip --python /opt/venv/bin/python install --quiet --only-binary :all: --require-hashes -r "$REQUIREMENTS" \
  && pip install --quiet --only-binary :all: --require-hashes -r requirements-build.lock
 
 COPY pyproject.toml README.md LICENSE ./

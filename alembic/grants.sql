@@ -14,7 +14,8 @@ GRANT EXECUTE ON FUNCTION ledger_post TO :"service";
 -- Functions that run with the service's own rights, for an owner who gives PUBLIC none.
 GRANT EXECUTE ON FUNCTION
 payments_find, payments_report, intake_look_up, intake_movements, intake_write, intake_take,
-bets_begin, bets_open, bets_conclude, bet_standing, is_same_person, requests_begin, requests_finish
+bets_begin, bets_open, bets_conclude, bet_standing, is_same_person, matching_discrepancies,
+discrepancy_key, adjustments_now, tallied_at, requests_begin, requests_finish
 TO :"service";
 
 -- Payments and the inbox, and how far a PSP's own list was compared with it.
@@ -48,14 +49,15 @@ GRANT INSERT, UPDATE ON stream_holders TO :"service";
 -- Reconciliation.
 GRANT INSERT, UPDATE ON runs, run_tolerances, checks, discrepancies, incidents TO :"service";
 GRANT INSERT, UPDATE, DELETE ON run_ranges, suspects TO :"service";
-GRANT INSERT, DELETE ON run_wallets TO :"service";
-GRANT INSERT ON run_discrepancies, run_totals TO :"service";
+GRANT INSERT, DELETE ON run_wallets, discrepancy_tallies TO :"service";
+GRANT INSERT, DELETE ON run_discrepancies TO :"service";
+GRANT INSERT ON run_totals TO :"service";
 -- When it was is for the database to say: nothing is put in as if it had happened before.
 GRANT INSERT (user_id, discrepancy_id, event_id, actor, action, detail)
 ON discrepancy_events TO :"service";
 GRANT INSERT (
     user_id, adjustment_id, discrepancy_id, currency, amount, reason, state, ledger_version,
-    proposed_by
+    available_difference, ledger_available, game_available, proposed_by
 ) ON adjustments TO :"service";
 GRANT UPDATE (state, decided_by, decision_reason) ON adjustments TO :"service";
 
@@ -66,13 +68,13 @@ GRANT INSERT ON settlement_findings TO :"service";
 GRANT UPDATE (state, resolved_at, resolution) ON settlement_findings TO :"service";
 
 -- Callers, staff, and what they did.
-GRANT INSERT, UPDATE ON api_keys, staff, sessions, sign_in_links TO :"service";
-GRANT INSERT, UPDATE, DELETE ON api_requests TO :"service";
+GRANT INSERT, UPDATE ON api_keys, staff TO :"service";
+GRANT INSERT, UPDATE, DELETE ON api_requests, sessions, sign_in_links TO :"service";
 GRANT INSERT, DELETE ON sign_in_attempts, oidc_starts, staff_identities TO :"service";
 GRANT INSERT (audit_id, actor, action, object, detail) ON audit TO :"service";
 
 -- Jobs.
-GRANT INSERT, UPDATE, DELETE ON job_starts TO :"service";
+GRANT INSERT, UPDATE, DELETE ON job_starts, tick_failures TO :"service";
 GRANT INSERT, UPDATE, DELETE
 ON pgqueuer, pgqueuer_log, pgqueuer_schedules, pgqueuer_statistics TO :"service";
 GRANT USAGE ON pgqueuer_id_seq, pgqueuer_schedules_id_seq, pgqueuer_statistics_id_seq
@@ -80,6 +82,7 @@ TO :"service";
 
 -- Seals.
 GRANT INSERT ON seal_links, seals TO :"service";
+GRANT INSERT, UPDATE ON sealing TO :"service";
 GRANT INSERT, UPDATE, DELETE ON verifications TO :"service";
 
 -- Alerts.

@@ -12,13 +12,14 @@ from aiohttp import web
 
 from recon import web as pages
 from recon.alerting import alerting_of
-from recon.alerts import refresh_alert_gauges
+from recon.alerts import ALERT_NUMBERS
 from recon.bets import observe_attempt
 from recon.bets.by_hand.handlers import routes as ruling_routes
 from recon.bets.desk import DESK, Desk
 from recon.bets.handlers import routes as bet_routes
-from recon.bets.measure import refresh_bet_gauges
+from recon.bets.measure import BET_NUMBERS
 from recon.db import POOL, Pool, open_pool
+from recon.db.replica import REPLICA, Replica, open_replica, replica_numbers
 from recon.db.schema import schema_head
 from recon.game import Attempt, GameClient
 from recon.game.handlers import GAME, GAME_WATCH, GameWatch
@@ -37,33 +38,45 @@ from recon.game.transport import checked_base_url
 from recon.game.watching import watching
 from recon.http import health
 from recon.http.authenticate import KEYS, Keys
-from recon.http.health import BEFORE_METRICS, READINESS, Readiness, metrics_middleware
+from recon.http.health import CLOCK_NUMBERS, READINESS, Readiness, metrics_middleware
+from recon.http.metrics import METRICS, Metrics
+from recon.http.metrics import routes as metrics_routes
 from recon.http.openapi import openapi_route
 from recon.http.plain_text import plain_text_middleware
 from recon.http.problems import problem_middleware
+from recon.http.proxies import PROXIES, TrustedProxies
 from recon.http.rate_limits import BETS, FAILURES, LIMITER, RateLimiter
+from recon.http.reading import note_as_of
 from recon.http.request_ids import request_id_middleware
+from recon.http.security_headers import secure
 from recon.http.seen_through import finish_calls
+from recon.http.siblings import siblings_of
 from recon.http.stored_requests import REQUESTS, Requests
 from recon.http.uploads import UPLOADS, Uploads
 from recon.jobs import run_until_cancelled
+from recon.jobs.measure import JOB_NUMBERS
 from recon.ledger.handlers import routes as ledger_routes
 from recon.opening import account_of, seal_keys_of
 from recon.payments import REGISTER, Overdue
 from recon.payments.handlers import ENDPOINTS
 from recon.payments.handlers import routes as payment_routes
+from recon.payments.measure import PAYMENT_NUMBERS
 from recon.reconciliation import Reconciler, RunScope
 from recon.reconciliation.handlers import routes as reconciliation_routes
+from recon.reconciliation.measure import DISCREPANCY_NUMBERS, SUSPECT_NUMBERS, run_numbers
 from recon.reconciliation.review_handlers import routes as review_routes
 from recon.reconciliation.send_export import PUBLIC_URL
-from recon.schedule import Lookout, build_worker, settle_by_news
+from recon.schedule import Kept, Lookout, build_worker, settle_by_news
 from recon.seals import Sealer, Verifier
+from recon.seals.metrics import SEAL_NUMBERS
+from recon.seals.verify import VERIFICATION_NUMBERS
 from recon.settlements.handlers import IMPORTS, Imports
 from recon.settlements.handlers import routes as settlement_routes
 from recon.webhooks import DRAIN, INTAKE, Drain, build_endpoints, build_intake, register_payment
-from recon.webhooks.backfill import build_api_accounts, refresh_gauges
+from recon.webhooks.backfill import build_api_accounts
+from recon.webhooks.backfill.progress import backfill_numbers
 from recon.webhooks.handlers import routes as webhook_routes
-from recon.webhooks.inbox import refresh_case_gauges
+from recon.webhooks.inbox import CASE_NUMBERS, INBOX_NUMBERS
 from recon.webhooks.redact import Retention
 
 if TYPE_CHECKING:
@@ -71,12 +84,15 @@ if TYPE_CHECKING:
     from datetime import timedelta
     from typing import NoReturn
 
+    from recon.db.numbers import DatabaseNumbers
     from recon.settings import Settings
     from recon.webhooks.backfill import ApiAccount
 
 __all__ = [
     "api_accounts_of",
     "build_app",
+    "build_watch",
+    "numbers_of",
     "oidc_client_of",
     "open_game",
     "reconciler_of",
@@ -113,10 +129,12 @@ def build_app(settings: Settings, database_url: str, *, jobs: bool) -> web.Appli
         ],
         client_max_size=2**20,
     )
+    secure(app)
+    app.on_response_prepare.append(note_as_of)
+    app[PROXIES] = TrustedProxies(settings.trusted_proxies, header=settings.proxy_header)
     app[ENDPOINTS] = frozenset(settings.psp)
     app[REGISTER] = register_payment
     app[INTAKE] = build_intake(settings.psp)
-    lookout_of(settings)  # what is wrong with it is told before anything starts
     app[LIMITER] = RateLimiter(
         settings.api_quota, _API_WINDOW_S, wider={BETS: settings.api_quota_bets}
     )
@@ -129,12 +147,11 @@ def build_app(settings: Settings, database_url: str, *, jobs: bool) -> web.Appli
     if settings.public_url is not None:
         app[PUBLIC_URL] = settings.public_url.rstrip("/")
     app[READINESS] = Readiness(schema_head())
-    app[BEFORE_METRICS] = (
-        refresh_gauges,
-        refresh_bet_gauges,
-        refresh_case_gauges,
-        refresh_alert_gauges,
-    )
+    known = numbers_of(settings)
+    if settings.replica_database_url is not None:
+        known = (*known, replica_numbers(app))
+    numbers = app[METRICS] = Metrics(known, siblings_of())
+    app.cleanup_ctx.append(numbers.answering)
     watch = app[GAME_WATCH] = GameWatch()
 
     async def connections(app: web.Application) -> AsyncIterator[None]:
@@ -144,10 +161,13 @@ def build_app(settings: Settings, database_url: str, *, jobs: bool) -> web.Appli
             open_pool(
                 database_url, max_size=_INTAKE_CONNECTIONS, application="recon-intake"
             ) as intake,
+            _open_replica(settings, pool) as replica,
             open_game(settings, watch) as game,
             watching(pool, game, watch),
         ):
             app[POOL] = pool
+            if replica is not None:
+                app[REPLICA] = replica
             app[GAME] = game
             drain = app[DRAIN] = Drain(intake)
             desk = app[DESK] = Desk(pool)
@@ -168,6 +188,7 @@ def build_app(settings: Settings, database_url: str, *, jobs: bool) -> web.Appli
     app.cleanup_ctx.append(connections)
     for routes in (
         health.routes,
+        metrics_routes,
         webhook_routes,
         payment_routes,
         bet_routes,
@@ -189,6 +210,61 @@ def build_app(settings: Settings, database_url: str, *, jobs: bool) -> web.Appli
         doors=pages.Doors.of(oidc_client_of(settings), passwords=settings.password_sign_in),
     )
     return app
+
+
+@asynccontextmanager
+async def _open_replica(settings: Settings, primary: Pool) -> AsyncIterator[Replica | None]:
+    """The read replica, ``None`` where none is set."""
+    if settings.replica_database_url is None:
+        yield None
+        return
+    async with open_replica(
+        settings.replica_database_url.get_secret_value(),
+        primary,
+        max_size=settings.pool_size,
+        at_most=settings.replica_max_lag,
+    ) as replica:
+        yield replica
+
+
+def build_watch(settings: Settings, pool: Pool) -> web.Application:
+    """What a process without the service tells of itself: health, readiness, metrics.
+
+    Args:
+        settings: as read.
+        pool: of the process.
+    """
+    app = web.Application(middlewares=[request_id_middleware, metrics_middleware])
+    app[POOL] = pool
+    app[READINESS] = Readiness(schema_head())
+    app[METRICS] = Metrics(numbers_of(settings), serves=False)
+    app.add_routes(health.routes)
+    app.add_routes(metrics_routes)
+    return app
+
+
+def numbers_of(settings: Settings) -> tuple[DatabaseNumbers, ...]:
+    """What the database knows of each room; first what is read in no time."""
+    game = settings.game_url is not None
+    lookout = lookout_of(settings)
+    listed = (
+        [] if lookout.backfill_every is None else [one.endpoint.name for one in lookout.accounts]
+    )
+    return (
+        CLOCK_NUMBERS,
+        JOB_NUMBERS,
+        *((run_numbers(_lanes(settings)),) if game else ()),
+        SUSPECT_NUMBERS,
+        backfill_numbers(listed),
+        SEAL_NUMBERS,
+        ALERT_NUMBERS,
+        VERIFICATION_NUMBERS,
+        BET_NUMBERS,
+        CASE_NUMBERS,
+        INBOX_NUMBERS,
+        PAYMENT_NUMBERS,
+        DISCREPANCY_NUMBERS,
+    )
 
 
 @asynccontextmanager
@@ -250,7 +326,10 @@ async def run_worker(settings: Settings, pool: Pool, game: GameClient | None) ->
             pool=pool, keys=keys, anchor=settings.seal_anchor, every=settings.verify_every
         )
     lanes, lookout = _lanes(settings), lookout_of(settings)
-    retention = Retention(settings.payload_retention, settings.payload_retention_unsettled)
+    kept = Kept(
+        Retention(settings.payload_retention, settings.payload_retention_unsettled),
+        seen=settings.run_retention,
+    )
     watched = {} if game is None else {str(scope): every for scope, every in lanes.items()}
     alerting = alerting_of(settings, watched)
     bulletin = Bulletin()
@@ -269,7 +348,7 @@ async def run_worker(settings: Settings, pool: Pool, game: GameClient | None) ->
                     sealer,
                     lanes=lanes,
                     lookout=lookout,
-                    retention=retention,
+                    kept=kept,
                     alerting=alerting,
                     verifier=verifier,
                 )

@@ -27,7 +27,8 @@ __all__ = [
     "taken_from",
 ]
 
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
+_DURATION = re.compile(r"(\d++(?:\.\d++)?)(ms|s|m|h|d)")
+_DURATIONS = re.compile(r"(?:\d++(?:\.\d++)?(?:ms|s|m|h|d))+")
 _UNIT_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 
@@ -117,10 +118,10 @@ def parse_duration(text: str) -> timedelta:
     Raises:
         ValueError: not of that form, or too long for a timedelta.
     """
-    parts = list(_DURATION.finditer(text))
-    if not parts or "".join(part.group(0) for part in parts) != text:
+    # As a whole first: looked for from each digit anew, it would take the square of their number.
+    if _DURATIONS.fullmatch(text) is None:
         raise ValueError(f"{text[:64]!r} is not a duration such as 90s, 5m or 1h30m")
-    seconds = sum(float(p.group(1)) * _UNIT_S[p.group(2)] for p in parts)
+    seconds = sum(float(p[1]) * _UNIT_S[p[2]] for p in _DURATION.finditer(text))
     try:
         return timedelta(seconds=seconds)
     except OverflowError:

@@ -6,6 +6,11 @@ family to a status, for JSON and for pages alike.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
 __all__ = [
     "Conflict",
     "Forbidden",
@@ -14,6 +19,7 @@ __all__ = [
     "ReconError",
     "TooLarge",
     "TooManyRequests",
+    "TooSlow",
     "Unauthentic",
     "Unavailable",
     "Unprocessable",
@@ -36,6 +42,11 @@ class ReconError(Exception):
         self.message = message
         if code is not None:
             self.code = code
+
+    @property
+    def extensions(self) -> Mapping[str, object]:
+        """What a problem tells besides: members of a room's own (RFC 9457, section 3.2)."""
+        return {}
 
 
 class Invalid(ReconError):
@@ -78,6 +89,12 @@ class TooLarge(ReconError):
     """More bytes than we take."""
 
     code = "too_large"
+
+
+class TooSlow(ReconError):
+    """What was to come did not come in the time that we wait."""
+
+    code = "too_slow"
 
 
 class UnsupportedContent(ReconError):

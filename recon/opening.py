@@ -42,7 +42,13 @@ async def open_database_url(settings: Settings) -> AsyncIterator[str]:
         status = await bring_up(
             url if owner is None else owner.get_secret_value(), service_role=await role_of(url)
         )
-    if not status.up_to_date:
+    if not status.is_served:
+        if status.current is not None and status.current > status.head:
+            raise DatabaseUnavailableError(
+                f"the schema is at {status.current}, on which this version, of {status.head}, does"
+                " not run: run a newer version",
+                code="schema_ahead",
+            )
         raise DatabaseUnavailableError(
             f"the schema is at {status.current}, this version needs {status.head}: "
             "run `recon migrate`",

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from recon.alerts import SealWatch, find_alerts, forget_alerts, send_due
+from recon.alerts import SealWatch, Sparing, find_alerts, forget_alerts, send_due
 from recon.bets import resolve_all, wake_bets
 from recon.clock import now
 from recon.db import load
@@ -20,7 +20,9 @@ from recon.reconciliation import (
     climb_all,
     cut_run,
     fail_run,
+    fold_tallies,
     forget_ranges,
+    forget_seen,
     reopen_expired,
     resume_stale_ranges,
     start_due_run,
@@ -42,7 +44,7 @@ if TYPE_CHECKING:
     from recon.reconciliation import Reconciler
     from recon.seals import Sealer, Verifier
 
-__all__ = ["Lookout", "build_worker", "settle_by_news"]
+__all__ = ["Kept", "Lookout", "build_worker", "settle_by_news"]
 
 # Six fields: the last one counts seconds.
 _EVERY_SECOND = "* * * * * *"
@@ -53,6 +55,7 @@ _HOURLY_LATER = "47 * * * *"
 
 _KEEP_ANSWERS = timedelta(days=7)
 _KEEP_JOB_LOGS = timedelta(days=3)
+_KEEP_SESSIONS = timedelta(days=30)
 _KEEP_RANGES = timedelta(days=7)
 _KEEP_VERIFICATIONS = timedelta(days=400)
 # Of each scope, among all workers; each asks for as many balances at once as `sweep_concurrency`
@@ -79,6 +82,19 @@ class Lookout:
     backfill_after: timedelta
 
 
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """For how long what may be forgotten is kept.
+
+    Args:
+        payloads: what PSPs have sent.
+        seen: which discrepancies each run saw; ``None``: for ever.
+    """
+
+    payloads: Retention
+    seen: timedelta | None
+
+
 def build_worker(
     pool: Pool,
     reconciler: Reconciler | None,
@@ -86,7 +102,7 @@ def build_worker(
     *,
     lanes: Mapping[RunScope, timedelta],
     lookout: Lookout,
-    retention: Retention,
+    kept: Kept,
     alerting: Alerting | None = None,
     verifier: Verifier | None = None,
 ) -> Worker:
@@ -99,7 +115,7 @@ def build_worker(
         lanes: what runs by itself and how often: what changed, and everything. Without one, runs
             on demand still work.
         lookout: what is looked for that no PSP has told.
-        retention: how long payloads are kept.
+        kept: for how long what may be forgotten is.
         alerting: what people are told, and how; ``None``: nobody is.
         verifier: verifies the books by the clock; ``None``: that is left to `recon verify`.
     """
@@ -109,11 +125,14 @@ def build_worker(
         async with pool.acquire() as connection:
             await connection.execute(load("recon.jobs", "clean"), now() - _KEEP_JOB_LOGS)
             await connection.execute(load("recon.http", "forget_answers"), now() - _KEEP_ANSWERS)
+            await connection.execute(load("recon.web", "forget_sessions"), now() - _KEEP_SESSIONS)
         await forget_ranges(pool, now() - _KEEP_RANGES)
+        if kept.seen is not None:
+            await forget_seen(pool, now() - kept.seen)
         await forget_verifications(pool, now() - _KEEP_VERIFICATIONS)
 
     worker.tick("clean", _HOURLY, clean)
-    _redact(worker, pool, retention)
+    _redact(worker, pool, kept.payloads)
     _look_out(worker, pool, lookout)
     _seal(worker, pool, sealer, alerting)
     if verifier is not None:
@@ -168,6 +187,11 @@ def _look_out(worker: Worker, pool: Pool, lookout: Lookout) -> None:
 
     worker.tick("reopen_expired", _EVERY_TEN_SECONDS, reopen)
 
+    async def fold() -> None:
+        await fold_tallies(pool)
+
+    worker.tick("fold_tallies", _EVERY_MINUTE, fold)
+
     async def find() -> None:
         await find_overdue(pool, lookout.overdue)
 
@@ -220,8 +244,10 @@ def _alert(worker: Worker, pool: Pool, alerting: Alerting | None) -> None:
     if alerting is None:
         return
 
+    sparing = Sparing()
+
     async def find() -> None:
-        await find_alerts(pool, alerting)
+        await find_alerts(pool, alerting, sparing=sparing)
 
     async def send() -> None:
         await send_due(pool, alerting)

@@ -1,26 +1,69 @@
-"""A real Postgres for every test: one embedded server a session, one cloned database a test."""
+"""A real Postgres for every test: one embedded server a session, an empty database a test."""
 
 from __future__ import annotations
 
-from itertools import count
+import gc
+import signal
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import asyncpg
 import pytest
+from hypothesis import settings
 
 from recon.db import Pool, open_pool
 from recon.db.embedded import SERVICE_USER, EmbeddedPostgres, embedded_postgres, remove_embedded
 from recon.db.migrations import migrate
+from tests.databases import Shelf
+from tests.order import longest_first
 from tests.scratch import passable_folder
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator, Generator, Iterator
     from pathlib import Path
 
 pytest_plugins = ["tests.network", "tests.logs", "tests.violence.summary"]
 
-_numbers = count(1)
+# The same examples in every run, however long a busy machine takes for one of them.
+settings.load_profile("ci")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """What is collected lives as long as the process: the garbage collector never looks at it.
+
+    It was a third of what it costs each worker to import and list five thousand tests.
+    """
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Where several work, they begin with what takes long; what drives a browser may try twice.
+
+    Chromium and its driver are four processes that are not ours: one in some thousand steps is lost
+    between them on a busy machine. Each such failure stands in the report, and two are a failure;
+    all else in the suite has one try.
+    """
+    for item in items:
+        if item.get_closest_marker("browser"):
+            item.add_marker(pytest.mark.flaky(reruns=1))
+    if hasattr(config, "workerinput"):
+        longest_first(items, config.workerinput["workercount"])
+
+
+def pytest_configure() -> None:
+    """What we start hears SIGHUP, also where we were started by `nohup`."""
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+
+def pytest_unconfigure() -> None:
+    """Let everything go in order at the end."""
+    gc.unfreeze()
 
 
 @pytest.fixture(scope="session")
@@ -60,17 +103,24 @@ async def template(server: EmbeddedPostgres, administrator: asyncpg.Connection[A
     return "template_recon"
 
 
-@pytest.fixture
-async def database_url(
+@pytest.fixture(scope="session")
+async def shelf(
     server: EmbeddedPostgres, administrator: asyncpg.Connection[Any], template: str
-) -> AsyncIterator[str]:
+) -> AsyncIterator[Shelf]:
+    """Where databases are lent from."""
+    made = Shelf(server, administrator, template)
+    yield made
+    await made.close()
+
+
+@pytest.fixture
+async def database_url(shelf: Shelf) -> AsyncIterator[str]:
     """A migrated database of the test's own, as the service's role, so that the suite proves that
     its rights are enough; `owner` is for what they forbid.
     """
-    name = f"test_{next(_numbers)}"
-    await administrator.execute(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy")
-    yield server.service_dsn_for(name)
-    await administrator.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    lent = await shelf.lend()
+    yield lent.url
+    await shelf.take_back(lent)
 
 
 @pytest.fixture
@@ -80,8 +130,14 @@ def owner_url(server: EmbeddedPostgres, database_url: str) -> str:
 
 
 @pytest.fixture
-async def pool(database_url: str) -> AsyncIterator[Pool]:
+async def pool(
+    request: pytest.FixtureRequest, database_url: str, shelf: Shelf
+) -> AsyncIterator[Pool]:
     """A pool on the test's own database, as the service."""
+    lent = shelf.lent_at(database_url)
+    if lent is not None and request.node.get_closest_marker("cold") is None:
+        yield await lent.pool()
+        return
     async with open_pool(database_url, max_size=20) as opened:
         yield opened
 

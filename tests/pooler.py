@@ -161,7 +161,7 @@ def _write(place: Path, dsns: list[str], options: dict[str, object]) -> dict[str
 
 
 async def _until_open(place: Path, child: asyncio.subprocess.Process) -> None:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while True:
             if child.returncode is not None:
                 raise AssertionError((place / "log").read_text())

@@ -39,11 +39,16 @@ WHERE direction = 'withdrawal' AND state IN ('pending', 'accepted') AND unpaid_a
 
 -- Payments named by (endpoint, reference) or (endpoint, the PSP's id), in parallel (null: not so
 -- named); with p_lock, locked in key order. Planned once a session, and whatever the table's size
--- was then: see ledger_post; and intake_look_up for the fences.
+-- was then: see ledger_post; and intake_look_up for the fences. Its columns are named: as rows of
+-- the table, a call that is under way while a later version adds one would fail.
 CREATE FUNCTION payments_find(
     p_endpoint text[], p_reference text[], p_payment_id text[], p_lock boolean
 )
-RETURNS SETOF payments
+RETURNS TABLE (
+    reference text, endpoint text, direction text, user_id text, currency text, amount numeric,
+    state text, payment_id text, hold_id uuid, registered_at timestamptz,
+    reported_at timestamptz, updated_at timestamptz
+)
 LANGUAGE plpgsql
 SET plan_cache_mode = force_generic_plan
 SET enable_seqscan = off
@@ -77,7 +82,9 @@ BEGIN
 
     IF p_lock THEN
         RETURN QUERY
-        SELECT l.*
+        SELECT
+            l.reference, l.endpoint, l.direction, l.user_id, l.currency, l.amount, l.state,
+            l.payment_id, l.hold_id, l.registered_at, l.reported_at, l.updated_at
         FROM unnest(named) AS k (reference)
         CROSS JOIN LATERAL (
             SELECT p.* FROM payments AS p
@@ -86,7 +93,9 @@ BEGIN
         ) AS l;
     ELSE
         RETURN QUERY
-        SELECT p.*
+        SELECT
+            p.reference, p.endpoint, p.direction, p.user_id, p.currency, p.amount, p.state,
+            p.payment_id, p.hold_id, p.registered_at, p.reported_at, p.updated_at
         FROM unnest(named) AS k (reference)
         CROSS JOIN LATERAL (
             SELECT p.* FROM payments AS p WHERE p.reference = k.reference OFFSET 0

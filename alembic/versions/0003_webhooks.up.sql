@@ -34,6 +34,9 @@ CREATE TABLE deliveries (
 CREATE UNIQUE INDEX deliveries_delivery_id_idx ON deliveries (delivery_id);
 CREATE INDEX deliveries_unbooked_user_idx ON deliveries (user_id)
 WHERE state IN ('waiting', 'suspended', 'quarantined');
+-- What moved nothing and names a player: `recon erase` has no other way to it.
+CREATE INDEX deliveries_unmoved_user_idx ON deliveries (user_id)
+WHERE state IN ('ignored', 'repeated') AND user_id IS NOT NULL;
 CREATE INDEX deliveries_unbooked_reference_idx ON deliveries (reference)
 WHERE state IN ('waiting', 'suspended', 'quarantined');
 -- The inbox's pages of what is not plainly booked.
@@ -320,10 +323,13 @@ BEGIN
 END
 $$;
 
--- Every movement of the payments and objects named in parallel (null: none); see
--- recon/webhooks/sql/find_movements.sql.
+-- Every movement of the payments and objects named in parallel (null: none), by named columns, as
+-- payments_find has them; see recon/webhooks/sql/find_movements.sql.
 CREATE FUNCTION intake_movements(p_endpoint text[], p_payment_id text[], p_object_id text[])
-RETURNS SETOF movements
+RETURNS TABLE (
+    endpoint text, object_id text, effect text, delivery_id uuid, payment_id text,
+    also_known_as text, user_id text, currency text, amount numeric, event_at timestamptz
+)
 LANGUAGE plpgsql
 SET plan_cache_mode = force_generic_plan
 SET enable_seqscan = off
@@ -348,7 +354,9 @@ BEGIN
         ) AS f
     )
 
-    SELECT f.*
+    SELECT
+        f.endpoint, f.object_id, f.effect, f.delivery_id, f.payment_id, f.also_known_as,
+        f.user_id, f.currency, f.amount, f.event_at
     FROM known AS k
     CROSS JOIN LATERAL (
         SELECT m.* FROM movements AS m
@@ -357,7 +365,9 @@ BEGIN
         OFFSET 0
     ) AS f
     UNION
-    SELECT f.*
+    SELECT
+        f.endpoint, f.object_id, f.effect, f.delivery_id, f.payment_id, f.also_known_as,
+        f.user_id, f.currency, f.amount, f.event_at
     FROM known AS k
     CROSS JOIN LATERAL (
         SELECT m.* FROM movements AS m
@@ -366,7 +376,9 @@ BEGIN
         OFFSET 0
     ) AS f
     UNION
-    SELECT f.*
+    SELECT
+        f.endpoint, f.object_id, f.effect, f.delivery_id, f.payment_id, f.also_known_as,
+        f.user_id, f.currency, f.amount, f.event_at
     FROM unnest(p_endpoint, p_object_id) AS a (endpoint, object_id)
     CROSS JOIN LATERAL (
         SELECT m.* FROM movements AS m

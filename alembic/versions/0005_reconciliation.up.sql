@@ -30,11 +30,17 @@ CREATE TABLE runs (
     opened bigint NOT NULL DEFAULT 0,
     persisting bigint NOT NULL DEFAULT 0,
     reopened bigint NOT NULL DEFAULT 0,
-    healed bigint NOT NULL DEFAULT 0
+    healed bigint NOT NULL DEFAULT 0,
+    -- Since when what it saw is not known one by one any more; its counts and sums are.
+    forgotten_at timestamptz
 );
 
 CREATE INDEX runs_running_idx ON runs (run_id) WHERE state = 'running';
 CREATE INDEX runs_started_at_idx ON runs (started_at);
+-- The order of the longest, see recon.reconciliation's runs.sql.
+CREATE INDEX runs_duration_idx ON runs (
+    (coalesce(extract(EPOCH FROM finished_at - started_at), -1)), started_at, run_id
+);
 
 -- first_user <= user_id <= last_user. Whoever holds the fence's newest number may move the cursor.
 CREATE TABLE run_ranges (
@@ -141,8 +147,12 @@ CREATE TABLE discrepancies (
     game_held numeric(38, 0) NOT NULL,
     -- Null when the game knows no such player.
     game_as_of timestamptz,
-    difference numeric(38, 0) NOT NULL,
+    -- Game minus ledger of what is available, withdrawals on their way allowed for, and of what is
+    -- held for bets; 0: they agree, or are within the tolerance.
+    available_difference numeric(38, 0) NOT NULL,
     held_difference numeric(38, 0) NOT NULL,
+    -- The one of the two that people are shown.
+    difference numeric(38, 0) NOT NULL,
     explained numeric(38, 0) NOT NULL,
     unexplained numeric(38, 0) NOT NULL,
     -- Since when a part of it has been so without a break; null: nothing of it is.
@@ -169,6 +179,9 @@ CREATE TABLE discrepancies (
     incident_id uuid,
     PRIMARY KEY (user_id, discrepancy_id),
     CONSTRAINT discrepancies_equation_check CHECK (difference = explained + unexplained),
+    CONSTRAINT discrepancies_shown_check CHECK (
+        difference = coalesce(nullif(available_difference, 0), held_difference)
+    ),
     CONSTRAINT discrepancies_ignored_until_check CHECK (
         ignored_until IS NULL OR status = 'ignored'
     )
@@ -176,47 +189,259 @@ CREATE TABLE discrepancies (
 
 CREATE UNIQUE INDEX discrepancies_live_idx ON discrepancies (user_id, currency)
 WHERE status IN ('open', 'investigating', 'awaiting_approval', 'ignored');
--- The newest closed one of a wallet, which may come back.
-CREATE INDEX discrepancies_closed_idx ON discrepancies (user_id, currency, closed_at)
-WHERE closed_at IS NOT NULL;
 CREATE INDEX discrepancies_root_idx ON discrepancies (cause, root, root_at)
 WHERE root IS NOT NULL AND closed_at IS NULL;
+-- What one comes to is added up from the index alone.
 CREATE INDEX discrepancies_incident_idx ON discrepancies (incident_id)
+INCLUDE (currency, difference, closed_at)
 WHERE incident_id IS NOT NULL;
+-- What a search looks for: the start of a player's id, and the whole id of a fact. By the first the
+-- newest closed one of a wallet is found too, which may come back.
+CREATE INDEX discrepancies_user_idx ON discrepancies (
+    user_id text_pattern_ops, currency, closed_at
+);
+CREATE INDEX discrepancies_facts_idx ON discrepancies USING gin (
+    jsonb_path_query_array(evidence, '$[*].id') jsonb_path_ops
+);
 CREATE INDEX discrepancies_id_idx ON discrepancies (discrepancy_id);
 CREATE INDEX discrepancies_ignored_idx ON discrepancies (ignored_until)
 WHERE status = 'ignored' AND ignored_until IS NOT NULL;
-CREATE INDEX discrepancies_status_idx ON discrepancies (status, discrepancy_id);
+-- What a filter comes to is added up from the index alone, where that is likely to be asked.
+CREATE INDEX discrepancies_status_idx ON discrepancies (status, discrepancy_id)
+INCLUDE (currency, difference, unexplained);
 CREATE INDEX discrepancies_currency_idx ON discrepancies (currency, discrepancy_id);
 CREATE INDEX discrepancies_assignee_idx ON discrepancies (assignee, discrepancy_id)
 WHERE assignee IS NOT NULL;
+CREATE INDEX discrepancies_live_assignee_idx ON discrepancies (assignee, discrepancy_id)
+INCLUDE (currency, difference, unexplained)
+WHERE assignee IS NOT NULL AND status IN ('open', 'investigating', 'awaiting_approval');
 CREATE INDEX discrepancies_first_run_idx ON discrepancies (first_run_id, discrepancy_id);
 CREATE INDEX discrepancies_live_seen_idx ON discrepancies (first_seen_at, discrepancy_id)
 WHERE status IN ('open', 'investigating', 'awaiting_approval');
+CREATE INDEX discrepancies_live_unexplained_since_idx ON discrepancies (currency, unexplained_since)
+WHERE unexplained <> 0 AND status IN ('open', 'investigating', 'awaiting_approval');
+
+-- What they are ordered by, here and wherever they are listed or exported; any other sort is by id,
+-- which is by age. Amounts are compared in whole units, so that a list of several currencies has an
+-- order. The planner puts it in place of the call, in a statement as in an index, so that with the
+-- sort known one is the other; it may neither be strict nor set any parameter for that. What it
+-- answers stands in the indexes: whoever changes it builds those anew.
+CREATE FUNCTION discrepancy_key(
+    p_sort text,
+    p_difference numeric,
+    p_unexplained numeric,
+    p_exponent smallint,
+    p_severity text
+) RETURNS numeric
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+AS $$
+    SELECT
+        CASE p_sort
+            WHEN 'size' THEN abs(p_difference) * power(10::numeric, -p_exponent)
+            WHEN 'unexplained' THEN abs(p_unexplained) * power(10::numeric, -p_exponent)
+            WHEN
+                'severity'
+                THEN
+                    array_position(
+                        ARRAY['low', 'medium', 'high', 'critical'], p_severity
+                    )::numeric
+            ELSE 0::numeric
+        END
+$$;
 
 -- Each order in which people list them, of all and of those that they still have to deal with: a
--- page of a million is the first rows of one of these. The expressions are those of recon.web's
--- discrepancies_up.sql and _down.sql.
+-- page of a million is the first rows of one of these.
 CREATE INDEX discrepancies_live_age_idx ON discrepancies (discrepancy_id)
 WHERE status IN ('open', 'investigating', 'awaiting_approval');
 CREATE INDEX discrepancies_size_idx ON discrepancies (
-    (abs(difference) * power(10::numeric, -exponent)), discrepancy_id
+    (discrepancy_key('size', difference, unexplained, exponent, severity)),
+    discrepancy_id
 );
 CREATE INDEX discrepancies_live_size_idx ON discrepancies (
-    (abs(difference) * power(10::numeric, -exponent)), discrepancy_id
+    (discrepancy_key('size', difference, unexplained, exponent, severity)),
+    discrepancy_id
 ) WHERE status IN ('open', 'investigating', 'awaiting_approval');
 CREATE INDEX discrepancies_unexplained_idx ON discrepancies (
-    (abs(unexplained) * power(10::numeric, -exponent)), discrepancy_id
+    (discrepancy_key('unexplained', difference, unexplained, exponent, severity)),
+    discrepancy_id
 );
 CREATE INDEX discrepancies_live_unexplained_idx ON discrepancies (
-    (abs(unexplained) * power(10::numeric, -exponent)), discrepancy_id
+    (discrepancy_key('unexplained', difference, unexplained, exponent, severity)),
+    discrepancy_id
 ) WHERE status IN ('open', 'investigating', 'awaiting_approval');
 CREATE INDEX discrepancies_severity_idx ON discrepancies (
-    (array_position(ARRAY['low', 'medium', 'high', 'critical'], severity)::numeric), discrepancy_id
+    (discrepancy_key('severity', difference, unexplained, exponent, severity)),
+    discrepancy_id
 );
 CREATE INDEX discrepancies_live_severity_idx ON discrepancies (
-    (array_position(ARRAY['low', 'medium', 'high', 'critical'], severity)::numeric), discrepancy_id
+    (discrepancy_key('severity', difference, unexplained, exponent, severity)),
+    discrepancy_id
 ) WHERE status IN ('open', 'investigating', 'awaiting_approval');
+
+-- The same of what people narrow the list to most: where a filter leaves little of what comes first
+-- in an order, as amounts in pounds stand behind those in yen, the first rows would be far to seek.
+-- Of one cause in one currency each order is one range; of one cause in all currencies, or of one
+-- currency and all causes, it is put together of some, see recon.web's discrepancies_apart.sql.
+CREATE INDEX discrepancies_kind_age_idx ON discrepancies (cause, currency, discrepancy_id)
+WHERE status IN ('open', 'investigating', 'awaiting_approval');
+CREATE INDEX discrepancies_kind_size_idx ON discrepancies (
+    cause,
+    currency,
+    (discrepancy_key('size', difference, unexplained, exponent, severity)),
+    discrepancy_id
+) WHERE status IN ('open', 'investigating', 'awaiting_approval');
+CREATE INDEX discrepancies_kind_unexplained_idx ON discrepancies (
+    cause,
+    currency,
+    (discrepancy_key('unexplained', difference, unexplained, exponent, severity)),
+    discrepancy_id
+) WHERE status IN ('open', 'investigating', 'awaiting_approval');
+CREATE INDEX discrepancies_kind_severity_idx ON discrepancies (
+    cause,
+    currency,
+    (discrepancy_key('severity', difference, unexplained, exponent, severity)),
+    discrepancy_id
+) WHERE status IN ('open', 'investigating', 'awaiting_approval');
+CREATE INDEX discrepancies_assignee_size_idx ON discrepancies (
+    assignee,
+    (discrepancy_key('size', difference, unexplained, exponent, severity)),
+    discrepancy_id
+) WHERE assignee IS NOT NULL;
+CREATE INDEX discrepancies_assignee_unexplained_idx ON discrepancies (
+    assignee,
+    (discrepancy_key('unexplained', difference, unexplained, exponent, severity)),
+    discrepancy_id
+) WHERE assignee IS NOT NULL;
+CREATE INDEX discrepancies_assignee_severity_idx ON discrepancies (
+    assignee,
+    (discrepancy_key('severity', difference, unexplained, exponent, severity)),
+    discrepancy_id
+) WHERE assignee IS NOT NULL;
+CREATE INDEX discrepancies_awaiting_size_idx ON discrepancies (
+    (discrepancy_key('size', difference, unexplained, exponent, severity)),
+    discrepancy_id
+) WHERE status = 'awaiting_approval';
+CREATE INDEX discrepancies_awaiting_unexplained_idx ON discrepancies (
+    (discrepancy_key('unexplained', difference, unexplained, exponent, severity)),
+    discrepancy_id
+) WHERE status = 'awaiting_approval';
+CREATE INDEX discrepancies_awaiting_severity_idx ON discrepancies (
+    (discrepancy_key('severity', difference, unexplained, exponent, severity)),
+    discrepancy_id
+) WHERE status = 'awaiting_approval';
+
+-- What people still have to deal with, added up as it changes: the overview tells a million without
+-- reading them. Each change puts in how much there is more or less of, so none waits for another's
+-- commit; a job adds up what has gathered, and the sum of all rows is true at every moment.
+-- `seen_at` is the minute in which they were first seen, and -infinity once that is longer ago than
+-- people tell apart.
+CREATE TABLE discrepancy_tallies (
+    tally_id bigint GENERATED BY DEFAULT AS IDENTITY PRIMARY KEY,
+    currency text NOT NULL,
+    cause text NOT NULL,
+    seen_at timestamptz NOT NULL,
+    -- Whether a part of each is unexplained.
+    is_unexplained boolean NOT NULL,
+    discrepancies bigint NOT NULL,
+    -- In minor units: their differences, and the sizes of these and of what is unexplained.
+    net numeric NOT NULL,
+    gross numeric NOT NULL,
+    unexplained numeric NOT NULL
+-- All of it is read at once: the room of what has been folded is given back before it counts.
+) WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000);
+
+-- What was first seen over a week ago has no minute of its own from the start: a million of them
+-- written at once would be as many rows to fold, and what they leave behind would be read for long.
+CREATE FUNCTION tallied_at(p_first_seen_at timestamptz) RETURNS timestamptz
+LANGUAGE sql STABLE
+AS $$
+    SELECT
+        CASE
+            WHEN p_first_seen_at < now() - interval '8 days' THEN '-infinity'::timestamptz
+            ELSE date_trunc('minute', p_first_seen_at, 'UTC')
+        END
+$$;
+
+CREATE FUNCTION tally_discrepancies() RETURNS trigger
+LANGUAGE plpgsql
+AS $$
+BEGIN
+    -- Which of these tables there are is the trigger's to say; a statement is read when it is first
+    -- run, and none is run that names one that is not there.
+    IF tg_op = 'INSERT' THEN
+        INSERT INTO discrepancy_tallies (
+            currency, cause, seen_at, is_unexplained, discrepancies, net, gross, unexplained
+        )
+        SELECT
+            c.currency,
+            c.cause,
+            tallied_at(c.first_seen_at),
+            c.unexplained <> 0,
+            count(*),
+            sum(c.difference),
+            sum(abs(c.difference)),
+            sum(abs(c.unexplained))
+        FROM come AS c
+        WHERE c.status IN ('open', 'investigating', 'awaiting_approval')
+        GROUP BY 1, 2, 3, 4;
+        RETURN NULL;
+    END IF;
+    IF tg_op = 'DELETE' THEN
+        INSERT INTO discrepancy_tallies (
+            currency, cause, seen_at, is_unexplained, discrepancies, net, gross, unexplained
+        )
+        SELECT
+            g.currency,
+            g.cause,
+            tallied_at(g.first_seen_at),
+            g.unexplained <> 0,
+            -count(*),
+            -sum(g.difference),
+            -sum(abs(g.difference)),
+            -sum(abs(g.unexplained))
+        FROM gone AS g
+        WHERE g.status IN ('open', 'investigating', 'awaiting_approval')
+        GROUP BY 1, 2, 3, 4;
+        RETURN NULL;
+    END IF;
+    -- Most of what a run sees again is as it was, and comes to nothing.
+    INSERT INTO discrepancy_tallies (
+        currency, cause, seen_at, is_unexplained, discrepancies, net, gross, unexplained
+    )
+    SELECT
+        m.currency,
+        m.cause,
+        tallied_at(m.first_seen_at),
+        m.unexplained <> 0,
+        sum(m.sign),
+        sum(m.sign * m.difference),
+        sum(m.sign * abs(m.difference)),
+        sum(m.sign * abs(m.unexplained))
+    FROM (
+        SELECT 1 AS sign, currency, cause, first_seen_at, status, difference, unexplained FROM come
+        UNION ALL
+        SELECT -1, currency, cause, first_seen_at, status, difference, unexplained FROM gone
+    ) AS m
+    WHERE m.status IN ('open', 'investigating', 'awaiting_approval')
+    GROUP BY 1, 2, 3, 4
+    HAVING
+        sum(m.sign) <> 0
+        OR sum(m.sign * m.difference) <> 0
+        OR sum(m.sign * abs(m.difference)) <> 0
+        OR sum(m.sign * abs(m.unexplained)) <> 0;
+    RETURN NULL;
+END
+$$;
+
+CREATE TRIGGER discrepancies_tally_new AFTER INSERT ON discrepancies
+REFERENCING NEW TABLE AS come
+FOR EACH STATEMENT EXECUTE FUNCTION tally_discrepancies();
+CREATE TRIGGER discrepancies_tally_changed AFTER UPDATE ON discrepancies
+REFERENCING OLD TABLE AS gone NEW TABLE AS come
+FOR EACH STATEMENT EXECUTE FUNCTION tally_discrepancies();
+CREATE TRIGGER discrepancies_tally_gone AFTER DELETE ON discrepancies
+REFERENCING OLD TABLE AS gone
+FOR EACH STATEMENT EXECUTE FUNCTION tally_discrepancies();
 
 -- Discrepancies of several wallets with one cause and one root, close together in time: an endpoint
 -- that was down, a batch that was lost. Open while any of them is. Or one fault of the game: so
@@ -255,6 +480,73 @@ CREATE TABLE run_discrepancies (
 );
 
 CREATE INDEX run_discrepancies_run_idx ON run_discrepancies (run_id, discrepancy_id);
+
+-- The discrepancies of a filter, each part of which may be null: any. Whatever lists, counts or
+-- exports them asks here. The planner puts it in place of the call, so that with the values known
+-- what is null costs nothing and the rest finds its index; it may neither be strict nor set any
+-- parameter for that. `p_run_id` is a run that saw them, `p_first_run_id` the one that opened them;
+-- `p_q` the start of a player's or a discrepancy's id, or a fact's whole id; `p_unexplained`
+-- whether a part of them is unexplained; `p_before` bounds ids.
+CREATE FUNCTION matching_discrepancies(
+    p_statuses text[],
+    p_causes text[],
+    p_currency text,
+    p_user_id text,
+    p_run_id uuid,
+    p_first_run_id uuid,
+    p_assignee text,
+    p_seen_from timestamptz,
+    p_seen_before timestamptz,
+    p_q text,
+    p_incident_id uuid,
+    p_unexplained boolean,
+    p_before uuid
+) RETURNS SETOF discrepancies
+LANGUAGE sql STABLE
+AS $$
+    SELECT d.*
+    FROM public.discrepancies AS d
+    -- No condition with OR could be made a join; this one is one where there is a run, and is none
+    -- where there is not.
+    LEFT JOIN public.run_discrepancies AS r
+        ON
+            r.discrepancy_id = d.discrepancy_id
+            AND r.run_id = p_run_id
+            AND (p_before IS NULL OR r.discrepancy_id < p_before)
+    WHERE
+        (p_statuses IS NULL OR d.status = any(p_statuses))
+        -- One cause is a constant, by which an index has an order; one of several is not.
+        AND (
+            p_causes IS NULL
+            OR (cardinality(p_causes) = 1 AND d.cause = p_causes[1])
+            OR (cardinality(p_causes) <> 1 AND d.cause = any(p_causes))
+        )
+        AND (p_currency IS NULL OR d.currency = p_currency)
+        AND (p_user_id IS NULL OR d.user_id = p_user_id)
+        AND (p_run_id IS NULL OR r.standing <> 'healed')
+        AND (p_first_run_id IS NULL OR d.first_run_id = p_first_run_id)
+        AND (p_assignee IS NULL OR d.assignee = p_assignee)
+        AND (p_seen_from IS NULL OR d.first_seen_at >= p_seen_from)
+        AND (p_seen_before IS NULL OR d.first_seen_at < p_seen_before)
+        AND (
+            p_q IS NULL
+            OR starts_with(d.user_id, p_q)
+            -- An index knows ids, not their text: all that begin so lie between two of them.
+            OR (
+                d.discrepancy_id >= CASE
+                    WHEN p_q ~ '^[0-9A-Fa-f-]+$' THEN rpad(replace(p_q, '-', ''), 32, '0')::uuid
+                END
+                AND d.discrepancy_id <= CASE
+                    WHEN p_q ~ '^[0-9A-Fa-f-]+$' THEN rpad(replace(p_q, '-', ''), 32, 'f')::uuid
+                END
+                AND starts_with(d.discrepancy_id::text, lower(p_q))
+            )
+            OR jsonb_path_query_array(d.evidence, '$[*].id') @> to_jsonb(p_q)
+        )
+        AND (p_incident_id IS NULL OR d.incident_id = p_incident_id)
+        AND (p_unexplained IS NULL OR (d.unexplained <> 0) = p_unexplained)
+        AND (p_before IS NULL OR d.discrepancy_id < p_before)
+$$;
 
 -- What a run saw in all, by currency: sums of sizes, and the net. Written when it ends.
 CREATE TABLE run_totals (
@@ -298,7 +590,12 @@ CREATE TABLE adjustments (
     amount numeric(38, 0) NOT NULL CHECK (amount <> 0),
     reason text NOT NULL,
     state text NOT NULL CHECK (state IN ('proposed', 'booked', 'rejected', 'stale')),
+    -- What it is to put right: the wallet as it is when it is proposed, and what ledger and game
+    -- showed when they were last compared. Another version, or another difference, makes it stale.
     ledger_version bigint NOT NULL,
+    available_difference numeric(38, 0) NOT NULL,
+    ledger_available numeric(38, 0) NOT NULL,
+    game_available numeric(38, 0) NOT NULL,
     proposed_by text NOT NULL,
     proposed_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     decided_by text,
@@ -317,7 +614,74 @@ CREATE TRIGGER adjustments_append_only BEFORE DELETE OR TRUNCATE ON adjustments
 FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 
 CREATE INDEX adjustments_id_idx ON adjustments (adjustment_id);
-CREATE INDEX adjustments_proposed_idx ON adjustments (adjustment_id) WHERE state = 'proposed';
+CREATE INDEX adjustments_state_idx ON adjustments (state, adjustment_id);
 CREATE INDEX adjustments_discrepancy_idx ON adjustments (user_id, discrepancy_id);
 CREATE UNIQUE INDEX adjustments_one_open_idx ON adjustments (user_id, discrepancy_id)
 WHERE state = 'proposed';
+
+-- Adjustments, and how each stands against its wallet now: whoever reads, lists, decides or
+-- replaces them asks here. A proposal was weighed on one version of the wallet and one difference.
+-- Where either is another by now, it may not be booked any more, and `why_stale` says which; null:
+-- it still may, or it is decided. `difference_now` is known only where ledger and game were
+-- compared as the wallet is now. The planner puts it in place of the call; it may neither be strict
+-- nor set any parameter for that, and is said to be safe in parallel as what stands in it is: a
+-- long list is sorted so.
+CREATE FUNCTION adjustments_now() RETURNS TABLE (
+    adjustment_id uuid,
+    discrepancy_id uuid,
+    user_id text,
+    currency text,
+    amount numeric,
+    reason text,
+    state text,
+    ledger_version bigint,
+    available_difference numeric,
+    ledger_available numeric,
+    game_available numeric,
+    proposed_by text,
+    proposed_at timestamptz,
+    decided_by text,
+    decided_at timestamptz,
+    decision_reason text,
+    difference_now numeric,
+    ledger_now numeric,
+    game_now numeric,
+    is_over boolean,
+    why_stale text
+)
+LANGUAGE sql STABLE PARALLEL SAFE
+AS $$
+    SELECT
+        j.adjustment_id,
+        j.discrepancy_id,
+        j.user_id,
+        j.currency,
+        j.amount,
+        j.reason,
+        j.state,
+        j.ledger_version,
+        j.available_difference,
+        j.ledger_available,
+        j.game_available,
+        j.proposed_by,
+        j.proposed_at,
+        j.decided_by,
+        j.decided_at,
+        j.decision_reason,
+        CASE WHEN d.ledger_version = coalesce(w.version, 0) THEN d.available_difference END,
+        coalesce(w.available, 0),
+        d.game_available,
+        d.discrepancy_id IS NULL OR d.closed_at IS NOT NULL,
+        CASE
+            WHEN j.state <> 'proposed' THEN null
+            WHEN
+                d.ledger_version = coalesce(w.version, 0)
+                AND d.available_difference <> j.available_difference
+                THEN 'the difference changed'
+            WHEN j.ledger_version <> coalesce(w.version, 0) THEN 'the wallet moved'
+        END
+    FROM public.adjustments AS j
+    LEFT JOIN public.wallets AS w ON w.user_id = j.user_id AND w.currency = j.currency
+    LEFT JOIN public.discrepancies AS d
+        ON d.user_id = j.user_id AND d.discrepancy_id = j.discrepancy_id
+$$;

@@ -148,7 +148,7 @@ CREATE TABLE staff (
 CREATE TABLE sessions (
     session_hash bytea PRIMARY KEY,
     name text NOT NULL REFERENCES staff (name),
-    csrf_token text NOT NULL,
+    browser_hash bytea NOT NULL,
     created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     last_seen_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     revoked_at timestamptz
@@ -156,16 +156,20 @@ CREATE TABLE sessions (
 
 CREATE INDEX sessions_name_idx ON sessions (name);
 
+-- By what a browser keeps of a session it is known again, for as long as the row is kept.
+CREATE INDEX sessions_browser_idx ON sessions (browser_hash);
+
 -- Tries to sign in that have not succeeded, to slow down guessing. A name that somebody types may
--- be a password in the wrong field, so only its hash is kept.
+-- be a password in the wrong field, so only its hash is kept. The place is a network's address, or
+-- the hash of a browser in which the owner of the name has signed in before.
 CREATE TABLE sign_in_attempts (
     attempt_id uuid PRIMARY KEY,
     at timestamptz NOT NULL DEFAULT clock_timestamp(),
-    address text NOT NULL,
+    place text NOT NULL,
     name_hash bytea NOT NULL
 );
 
-CREATE INDEX sign_in_attempts_address_idx ON sign_in_attempts (address, at);
+CREATE INDEX sign_in_attempts_place_idx ON sign_in_attempts (place, at);
 CREATE INDEX sign_in_attempts_name_idx ON sign_in_attempts (name_hash, at);
 CREATE INDEX sign_in_attempts_at_idx ON sign_in_attempts (at);
 

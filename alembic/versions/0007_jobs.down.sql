@@ -1,4 +1,4 @@
-DROP TABLE job_starts;
+DROP TABLE tick_failures, job_starts;
 DROP TRIGGER IF EXISTS tg_pgqueuer_changed ON pgqueuer;
 DROP FUNCTION IF EXISTS fn_pgqueuer_changed;
 DROP TABLE IF EXISTS pgqueuer;

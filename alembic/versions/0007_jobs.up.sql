@@ -131,3 +131,13 @@ CREATE TABLE job_starts (
     last_started_at timestamptz NOT NULL,
     parked_at timestamptz
 );
+
+-- What the clock asks for and has failed of late, whichever worker tried; gone once it has succeeded
+-- a few times on end. What fails on one of several workers alone succeeds on the others in between.
+CREATE TABLE tick_failures (
+    tick text PRIMARY KEY,
+    failures integer NOT NULL DEFAULT 1,
+    successes integer NOT NULL DEFAULT 0,
+    failing_since timestamptz NOT NULL DEFAULT clock_timestamp(),
+    failed_at timestamptz NOT NULL DEFAULT clock_timestamp()
+);

@@ -1,1 +1,1 @@
-DROP TABLE verifications, seals, seal_links;
+DROP TABLE verifications, sealing, seals, seal_links;

@@ -45,6 +45,13 @@ CREATE TABLE seals (
     CONSTRAINT seals_signed_check CHECK ((key_id IS NULL) = (signature IS NULL))
 );
 
+-- How far the sealer has come, whoever it is, whether or not there was anything to seal: one row.
+CREATE TABLE sealing (
+    is_all boolean PRIMARY KEY DEFAULT true CHECK (is_all),
+    -- Whatever was committed before this instant was looked at by a pass that ended well.
+    covers_until timestamptz NOT NULL
+);
+
 -- What the service found when it verified the books and their past by itself; one at a time.
 CREATE TABLE verifications (
     verification_id uuid PRIMARY KEY,

@@ -10,7 +10,12 @@ What is found together is one message, with sums and the largest of it, and what
 waits and comes together: ten thousand differences are one message.
 """
 
-from recon.alerts.channels import enable_channel, read_channels, refresh_alert_gauges
+from recon.alerts.channels import (
+    ALERT_NUMBERS,
+    enable_channel,
+    read_channels,
+    refresh_alert_gauges,
+)
 from recon.alerts.errors import ChannelNotFoundError
 from recon.alerts.find import find_alerts
 from recon.alerts.forget import forget_alerts
@@ -27,9 +32,11 @@ from recon.alerts.model import (
 from recon.alerts.post import Receiver
 from recon.alerts.seals import SealWatch, tell_broken_chain
 from recon.alerts.send import send_due
+from recon.alerts.sparing import Sparing
 from recon.alerts.trial import send_trial
 
 __all__ = [
+    "ALERT_NUMBERS",
     "AlertType",
     "Alerting",
     "Channel",
@@ -42,6 +49,7 @@ __all__ = [
     "Receiver",
     "SealWatch",
     "SentAlert",
+    "Sparing",
     "enable_channel",
     "find_alerts",
     "forget_alerts",

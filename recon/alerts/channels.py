@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from recon.alerts.errors import ChannelNotFoundError
-from recon.alerts.metrics import show_channel
+from recon.alerts.metrics import CHANNEL_GAUGES, show_channel
 from recon.alerts.model import ChannelState
 from recon.db import load
+from recon.db.numbers import DatabaseNumbers
 
 if TYPE_CHECKING:
     import asyncpg
@@ -15,7 +16,13 @@ if TYPE_CHECKING:
     from recon.alerts.model import Alerting
     from recon.db import Pool
 
-__all__ = ["enable_channel", "enabled_channels", "read_channels", "refresh_alert_gauges"]
+__all__ = [
+    "ALERT_NUMBERS",
+    "enable_channel",
+    "enabled_channels",
+    "read_channels",
+    "refresh_alert_gauges",
+]
 
 
 async def enabled_channels(connection: asyncpg.Connection[Any], alerting: Alerting) -> list[str]:
@@ -48,3 +55,6 @@ async def refresh_alert_gauges(pool: Pool) -> None:
     """Set this room's gauges by the database: another process may be the one that sends."""
     for state in await read_channels(pool):
         show_channel(state)
+
+
+ALERT_NUMBERS: Final = DatabaseNumbers("alerts", refresh_alert_gauges, CHANNEL_GAUGES)

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     import asyncpg
 
     from recon.alerts.model import Alerting, Policy
+    from recon.alerts.sparing import Sparing
     from recon.db import Pool
 
     Finder = Callable[[asyncpg.Connection[Any], Policy, UUID], Awaitable[dict[str, Any] | None]]
@@ -49,11 +50,18 @@ _FINDERS: Final[dict[AlertType, Finder]] = {
 }
 
 
-async def find_alerts(pool: Pool, alerting: Alerting) -> list[UUID]:
+async def find_alerts(
+    pool: Pool, alerting: Alerting, *, sparing: Sparing | None = None
+) -> list[UUID]:
     """Write down what is to be told, with a delivery for each channel that wants it.
 
     Any number of workers may do so at once. Where every channel is disabled nothing is looked for,
     so that it is all told once one works again.
+
+    Args:
+        pool: the database.
+        alerting: the rules and the ways.
+        sparing: which kinds took long of late; ``None``: each is looked for.
 
     Returns:
         The messages that were written.
@@ -64,12 +72,17 @@ async def find_alerts(pool: Pool, alerting: Alerting) -> list[UUID]:
     for kind, find in _FINDERS.items():
         if not any(kind in one.wants for one in alerting.channels if one.name in channels):
             continue
+        if sparing is not None and not sparing.begin(kind):
+            continue
         try:
             alert_id = await _find(pool, alerting, kind, find, channels)
         except Exception:
             # The other kinds are told all the same, and this one is looked for again.
             log.exception("alerts_not_looked_for", kind=kind)
             continue
+        finally:
+            if sparing is not None:
+                sparing.end(kind)
         if alert_id is not None:
             found.append(alert_id)
     return found

@@ -29,6 +29,8 @@ __all__ = ["Mailbox"]
 _STEP_TIMEOUT_S: Final = 10.0
 _TIMEOUT_S: Final = 30.0
 _GOODBYE_S: Final = 2.0
+# Source: RFC 4954, section 6.
+_OF_SIGN_IN: Final = frozenset({432, 454, 500, 530, 534, 535, 538})
 _LONGEST_DETAIL: Final = 200
 
 
@@ -99,7 +101,7 @@ class Mailbox:
         except TimeoutError:
             return Outcome(delivered=False, reached=False, detail="no answer in time")
         except aiosmtplib.SMTPResponseException as error:
-            return Outcome(delivered=False, detail=_words(f"{error.code} {error.message}"))
+            return Outcome(delivered=False, detail=_words(_refusal(error)))
         except aiosmtplib.SMTPRecipientsRefused as error:
             answers = "; ".join(f"{one.code} {one.message}" for one in error.recipients)
             return Outcome(delivered=False, detail=_words(f"nobody was accepted: {answers}"))
@@ -139,6 +141,12 @@ async def _leave(client: aiosmtplib.SMTP) -> None:
         async with asyncio.timeout(_GOODBYE_S):
             await client.quit()
     client.close()
+
+
+def _refusal(error: aiosmtplib.SMTPResponseException) -> str:
+    # What a server says of a password may be the password.
+    is_of_sign_in = error.code in _OF_SIGN_IN
+    return f"{error.code} {'it refused our user or password' if is_of_sign_in else error.message}"
 
 
 def _reason(error: Exception) -> str:

@@ -9,7 +9,7 @@ from prometheus_client import Counter, Gauge
 if TYPE_CHECKING:
     from recon.alerts.model import ChannelState
 
-__all__ = ["FAILED", "GIVEN_UP", "SENT", "show_channel"]
+__all__ = ["CHANNEL_GAUGES", "FAILED", "GIVEN_UP", "SENT", "show_channel"]
 
 SENT: Final = Counter("recon_alerts_sent", "Messages that arrived.", ["channel"])
 FAILED: Final = Counter("recon_alerts_failed", "Tries that did not arrive.", ["channel"])
@@ -27,9 +27,14 @@ _disabled = Gauge(
     ["channel"],
 )
 
+CHANNEL_GAUGES: Final = (_pending, _oldest, _disabled)
+"""By the database."""
+
 
 def show_channel(state: ChannelState) -> None:
     """Show how a channel stands."""
     _pending.labels(state.channel).set(state.pending)
     _oldest.labels(state.channel).set(state.oldest_s or 0)
     _disabled.labels(state.channel).set(state.disabled_at is not None)
+    # There from the start: of a number that begins with its first message nobody sees it grow.
+    GIVEN_UP.labels(state.channel)

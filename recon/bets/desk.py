@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+from weakref import ref
 
 from aiohttp import web
-from prometheus_client import Histogram
+from prometheus_client import Gauge, Histogram
 
 from recon.bets.concluding import conclude_each
 from recon.bets.opening import open_each
@@ -25,6 +26,9 @@ _shared = Histogram(
     ["commit"],
     buckets=(1, 2, 4, 8, 16, 32, 64, 128, 256),
 )
+_waiting = Gauge(
+    "recon_bets_waiting", "Bets that wait for their commit or are in one, by commit.", ["commit"]
+)
 
 
 class Desk:
@@ -41,11 +45,15 @@ class Desk:
             lambda openings: open_each(pool, openings),
             weigh=lambda opening: len(opening.bet.hold_body),
             observe=_shared.labels("intent").observe,
+            name="bets.intent",
         )
         self._concluding: Shared[Conclusion, Bet] = Shared(
             lambda conclusions: conclude_each(pool, conclusions),
             observe=_shared.labels("outcome").observe,
+            name="bets.outcome",
         )
+        _show_waiting("intent", self._opening)
+        _show_waiting("outcome", self._concluding)
 
     async def open(self, opening: Opening) -> str:
         """As `open_each`, of one bet."""
@@ -59,6 +67,11 @@ class Desk:
         """Wait until nothing waits any more."""
         await self._opening.finish()
         await self._concluding.finish()
+
+
+def _show_waiting(commit: str, shared: Shared[Any, Any]) -> None:
+    seen = ref(shared)
+    _waiting.labels(commit).set_function(lambda: 0 if (it := seen()) is None else it.waiting)
 
 
 DESK: web.AppKey[Desk] = web.AppKey("desk", Desk)

@@ -20,6 +20,7 @@ from recon.db import POOL
 from recon.errors import Invalid
 from recon.game.handlers import (
     GAME_WATCH,
+    DegradedProblem,
     GameDegradedError,
     JsonNumber,
     game_of,
@@ -69,7 +70,14 @@ _PLAIN: Final = re.compile(rb'"[0-9]{1,10}(\.[0-9]{1,64})?"')
 @operation(
     scope=Scope.WRITE_BET,
     body=BetWish,
-    answers={201: BetView, 202: BetView, 400: Problem, 409: Problem, 422: Problem, 503: Problem},
+    answers={
+        201: BetView,
+        202: BetView,
+        400: Problem,
+        409: Problem,
+        422: Problem,
+        503: DegradedProblem,
+    },
     begins=True,
 )
 async def place(request: web.Request) -> web.Response:
@@ -99,7 +107,7 @@ async def show(request: web.Request) -> web.Response:
 @routes.post("/api/v1/bets/{bet_id}/cashout")
 @operation(
     scope=Scope.WRITE_BET,
-    answers={200: BetView, 202: BetView, 404: Problem, 409: Problem, 503: Problem},
+    answers={200: BetView, 202: BetView, 404: Problem, 409: Problem, 503: DegradedProblem},
 )
 async def cash_out_bet(request: web.Request) -> web.Response:
     """Cash a bet out; 202 until the payout is definitive and booked."""

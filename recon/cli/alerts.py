@@ -11,6 +11,7 @@ from recon.alerting import alerting_of
 from recon.alerts import enable_channel, list_alerts, send_trial
 from recon.cli.context import console, open_database, print_json, run_async, settings_of
 from recon.cli.tables import print_table
+from recon.cli.verbs import Verbs
 from recon.clock import format_time
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ __all__ = ["alerts"]
 _EXIT_FAILED = 1
 
 
-@click.group()
+@click.group(cls=Verbs)
 def alerts() -> None:
     """What people were told, and by which way."""
 

@@ -21,6 +21,7 @@ from recon.bets.by_hand.views import RulingView, WaitingBetView, ruling_view, wa
 from recon.bets.handlers import BetView, bet_view
 from recon.cli.context import console, open_database, print_json, run_async, settings_of
 from recon.cli.tables import print_table
+from recon.cli.verbs import Verbs
 from recon.clock import format_time, new_id
 from recon.errors import Invalid
 from recon.four_eyes import Step
@@ -37,7 +38,7 @@ _ACTOR = "cli"
 _MOST = 100
 
 
-@click.group()
+@click.group(cls=Verbs)
 def bets() -> None:
     """Bets that no answer of the game settles, and what people rule of them.
 

@@ -8,6 +8,7 @@ import click
 
 from recon.cli.context import console, open_database, print_json, run_async, settings_of
 from recon.cli.tables import print_table
+from recon.cli.verbs import Verbs
 from recon.clock import format_time
 from recon.webhooks.close_case import close_case
 from recon.webhooks.inbox import list_cases
@@ -23,7 +24,7 @@ __all__ = ["cases"]
 _ACTOR = "cli"
 
 
-@click.group()
+@click.group(cls=Verbs)
 def cases() -> None:
     """What people must look at besides differences of balances."""
 

@@ -13,9 +13,12 @@ from recon.alerting import alerting_of
 from recon.alerts import read_channels
 from recon.app import api_accounts_of, oidc_client_of, open_game
 from recon.cli.context import console, flags_of, print_json, run_async, settings_of
+from recon.cli.verbs import Verbs
 from recon.clock import format_time, now
 from recon.db import open_pool
 from recon.db.pool import SEARCH_PATH, is_lent
+from recon.db.replica import open_replica
+from recon.db.schema import schema_status
 from recon.errors import ReconError
 from recon.game.examining import examine
 from recon.game.stream import read_holding
@@ -40,7 +43,7 @@ _LIST_TIMEOUT = timedelta(seconds=10)
 _WAITS_TOO_LONG_S = 600
 
 
-@click.group()
+@click.group(cls=Verbs)
 def config() -> None:
     """The settings."""
 
@@ -86,7 +89,8 @@ def doctor(ctx: click.Context, *, as_json: bool) -> None:
 
 
 async def _examine(settings: Settings) -> list[_Finding]:
-    findings = [*await _database(settings), *await _past(settings), await _game(settings)]
+    findings = [*await _database(settings), *await _replica(settings), *await _past(settings)]
+    findings.append(await _game(settings))
     findings += await _stream(settings)
     if settings.psp:
         named = ", ".join(f"{name} ({psp.provider})" for name, psp in settings.psp.items())
@@ -140,6 +144,7 @@ async def _database(settings: Settings) -> list[_Finding]:
     try:
         async with open_database_url(settings) as url, open_pool(url, max_size=2) as pool:
             version = await pool.fetchval("SHOW server_version")
+            status = await schema_status(url)
             careless = [
                 name
                 for name in ("fsync", "full_page_writes")
@@ -152,8 +157,32 @@ async def _database(settings: Settings) -> list[_Finding]:
         detail = f"{' and '.join(careless)} off: a power cut may lose what a PSP was told is kept"
         return [_Finding("database", ok=False, detail=detail), *between]
     kind = "embedded" if settings.database_url is None else "configured"
-    detail = f"PostgreSQL {version}, {kind}, schema up to date"
+    schema = "up to date" if status.up_to_date else f"at {status.current}, newer than {status.head}"
+    detail = f"PostgreSQL {version}, {kind}, schema {schema}"
     return [_Finding("database", ok=True, detail=detail), *between]
+
+
+async def _replica(settings: Settings) -> list[_Finding]:
+    """Whether the read replica is one, and how far it is behind."""
+    check, url = "database replica", settings.replica_database_url
+    if url is None:
+        return []
+    try:
+        async with (
+            open_database_url(settings) as primary_url,
+            open_pool(primary_url, max_size=2) as primary,
+            open_replica(
+                url.get_secret_value(), primary, max_size=2, at_most=settings.replica_max_lag
+            ) as replica,
+        ):
+            look = await replica.look()
+    except ReconError as error:
+        return [_Finding(check, ok=False, detail=f"{error.message}; pages read the primary")]
+    behind_s, at_most_s = look.behind.total_seconds(), settings.replica_max_lag.total_seconds()
+    detail = f"{behind_s:.1f} s behind; pages and exports are read from it"
+    if behind_s > at_most_s:
+        detail = f"{behind_s:.0f} s behind, more than {at_most_s:g} s; pages read the primary"
+    return [_Finding(check, ok=behind_s <= at_most_s, detail=detail)]
 
 
 async def _pooler(pool: Pool) -> _Finding:
@@ -197,7 +226,12 @@ async def _proofs(settings: Settings) -> list[_Finding]:
             if use.used_at is not None
         ]
         findings += [
-            _Finding(check, ok=True, detail=f"the old key {use.key} is safe to remove")
+            _Finding(
+                check,
+                ok=True,
+                detail=f"the old key {use.key} has verified nothing for seven days: remove it once"
+                " the PSP signs with the newest alone",
+            )
             for use in one.removable
         ]
         if one.is_skewed:

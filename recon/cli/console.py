@@ -5,12 +5,14 @@ from __future__ import annotations
 import logging
 import sys
 from io import StringIO
-from typing import Any, TextIO
+from typing import Any, TextIO, cast
 
 import msgspec
 import structlog
 from rich.console import Console
 
+from recon import tracing
+from recon.cli.terminal import OutlivingTerminal
 from recon.masking import masked
 
 __all__ = ["configure_logging", "console", "progress_console"]
@@ -28,6 +30,16 @@ def _mask_keys(
     """The last line of defence: whoever logs a key of the game or of a PSP shows its kind alone."""
     for name, value in event.items():
         event[name] = _shown(value)
+    return event
+
+
+def _add_trace(
+    _logger: object, _method: str, event: structlog.typing.EventDict
+) -> structlog.typing.EventDict:
+    """The trace that this is part of, where one is kept; a caller's was bound with its request."""
+    trace_id = tracing.current_trace_id()
+    if trace_id is not None:
+        event.setdefault("trace_id", trace_id)
     return event
 
 
@@ -55,17 +67,11 @@ def _show_traceback(terminal: TextIO, exc_info: structlog.typing.ExcInfo) -> Non
     terminal.write(masked(written.getvalue()))
 
 
-class _MaskedFormatter(logging.Formatter):
-    """What libraries log is masked as what we log is."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        return masked(super().format(record))
-
-
 def configure_logging(level: str) -> None:
-    """Logs on stderr: JSON, or lines for people where a person looks."""
+    """Logs on stderr: JSON, or lines for people where a person looks; libraries' as our own."""
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
+        _add_trace,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True, key="at"),
     ]
@@ -79,14 +85,20 @@ def configure_logging(level: str) -> None:
             structlog.processors.JSONRenderer(_to_json),
         ]
     )
+    lines = cast("TextIO", OutlivingTerminal(sys.stderr))
     structlog.configure(
         processors=[*shared, *renderer],
         wrapper_class=structlog.make_filtering_bound_logger(
             logging.getLevelNamesMapping()[level.upper()]
         ),
-        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
+        logger_factory=structlog.WriteLoggerFactory(file=lines),
         cache_logger_on_first_use=True,
     )
-    libraries = logging.StreamHandler(sys.stderr)
-    libraries.setFormatter(_MaskedFormatter("%(name)s: %(message)s"))
+    libraries = logging.StreamHandler(lines)
+    libraries.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=[*shared, structlog.stdlib.add_logger_name],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *renderer],
+        )
+    )
     logging.basicConfig(level=logging.WARNING, handlers=[libraries])

@@ -10,6 +10,7 @@ import click
 import msgspec
 
 from recon.cli.console import configure_logging, console, progress_console
+from recon.cli.log_alone import warn
 from recon.db import Pool, open_pool
 from recon.opening import open_database_url
 from recon.settings import Settings, ignored_variables, load_settings
@@ -40,7 +41,7 @@ def settings_of(ctx: click.Context) -> Settings:
     settings = load_settings(**flags_of(ctx))
     configure_logging(settings.log_level)
     for name in ignored_variables():
-        progress_console.print(f"{name} is no setting; it is ignored.", style="yellow")
+        warn(f"{name} is no setting; it is ignored.", "no_setting", name=name)
     return settings
 
 

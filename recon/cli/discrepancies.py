@@ -25,6 +25,7 @@ from recon.cli.discrepancy_steps import (
     recheck_command,
 )
 from recon.cli.discrepancy_text import ShownDiscrepancy, say_incidents, say_one
+from recon.cli.verbs import Verbs
 from recon.reconciliation import (
     Cause,
     DiscrepancyFilter,
@@ -81,7 +82,7 @@ def _filters(command: Callable[..., None]) -> Callable[..., None]:
     return command
 
 
-@click.group()
+@click.group(cls=Verbs)
 def discrepancies() -> None:
     """Where the ledger and the game do not agree."""
 

@@ -16,6 +16,7 @@ from recon.cli.context import (
     settings_of,
 )
 from recon.cli.tables import print_table
+from recon.cli.verbs import Verbs
 from recon.clock import format_time, now, parse_duration
 from recon.http import Scope
 from recon.http.keys import create_key, list_keys, revoke_key
@@ -70,7 +71,7 @@ class _Scopes(click.ParamType["tuple[str, ...]"]):
         return scopes
 
 
-@click.group()
+@click.group(cls=Verbs)
 def keys() -> None:
     """API keys of internal callers; only a hash of each is stored."""
 

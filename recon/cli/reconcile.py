@@ -112,12 +112,17 @@ async def follow(reconciler: Reconciler, run_id: UUID, *, quiet: bool = False) -
             raise
 
 
+def _number_of(discrepancies: int) -> str:
+    return f"{discrepancies} {'discrepancy' if discrepancies == 1 else 'discrepancies'}"
+
+
 def _say(run: Run, still_open: int) -> None:
     counts = run.wallets
     console.print(
         f"Run {run.run_id} is {run.state}: {counts.agreed} of {counts.total} wallets agree, "
         f"{counts.discrepant} do not, {counts.in_flight} are in flight, "
-        f"{counts.not_compared} could not be compared. {still_open} discrepancies are open."
+        f"{counts.not_compared} could not be compared. {_number_of(still_open)}"
+        f" {'is' if still_open == 1 else 'are'} open."
     )
     if run.reason:
         console.print(f"Why: {run.reason}.", markup=False, highlight=False)
@@ -130,7 +135,7 @@ def _say(run: Run, still_open: int) -> None:
     for total in run.totals:
         unit = total.currency
         console.print(
-            f"{unit}: {total.discrepancies} discrepancies, {format_minor(total.net, unit)} net;"
+            f"{unit}: {_number_of(total.discrepancies)}, {format_minor(total.net, unit)} net;"
             f" {format_minor(total.explained, unit)} explained,"
             f" {format_minor(total.unexplained, unit)} not."
         )

@@ -12,7 +12,6 @@ from recon.cli.durations import duration
 from recon.clock import new_id, now
 from recon.money import Money
 from recon.webhooks import build_endpoints
-from recon.webhooks.intake import Intake
 from recon.webhooks.samples import Sample, SampleCall, build_sample, kind_named, sign_sample
 
 if TYPE_CHECKING:
@@ -61,7 +60,11 @@ def send(  # noqa: PLR0913 - one per option of the contract
 
     Exits 1 when an answer is not 2xx.
     """
-    account = Intake(build_endpoints(settings_of(ctx).psp)).endpoint(endpoint)
+    endpoints = build_endpoints(settings_of(ctx).psp)
+    if endpoint not in endpoints:
+        known = ", ".join(sorted(endpoints)) or "none"
+        raise click.UsageError(f"there is no endpoint {endpoint!r}; configured: {known}")
+    account = endpoints[endpoint]
     at = now() - late
     sample = Sample(
         kind=kind_named(account, event),

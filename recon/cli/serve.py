@@ -1,42 +1,39 @@
-"""``serve`` and ``worker``: the service's processes."""
+"""``serve``: webhooks, the internal API and the pages, in one process or several."""
 
 from __future__ import annotations
 
 import asyncio
 import os
 import signal
-import socket
-import sys
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import click
-import msgspec
 import structlog
 import uvloop
-from aiohttp import web
 
-from recon.app import build_app, open_game, run_worker
-from recon.cli.context import progress_console, settings_of
-from recon.db import open_pool
-from recon.db.embedded.child import die_with_parent
-from recon.game.watch import GameWatch
-from recon.game.watching import watching
+from recon.app import build_app
+from recon.cli.context import flags_of, settings_of
+from recon.cli.log_alone import log_alone
+from recon.cli.processes import COMMAND, REPLACED, Places, handed_down
+from recon.cli.running import announce, told_to_end, traced
+from recon.cli.terminal import hear_hang_ups
+from recon.http.draining import finish_answers
 from recon.http.health import READINESS
+from recon.http.listening import Listener
 from recon.http.server import collect_seldom, make_runner
 from recon.opening import open_database_url, seal_keys_of
 from recon.seals.keys import key_file_of
 
 if TYPE_CHECKING:
+    from recon.http.health import Readiness
     from recon.settings import Settings
 
-__all__ = ["serve", "worker"]
+__all__ = ["serve"]
 
 log = structlog.get_logger(__name__)
 
-_DRAIN_S = 12.0
-_NOTICED_AFTER_S = 0.2
-_SHARED_PORT = "_RECON_SHARED_PORT"
+_CUT_S = 1.0
+"""For calls that are cut to notice it, before the database goes."""
 
 
 @click.command()
@@ -49,127 +46,97 @@ _SHARED_PORT = "_RECON_SHARED_PORT"
 def serve(
     ctx: click.Context, host: str, port: int, processes: int, *, no_jobs: bool, as_json: bool
 ) -> None:
-    """Serve webhooks, the internal API and the pages, and run the jobs."""
-    settings = settings_of(ctx)
-    if processes == 1:
-        uvloop.run(_serve(settings, host, port, jobs=not no_jobs, as_json=as_json))
-        return
-    asyncio.run(_serve_many(settings, host, port, processes, jobs=not no_jobs, as_json=as_json))
+    """Serve webhooks, the internal API and the pages, and run the jobs.
 
-
-@click.command()
-@click.pass_context
-def worker(ctx: click.Context) -> None:
-    """Run the jobs alone."""
-    uvloop.run(_work(settings_of(ctx)))
+    SIGTERM, SIGINT and, of a single process, SIGHUP end it once what is under way is answered. With
+    several processes, SIGHUP replaces them one after the other, so that they read anew what is set
+    in files, and no call is lost; one that ends by itself is started again. The end of the terminal
+    ends all of them as SIGTERM does, unless they were begun with `nohup`.
+    """
+    with log_alone():
+        settings = settings_of(ctx)
+        if processes == 1:
+            with traced(settings):
+                uvloop.run(_serve(settings, host, port, jobs=not no_jobs, as_json=as_json))
+            return
+        command = [*COMMAND, "serve", "--json", "--host", host] + (["--no-jobs"] if no_jobs else [])
+        # Whatever else is set, the children read for themselves, again whenever they are replaced.
+        said = {f"RECON_{name.upper()}": str(value) for name, value in flags_of(ctx).items()}
+        places = Places(host, port, processes, command)
+        asyncio.run(_serve_many(settings, places, said, as_json=as_json))
 
 
 async def _serve(settings: Settings, host: str, port: int, *, jobs: bool, as_json: bool) -> None:
-    stop = _on_signals()
+    sockets = handed_down()
+    told = told_to_end(REPLACED if sockets else signal.SIGHUP)
+    if sockets:
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)  # our parent's, who replaces us
     async with open_database_url(settings) as url:
         app = build_app(settings, url, jobs=jobs)
-        runner = make_runner(app, shutdown_timeout_s=_DRAIN_S)
+        runner = make_runner(app, shutdown_timeout_s=_CUT_S)
         await runner.setup()
         collect_seldom()
         try:
-            site = web.TCPSite(runner, host, port, reuse_port=bool(os.environ.get(_SHARED_PORT)))
-            await site.start()
-            _announce(host, runner.addresses[0][1], as_json=as_json)
-            await stop.wait()
-            # Unready first, so that who asks sends no more; then what is under way is finished.
-            app[READINESS].draining = True
-            log.info("draining")
-            await asyncio.sleep(_NOTICED_AFTER_S)
-            # Nobody comes in any more; who did a moment ago has sent a call that is read first.
-            await site.stop()
-            await asyncio.sleep(_NOTICED_AFTER_S)
+            listener = Listener.of(runner, sockets) if sockets else Listener.at(runner, host, port)
+            await listener.open()
+            within_s = settings.ends_within.total_seconds() if sockets else None
+            announce(host, listener.port, as_json=as_json, ends_within_s=within_s)
+            await _end(settings, app[READINESS], listener, await told)
+            await finish_answers(runner, settings.drain_timeout.total_seconds())
         finally:
             await runner.cleanup()
     log.info("stopped")
 
 
-async def _serve_many(
-    settings: Settings, host: str, port: int, processes: int, *, jobs: bool, as_json: bool
+async def _end(
+    settings: Settings, readiness: Readiness, listener: Listener, by: signal.Signals
 ) -> None:
-    """Run N processes behind one port; the kernel spreads the connections."""
-    stop = _on_signals()
-    async with open_database_url(settings) as url:
-        # Held open, not listening: it keeps the port ours and tells which one it is.
-        with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as keeper:
-            keeper.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-            keeper.bind((host, port))
-            taken = keeper.getsockname()[1]
-            command = [sys.executable, "-m", "recon", "serve", "--json"]
-            command += ["--host", host, "--port", str(taken)] + ([] if jobs else ["--no-jobs"])
-            # What flags said, and the database that is ours to start, as the children read them.
-            environment = {
-                **os.environ,
-                "RECON_DATABASE_URL": url,
-                "RECON_DATA_DIR": str(settings.data_dir),
-                "RECON_LOG_LEVEL": settings.log_level,
-                _SHARED_PORT: "1",
-            }
-            environment.pop("RECON_DATABASE_URL_FILE", None)
-            if settings.database_url is None and not settings.seal_keys:
-                seal_keys_of(settings)
-                environment["RECON_SEAL_KEYS_FILE"] = str(key_file_of(settings.data_dir.resolve()))
-            children = [
-                await asyncio.create_subprocess_exec(
-                    *command,
-                    env=environment,
-                    stdout=asyncio.subprocess.PIPE,
-                    start_new_session=True,  # Ctrl-C is ours to pass on
-                    preexec_fn=die_with_parent(),
-                )
-                for _ in range(processes)
-            ]
-            waiting = [asyncio.create_task(child.wait()) for child in children]
-            stopping = asyncio.create_task(stop.wait())
-            lines = await asyncio.gather(
-                *(child.stdout.readline() for child in children if child.stdout is not None)
-            )
-            if all(lines):
-                _announce(host, taken, as_json=as_json)
-                await asyncio.wait([*waiting, stopping], return_when=asyncio.FIRST_COMPLETED)
-            died = not stopping.done()
-            for child in children:
-                with suppress(ProcessLookupError):
-                    child.send_signal(signal.SIGTERM)
-            await asyncio.gather(*waiting)
-            stopping.cancel()
-    if died:
-        raise click.ClickException("a process ended by itself; all were stopped")
-
-
-def _announce(host: str, port: int, *, as_json: bool) -> None:
-    url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
-    if as_json:
-        click.echo(msgspec.json.encode({"url": url}))
-        sys.stdout.flush()
+    """Let nobody in any more, in such a way that nobody is refused."""
+    log.info("draining", signal=by.name)
+    if by is REPLACED:
+        # Others serve at the same address, which stays ready. Who is connected here is told to
+        # connect anew.
+        readiness.is_replaced = True
+        await listener.leave()
+        await asyncio.sleep(settings.drain_notice.total_seconds())
     else:
-        progress_console.print(f"recon serves {url}")
+        # Unready first, so that who asks sends no more.
+        readiness.draining = True
+        await asyncio.sleep(settings.drain_notice.total_seconds())
+        await listener.close()
 
 
-async def _work(settings: Settings) -> None:
-    stop, watch = _on_signals(), GameWatch()
-    async with (
-        open_database_url(settings) as url,
-        open_pool(url, max_size=settings.pool_size) as pool,
-        open_game(settings, watch) as game,
-        watching(pool, game, watch),
-    ):
-        working = asyncio.create_task(run_worker(settings, pool, game))
-        stopping = asyncio.create_task(stop.wait())
-        await asyncio.wait([working, stopping], return_when=asyncio.FIRST_COMPLETED)
-        stopping.cancel()
-        working.cancel()
-        with suppress(asyncio.CancelledError):
-            await working
+async def _serve_many(
+    settings: Settings, places: Places, flags: dict[str, str], *, as_json: bool
+) -> None:
+    """Run N processes behind one port; SIGHUP replaces them one after the other.
 
+    The end of the terminal that they were begun in is a SIGHUP too, and ends them.
+    """
+    stop, renew = asyncio.Event(), asyncio.Event()
 
-def _on_signals() -> asyncio.Event:
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    return stop
+    def hung_up() -> None:
+        # Said twice where a shell passes on what the kernel says as well.
+        if not stop.is_set():
+            log.info("terminal_gone")
+        stop.set()
+
+    told_to_end().add_done_callback(lambda _: stop.set())
+    hear_hang_ups(hung_up=hung_up, asked=renew.set)
+    async with open_database_url(settings) as url:
+        environment = {**os.environ, **flags}
+        if settings.database_url is None:
+            # Ours to start; theirs to use, with the keys that lie beside it.
+            environment["RECON_DATABASE_URL"] = url
+            if not settings.seal_keys:
+                seal_keys_of(settings)
+                keys = key_file_of(settings.data_dir.resolve())
+                environment["RECON_SEAL_KEYS_FILE"] = str(keys)
+        if environment.get("RECON_DATABASE_URL") != os.environ.get("RECON_DATABASE_URL"):
+            environment.pop("RECON_DATABASE_URL_FILE", None)
+        await places.run(
+            environment,
+            stop=stop,
+            renew=renew,
+            ready=lambda port: announce(places.host, port, as_json=as_json),
+        )

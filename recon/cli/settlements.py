@@ -11,8 +11,6 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import click
-from rich.markup import escape
-from rich.table import Table
 
 from recon.cli.context import (
     console,
@@ -24,6 +22,7 @@ from recon.cli.context import (
 )
 from recon.cli.durations import optional_duration
 from recon.cli.tables import print_table
+from recon.cli.verbs import Verbs
 from recon.clock import format_time
 from recon.errors import Invalid
 from recon.opening import account_of
@@ -63,7 +62,7 @@ _EXIT_OPEN = 3
 _SHOWN_AT_ONCE = 500
 
 
-@click.group()
+@click.group(cls=Verbs)
 def settlements() -> None:
     """Files in which a PSP says what it has settled, against what is booked here."""
 
@@ -130,7 +129,7 @@ def import_command(
     *,
     as_json: bool,
 ) -> None:
-    r"""Compare a PSP's settlement file with the books, payment by payment.
+    """Compare a PSP's settlement file with the books, payment by payment.
 
     FILE may be packed by gzip. It is Adyen's settlement details report, an itemised report of
     Stripe's (payout reconciliation, balance change from activity, payouts), or a plain CSV with a
@@ -147,7 +146,7 @@ def import_command(
 
     docs/settlements.md says more. The same file again, or the same lines in another, change
     nothing. Exits 0 when every line agrees, 3 when findings are open, 1 when nothing was imported.
-    """
+    """  # noqa: D301 - the backspace is click's own mark of lines that it must not fill
     settings = settings_of(ctx)
     if endpoint not in settings.psp:
         known = ", ".join(sorted(settings.psp)) or "none"
@@ -320,29 +319,34 @@ def _say(detail: SettlementDetail) -> None:
         f" {file.rejected_lines} rejected. {file.matched} payments agree,"
         f" {file.open_findings} findings are open. {file.file_id}",
         markup=False,
+        soft_wrap=True,
     )
-    totals = Table("kind", "type", "lines", "gross", "fee", "net")
-    for total in detail.totals:
-        totals.add_row(
-            total.kind,
-            escape(total.type),
-            str(total.lines),
-            f"{total.gross} {total.currency}" if total.gross is not None else "",
-            f"{total.fee} {total.net_currency}",
-            f"{total.net} {total.net_currency}",
-        )
-    console.print(totals)
-    if detail.batches:
-        batches = Table("batch", "lines", "net", "paid", "left")
-        for batch in detail.batches:
-            batches.add_row(
-                escape(batch.batch),
-                str(batch.lines),
-                f"{batch.net} {batch.currency}",
-                f"{batch.paid} {batch.currency}" if batch.payouts else "no payout",
-                batch.difference,
+    print_table(
+        ("kind", "type", "lines", "gross", "fee", "net"),
+        (
+            (
+                *(total.kind, total.type, str(total.lines)),
+                f"{total.gross} {total.currency}" if total.gross is not None else "",
+                f"{total.fee} {total.net_currency}",
+                f"{total.net} {total.net_currency}",
             )
-        console.print(batches)
+            for total in detail.totals
+        ),
+        amounts=("lines", "gross", "fee", "net"),
+    )
+    if detail.batches:
+        print_table(
+            ("batch", "lines", "net", "paid", "left"),
+            (
+                (
+                    *(batch.batch, str(batch.lines), f"{batch.net} {batch.currency}"),
+                    f"{batch.paid} {batch.currency}" if batch.payouts else "no payout",
+                    batch.difference,
+                )
+                for batch in detail.batches
+            ),
+            amounts=("lines", "net", "paid", "left"),
+        )
     for kind, count in sorted(file.findings.items()):
         console.print(f"{kind}: {count}")
 
@@ -350,16 +354,17 @@ def _say(detail: SettlementDetail) -> None:
 def _say_findings(findings: list[FindingView]) -> None:
     if not findings:
         return
-    table = Table("line", "kind", "state", "payment", "player", "settled", "booked", "detail")
-    for finding in findings:
-        table.add_row(
-            "" if finding.line_no is None else str(finding.line_no),
-            finding.kind,
-            finding.state,
-            escape(finding.reference or finding.payment_id or ""),
-            escape(finding.user_id or ""),
-            f"{finding.settled} {finding.settled_currency}" if finding.settled else "",
-            f"{finding.booked} {finding.booked_currency}" if finding.booked else "",
-            escape(finding.detail + (f" ({finding.resolution})" if finding.resolution else "")),
-        )
-    console.print(table)
+    print_table(
+        ("line", "kind", "state", "payment", "player", "settled", "booked", "detail"),
+        (
+            (
+                *("" if one.line_no is None else str(one.line_no), one.kind, one.state),
+                *(one.reference or one.payment_id or "", one.user_id or ""),
+                f"{one.settled} {one.settled_currency}" if one.settled else "",
+                f"{one.booked} {one.booked_currency}" if one.booked else "",
+                one.detail + (f" ({one.resolution})" if one.resolution else ""),
+            )
+            for one in findings
+        ),
+        amounts=("settled", "booked"),
+    )

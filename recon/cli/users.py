@@ -15,6 +15,7 @@ from recon.cli.context import (
     settings_of,
 )
 from recon.cli.tables import print_table
+from recon.cli.verbs import Verbs
 from recon.clock import format_time
 from recon.web import Role, add_staff, disable_staff, list_staff, unlink_staff
 
@@ -29,7 +30,7 @@ __all__ = ["users"]
 _ACTOR = "cli"
 
 
-@click.group()
+@click.group(cls=Verbs)
 def users() -> None:
     """Finance staff, who sign in to the pages."""
 

@@ -10,6 +10,7 @@ from rich.text import Text
 
 from recon.cli.context import console, open_database, print_json, run_async, settings_of
 from recon.cli.tables import print_table
+from recon.cli.verbs import Verbs
 from recon.clock import format_time, parse_time
 from recon.errors import Invalid
 from recon.ledger import read_currencies, read_entries, read_wallet_or_none
@@ -46,7 +47,7 @@ class _Shown(msgspec.Struct, frozen=True):
     entries: list[EntryView]
 
 
-@click.group()
+@click.group(cls=Verbs)
 def wallet() -> None:
     """A player's wallets."""
 

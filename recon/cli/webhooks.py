@@ -18,6 +18,7 @@ from recon.cli.context import (
 )
 from recon.cli.send import send
 from recon.cli.tables import print_table
+from recon.cli.verbs import Verbs
 from recon.clock import format_time
 from recon.errors import Invalid
 from recon.webhooks import (
@@ -45,7 +46,7 @@ if TYPE_CHECKING:
 __all__ = ["webhooks"]
 
 
-@click.group()
+@click.group(cls=Verbs)
 def webhooks() -> None:
     """The inbox of PSP deliveries."""
 

@@ -12,10 +12,20 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from recon.db.pool import POOL, Pool, open_pool
-    from recon.db.sql import Sql, load
+    from recon.db.sql import Sql, is_turned, load, load_in_order
     from recon.db.transactions import NO_PATH, with_retries
 
-__all__ = ["NO_PATH", "POOL", "Pool", "Sql", "load", "open_pool", "with_retries"]
+__all__ = [
+    "NO_PATH",
+    "POOL",
+    "Pool",
+    "Sql",
+    "is_turned",
+    "load",
+    "load_in_order",
+    "open_pool",
+    "with_retries",
+]
 
 _HOMES = {
     "NO_PATH": "transactions",
@@ -24,6 +34,8 @@ _HOMES = {
     "open_pool": "pool",
     "Sql": "sql",
     "load": "sql",
+    "is_turned": "sql",
+    "load_in_order": "sql",
     "with_retries": "transactions",
 }
 

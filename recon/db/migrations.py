@@ -2,13 +2,18 @@
 
 Each revision is one transaction, which takes the lock, looks where the schema is and goes one on:
 nothing is kept in a session, so that a pooler by transaction may stand between.
+
+The service runs meanwhile. Whoever waits for a table's lock holds up all who come after, so a
+revision waits for a moment only, lets them pass, and tries again. And each says which code runs on
+the schema that it leaves behind (docs/scaling.md, "Expand, then contract").
 """
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 import asyncpg
 from alembic import command, op
@@ -33,9 +38,14 @@ if TYPE_CHECKING:
 
     _Step: TypeAlias = Callable[[Config, Connection], None]
 
+_T = TypeVar("_T")
+
 __all__ = ["downgrade", "migrate", "run_script"]
 
 _ADVISORY_LOCK = 0x7265636F6E  # "recon"
+_TRIES = 4
+_BETWEEN_S = 0.4
+"""Callers who waited behind the last try are served meanwhile."""
 
 
 def run_script(version_file: str, direction: str) -> None:
@@ -65,13 +75,12 @@ async def migrate(
     """
 
     def step(config: Config, connection: Connection) -> None:
-        while _move(config, connection, revision, up=True):
+        while _patiently(lambda: _move(config, connection, revision, up=True)):
             pass
         if service_role is None:
             return
         try:
-            with _locked(connection):
-                _grant(connection, service_role, regrant=regrant)
+            _patiently(lambda: _give(connection, service_role, regrant=regrant))
         except DatabaseUnavailableError:
             # Nor is it taken for done the next time.
             with _locked(connection):
@@ -85,7 +94,7 @@ async def downgrade(dsn: str, *, revision: str) -> SchemaStatus:
     """Take the schema down to ``revision`` (``base`` for nothing at all)."""
 
     def step(config: Config, connection: Connection) -> None:
-        while _move(config, connection, revision, up=False):
+        while _patiently(lambda: _move(config, connection, revision, up=False)):
             pass
 
     return await _run(dsn, step)
@@ -120,9 +129,22 @@ def _walk(connection: Connection, step: _Step) -> SchemaStatus:
     config.set_main_option("script_location", str(script_location()))
     config.attributes["connection"] = connection
     step(config, connection)
-    return SchemaStatus(
-        MigrationContext.configure(connection).get_current_revision(), schema_head()
-    )
+    current = MigrationContext.configure(connection).get_current_revision()
+    said = "SELECT col_description(to_regclass('alembic_version'), 1)"
+    return SchemaStatus(current, schema_head(), connection.execute(text(said)).scalar())
+
+
+def _patiently(work: Callable[[], _T]) -> _T:
+    """Do what is one transaction again where a lock was not to be had in a moment."""
+    for left in reversed(range(_TRIES)):
+        try:
+            return work()
+        except (DBAPIError, asyncpg.PostgresError) as error:
+            reason = error.orig.__cause__ if isinstance(error, DBAPIError) and error.orig else error
+            if not left or not isinstance(reason, asyncpg.LockNotAvailableError):
+                raise
+        await_only(asyncio.sleep(_BETWEEN_S))
+    raise RuntimeError("unreachable")
 
 
 def _move(config: Config, connection: Connection, revision: str, *, up: bool) -> bool:
@@ -144,7 +166,32 @@ def _move(config: Config, connection: Connection, revision: str, *, up: bool) ->
             command.upgrade(config, line[here + 1])
         else:
             command.downgrade(config, line[here - 1] if here else "base")
+        now_at = here + 1 if up else here - 1
+        if now_at >= 0:
+            _say_who_runs(connection, script, line[: now_at + 1])
     return True
+
+
+def _say_who_runs(connection: Connection, script: ScriptDirectory, line: list[str]) -> None:
+    """Keep in the database which code runs on it: what the most demanding of its revisions says.
+
+    Each speaks of its own change alone, and one that says nothing runs with its own code: what it
+    took away is not there again because a later one takes nothing.
+
+    As a comment: it needs no rights, no table, and older code that asks for none is not disturbed.
+
+    Args:
+        connection: in the revision's transaction.
+        script: the revisions.
+        line: those that the database has, from the first on.
+    """
+    oldest_code = max(getattr(script.get_revision(one).module, "oldest_code", one) for one in line)
+    _execute(connection, f"COMMENT ON COLUMN alembic_version.version_num IS '{oldest_code}'")
+
+
+def _give(connection: Connection, role: str, *, regrant: bool) -> None:
+    with _locked(connection):
+        _grant(connection, role, regrant=regrant)
 
 
 @contextmanager
@@ -152,7 +199,7 @@ def _locked(connection: Connection) -> Iterator[None]:
     """One transaction, alone among those who migrate."""
     with connection.begin():
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _ADVISORY_LOCK})
-        connection.execute(text("SET LOCAL lock_timeout = '5s'"))
+        connection.execute(text("SET LOCAL lock_timeout = '1s'"))
         connection.execute(text("SET LOCAL statement_timeout = '10min'"))
         yield
 

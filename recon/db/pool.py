@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import asynccontextmanager
+from time import perf_counter
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from weakref import WeakSet
 
@@ -19,10 +20,14 @@ from aiohttp import web
 from recon.db.connection import Connection, stands_between
 from recon.db.errors import DatabaseUnavailableError
 from recon.db.holding import Held, is_limited
+from recon.db.measure import PoolMeter
+from recon.db.reading import instead_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from types import TracebackType
+
+    from recon.db.measure import Reason
 
 Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
 
@@ -30,6 +35,7 @@ __all__ = [
     "MIN_SERVER_VERSION",
     "POOL",
     "SEARCH_PATH",
+    "UNREACHABLE",
     "DatabaseUnavailableError",
     "Pool",
     "database_fault",
@@ -42,6 +48,16 @@ log = structlog.get_logger(__name__)
 MIN_SERVER_VERSION = 15
 SEARCH_PATH: Final = "public, pg_temp"
 """Asked for by name, so that a default of the database's or the role's leads to no other tables."""
+UNREACHABLE: Final = (
+    OSError,
+    TimeoutError,
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    # A connection that Postgres has ended, used before asyncpg noticed (its issues 784 and 1069).
+    asyncpg.InternalClientError,
+)
+"""What asking the database may end in, for who goes on without an answer, whatever the reason."""
+
 _CONNECTS_WITHIN_S: Final = 10.0
 _KEPT_STATEMENTS: Final = 100
 
@@ -76,6 +92,21 @@ def database_fault(error: BaseException) -> DatabaseUnavailableError | None:
     return None
 
 
+def _reason_of(error: Exception) -> Reason:
+    """Why there is no connection, in few words: a message could name anything."""
+    match error:
+        case TimeoutError():
+            return "timeout"
+        case asyncpg.InsufficientResourcesError():
+            return "too_many"
+        case asyncpg.InvalidAuthorizationSpecificationError():
+            return "not_let_in"
+        case OSError() | asyncpg.PostgresConnectionError() | asyncpg.OperatorInterventionError():
+            return "unreachable"
+        case _:
+            return "other"
+
+
 def _passed_asyncpg(traceback: TracebackType | None) -> bool:
     while traceback is not None:
         if traceback.tb_frame.f_globals.get("__name__", "").partition(".")[0] == "asyncpg":
@@ -87,7 +118,14 @@ def _passed_asyncpg(traceback: TracebackType | None) -> bool:
 class _BoundedPool(asyncpg.Pool):  # type: ignore[misc]  # asyncpg is untyped
     """A pool in which nobody waits for a connection for ever: `asyncpg.Pool` has no such option."""
 
-    def __init__(self, dsn: str, *, acquire_timeout_s: float, **options: Any) -> None:  # noqa: ANN401 - asyncpg's own
+    def __init__(
+        self,
+        dsn: str,
+        *,
+        name: str,
+        acquire_timeout_s: float,
+        **options: Any,  # noqa: ANN401 - asyncpg's own
+    ) -> None:
         super().__init__(
             dsn,
             # What `asyncpg.create_pool` has for defaults and the class has not.
@@ -104,6 +142,7 @@ class _BoundedPool(asyncpg.Pool):  # type: ignore[misc]  # asyncpg is untyped
         self._expiring: set[asyncio.Future[None]] = set()
         self._leads_to = dsn
         self.is_lent = False
+        self._meter = PoolMeter.of(name, self)
         _open.add(self)
 
     def acquire(self, *, timeout: float | None = None) -> Any:  # noqa: ANN401 - asyncpg's own
@@ -112,8 +151,20 @@ class _BoundedPool(asyncpg.Pool):  # type: ignore[misc]  # asyncpg is untyped
         Raises:
             TimeoutError: none became free in time, or Postgres does not answer.
         """
+        if (other := instead_of(self)) is not None:
+            return other.acquire(timeout=timeout)
         timeout_s = self._acquire_timeout_s if timeout is None else timeout
         return Held(self, timeout_s) if is_limited() else super().acquire(timeout=timeout_s)
+
+    async def _acquire(self, timeout: float | None) -> Any:  # noqa: ANN401, ASYNC109 - asyncpg's own
+        began_s = perf_counter()
+        try:
+            connection = await super()._acquire(timeout)
+        except Exception as error:
+            self._meter.failed(_reason_of(error))
+            raise
+        self._meter.waited(perf_counter() - began_s)
+        return connection
 
     async def _open_connection(self, *address: Any, **options: Any) -> Connection:  # noqa: ANN401 - asyncpg's own
         kept = 0 if self.is_lent else _KEPT_STATEMENTS
@@ -169,6 +220,7 @@ async def open_pool(
     max_size: int = 10,
     application: str = "recon",
     acquire_timeout_s: float = 5.0,
+    lazy: bool = False,
 ) -> AsyncIterator[Pool]:
     """A pool on ``dsn``, closed at the end.
 
@@ -178,6 +230,7 @@ async def open_pool(
         max_size: connections at most.
         application: the name that Postgres shows for them.
         acquire_timeout_s: how long anybody waits for a connection.
+        lazy: connect when somebody asks, and not before: it may be out of reach now.
 
     Raises:
         DatabaseUnavailableError: no server answers, or it is older than PostgreSQL 15.
@@ -185,8 +238,9 @@ async def open_pool(
     try:
         pool = await _BoundedPool(
             dsn,
+            name=application,
             acquire_timeout_s=acquire_timeout_s,
-            min_size=min_size,
+            min_size=0 if lazy else min_size,
             max_size=max_size,
             timeout=_CONNECTS_WITHIN_S,
             command_timeout=60,
@@ -200,7 +254,8 @@ async def open_pool(
         )
         raise DatabaseUnavailableError(f"Postgres cannot be reached: {error}{hint}") from error
     try:
-        await _refuse_old_server(pool)
+        if not lazy:
+            await _refuse_old_server(pool)
         yield pool
     finally:
         try:

@@ -19,15 +19,33 @@ _CONNECT_TIMEOUT_S = 10.0
 
 @dataclass(frozen=True, slots=True)
 class SchemaStatus:
-    """The database's revision beside the newest one known; ``None`` before the first."""
+    """The database's revision beside the newest one known; ``None`` before the first.
+
+    Attributes:
+        oldest_code: the head of the oldest code that runs on the database's schema, as the newest
+            revision there says; ``None`` where it does not.
+    """
 
     current: str | None
     head: str
+    oldest_code: str | None = None
 
     @property
     def up_to_date(self) -> bool:
-        """Whether the database has every migration."""
+        """Whether the database has every migration, and no other."""
         return self.current == self.head
+
+    @property
+    def is_served(self) -> bool:
+        """Whether this code runs on the database's schema: its own, or a newer one that says so.
+
+        A schema is brought up while the code of before still runs, which is replaced afterwards.
+        """
+        return self.up_to_date or (
+            self.current is not None
+            and self.oldest_code is not None
+            and self.oldest_code <= self.head < self.current
+        )
 
 
 async def schema_status(dsn: str) -> SchemaStatus:
@@ -53,6 +71,8 @@ async def bring_up(dsn: str, *, service_role: str) -> SchemaStatus:
         DatabaseUnavailableError: as ``recon.db.migrations.migrate``.
     """
     status, mark = await _look(dsn)
+    if status.is_served and not status.up_to_date:
+        return status  # what is newer than we are is left to whoever made it so
     if status.up_to_date and mark == grants_for(script_location() / "grants.sql", service_role)[1]:
         return status
     migrations = import_module("recon.db.migrations")
@@ -89,8 +109,12 @@ async def _look(dsn: str) -> tuple[SchemaStatus, str | None]:
             )
             if mark is None:
                 return SchemaStatus(None, schema_head()), None
-            current = await connection.fetchval("SELECT version_num FROM alembic_version")
-            return SchemaStatus(current, schema_head()), mark
+            row = await connection.fetchrow(
+                "SELECT version_num, col_description('alembic_version'::regclass, 1)"
+                " FROM alembic_version"
+            )
+            current, oldest_code = (None, None) if row is None else tuple(row)
+            return SchemaStatus(current, schema_head(), oldest_code), mark
         finally:
             await connection.close()
     except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError) as error:

@@ -13,10 +13,13 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict, deque
 from contextlib import contextmanager
+from contextvars import copy_context
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeAlias, TypeVar, cast
 
 import asyncpg
+from structlog.contextvars import bound_contextvars, clear_contextvars, get_contextvars
 
+from recon import tracing
 from recon.db.holding import held_at_most
 from recon.db.pool import DatabaseUnavailableError, database_fault
 from recon.db.transactions import with_retries
@@ -59,7 +62,7 @@ Together: TypeAlias = (
 class _Call(Generic[UnitT, ResultT]):
     """Units that came together, and who waits for what becomes of them."""
 
-    __slots__ = ("answer", "bytes", "size", "units", "until_s", "waits")
+    __slots__ = ("answer", "bytes", "context", "origin", "size", "units", "until_s", "waits")
 
     def __init__(
         self,
@@ -72,6 +75,8 @@ class _Call(Generic[UnitT, ResultT]):
         self.answer = answer
         self.until_s = until_s
         self.waits = True
+        self.context = copy_context()
+        self.origin = tracing.origin()
         self.size = len(units)
         self.bytes = size
 
@@ -89,9 +94,10 @@ class Shared(Generic[UnitT, ResultT]):
         most_bytes: of these, likewise.
         within_s: nobody waits longer for an answer.
         patience_s: how long a commit may take before the next one begins beside it.
+        name: of the commit, where it is worth a span.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each is a setting or a seam, by name
         self,
         take_in: Callable[[Sequence[UnitT]], Awaitable[Sequence[ResultT | Exception]]],
         *,
@@ -102,7 +108,9 @@ class Shared(Generic[UnitT, ResultT]):
         most_bytes: int = MOST_BYTES,
         within_s: float = WITHIN_S,
         patience_s: float = PATIENCE_S,
+        name: str | None = None,
     ) -> None:
+        self._name = name
         self._take_in = take_in
         self._refused = refused
         self._weigh = weigh
@@ -152,6 +160,11 @@ class Shared(Generic[UnitT, ResultT]):
         self._begin()
         return await call.answer
 
+    @property
+    def waiting(self) -> int:
+        """Units that wait for their commit, or are in one that is under way."""
+        return self._waiting
+
     async def finish(self) -> None:
         """Wait until nothing waits any more."""
         while self._workers:
@@ -192,6 +205,9 @@ class Shared(Generic[UnitT, ResultT]):
             self._begin()
 
     async def _work(self) -> None:
+        # Begun by whoever was first, it works for all of them.
+        clear_contextvars()
+        tracing.leave()
         loop = asyncio.get_running_loop()
         worker = asyncio.current_task()
         try:
@@ -222,7 +238,14 @@ class Shared(Generic[UnitT, ResultT]):
     async def _commit(self, calls: Sequence[_Call[UnitT, ResultT]]) -> None:
         together = [unit for call in calls for unit in call.units]
         try:
-            results = iter(await self._take_in(together))
+            origins = [call.origin for call in calls]
+            # What is logged of one call alone is of its request.
+            said = calls[0].context.run(get_contextvars) if len(calls) == 1 else {}
+            with (
+                bound_contextvars(**said),
+                tracing.shared(self._name, origins, {"recon.members": len(together)}),
+            ):
+                results = iter(await self._take_in(together))
         except BaseException as error:
             for call in calls:
                 # A caller that has gone has nobody to tell.

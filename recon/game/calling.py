@@ -7,10 +7,12 @@ import math
 import random
 from contextlib import contextmanager, suppress
 from contextvars import Context
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Final, TypeVar
 
 import structlog
 
+from recon import tracing
 from recon.errors import ReconError
 from recon.game.admission import Admission
 from recon.game.attempts import Call, Exchange
@@ -213,10 +215,17 @@ class Caller:
         method = "GET" if call.body is None else "POST"
         try:
             headers = call.headers(exchange.asked.request_id)
-            carry_trace(headers)
-            answer = await self._transport.send(
-                Outgoing(method, call.target, headers, call.body, exchange.secret)
-            )
+            with tracing.span(call.operation, kind="client") as work:
+                carry_trace(headers)
+                answer = await self._transport.send(
+                    Outgoing(method, call.target, headers, call.body, exchange.secret)
+                )
+                work.note(
+                    {"http.request.method": method, "http.response.status_code": answer.status}
+                )
+                # Source: as in recon/http/request_ids.py; for who asked, 4xx is an error too.
+                if answer.status >= HTTPStatus.BAD_REQUEST:
+                    work.fail(str(answer.status))
             exchange.answer = answer
             limits = self._note(exchange, answer)
         except BaseException as error:

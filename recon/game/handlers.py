@@ -17,6 +17,7 @@ from recon.game.watch import GameWatch
 from recon.http import Problem, Scope, json_response, operation
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from decimal import Decimal
 
     from recon.game.client import GameClient
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = [
     "GAME",
     "GAME_WATCH",
+    "DegradedProblem",
     "GameDegradedError",
     "GameNotConfiguredError",
     "GameStateView",
@@ -48,14 +50,26 @@ class GameNotConfiguredError(Unavailable):
     code = "game_not_configured"
 
 
+class DegradedProblem(Problem, frozen=True, omit_defaults=True):
+    """What went wrong; ``degraded`` is there, with ``since``, where the game is out of reach."""
+
+    degraded: bool | None = None
+    since: str | None = None
+
+
 class GameDegradedError(Unavailable):
-    """The game is out of reach, and since when; rendered with ``degraded`` and ``since``."""
+    """The game is out of reach, and since when."""
 
     code = "game_unavailable"
 
     def __init__(self, message: str, *, since: datetime, retry_after_s: int) -> None:
         super().__init__(message, retry_after_s=retry_after_s)
-        self.degraded_since = format_time(since)
+        self.since = format_time(since)
+
+    @property
+    def extensions(self) -> Mapping[str, object]:
+        """As ``degraded`` and ``since``."""
+        return {"degraded": True, "since": self.since}
 
 
 GAME: web.AppKey[GameClient | None] = web.AppKey("game")
@@ -91,7 +105,7 @@ def json_number(value: Decimal | None) -> msgspec.Raw:
 
 
 @routes.get("/api/v1/game/state")
-@operation(scope=Scope.READ_GAME_STATE, answers={200: GameStateView, 503: Problem})
+@operation(scope=Scope.READ_GAME_STATE, answers={200: GameStateView, 503: DegradedProblem})
 async def state(request: web.Request) -> web.Response:
     """The game's state; while the game is out of reach, a 503 that says since when.
 

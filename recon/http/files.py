@@ -36,8 +36,6 @@ async def send_file(
     headers = {
         "Content-Type": content_type,
         "Content-Disposition": f'attachment; filename="{name}"',
-        "Cache-Control": "no-store",
-        "X-Content-Type-Options": "nosniff",
     }
     async with aclosing(chunks):
         if request.method == hdrs.METH_HEAD:

@@ -1,30 +1,32 @@
-"""Is it alive, is it ready, what are its numbers."""
+"""Is it alive, is it ready; how many were answered, and how fast."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import cache
 from time import perf_counter
+from typing import TYPE_CHECKING, Final
 
 import asyncpg
 from aiohttp import web
 from aiohttp.hdrs import METH_ALL
-from prometheus_client import (
-    CONTENT_TYPE_LATEST,
-    REGISTRY,
-    Counter,
-    Gauge,
-    Histogram,
-    generate_latest,
-)
+from prometheus_client import Counter, Gauge, Histogram
 
 from recon.clock import now
-from recon.db import POOL, Pool, load
+from recon.db import POOL, load
+from recon.db.numbers import DatabaseNumbers
+from recon.db.pool import UNREACHABLE
+from recon.db.schema import SchemaStatus
 from recon.http.bodies import json_response
 
-__all__ = ["BEFORE_METRICS", "READINESS", "Readiness", "metrics_middleware", "routes"]
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+    from datetime import datetime
+
+    from recon.db import Pool
+
+__all__ = ["CLOCK_NUMBERS", "READINESS", "Readiness", "metrics_middleware", "routes"]
 
 routes = web.RouteTableDef()
 
@@ -34,7 +36,7 @@ _CLOCK_APART = timedelta(minutes=5)
 
 _clock_ahead = Gauge(
     "recon_clock_ahead_seconds",
-    "How far this process's clock is ahead of the database's, by the last look at /readyz.",
+    "How far this machine's clock is ahead of the database's; below zero: behind it.",
 )
 
 _requests = Counter(
@@ -57,19 +59,24 @@ class Readiness:
 
     Args:
         head: the revision of the schema that this code works on.
+
+    Attributes:
+        draining: it ends, and where it served nobody will: it is unready.
+        is_replaced: it ends, and others serve in its stead: that address is as ready as before.
     """
 
     def __init__(self, head: str) -> None:
         self.head = head
         self.draining = False
+        self.is_replaced = False
+
+    @property
+    def is_ending(self) -> bool:
+        """Whether each answer is the last on its connection."""
+        return self.draining or self.is_replaced
 
 
 READINESS: web.AppKey[Readiness] = web.AppKey("readiness", Readiness)
-
-BEFORE_METRICS: web.AppKey[Sequence[Callable[[Pool], Awaitable[None]]]] = web.AppKey(
-    "before_metrics", Sequence
-)
-"""What sets gauges by the database whenever somebody asks for the numbers."""
 
 
 @routes.get("/healthz")
@@ -89,21 +96,13 @@ async def readyz(request: web.Request) -> web.Response:
     return json_response(body, status=200 if ready else 503)
 
 
-@routes.get("/metrics")
-async def metrics(request: web.Request) -> web.Response:
-    """Prometheus' text format; never labelled by user."""
-    await _refresh(request)
-    text = await asyncio.to_thread(generate_latest, REGISTRY)
-    return web.Response(body=text, headers={"Content-Type": CONTENT_TYPE_LATEST})
-
-
 @web.middleware
 async def metrics_middleware(
     request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
 ) -> web.StreamResponse:
     """Count and time every answer by its route's pattern; the last ones end their connection.
 
-    While the process drains, callers are told so: a call that they would send on a connection kept
+    While the process ends, callers are told so: a call that they would send on a connection kept
     open might arrive as it is closed, and get no answer.
     """
     resource = request.match_info.route.resource
@@ -123,7 +122,7 @@ async def metrics_middleware(
 
 def _count(request: web.Request, route: str, response: web.StreamResponse) -> None:
     _requests_of(_METHODS.get(request.method, "other"), route, response.status).inc()
-    if request.app[READINESS].draining:
+    if request.app[READINESS].is_ending:
         response.force_close()
 
 
@@ -138,16 +137,6 @@ def _requests_of(method: str, route: str, status: int) -> Counter:
     return _requests.labels(method, route, status)
 
 
-async def _refresh(request: web.Request) -> None:
-    """Let the gauges say what the database says; without it they stay as they were."""
-    try:
-        async with asyncio.timeout(_TIMEOUT_S):
-            for refresh in request.config_dict.get(BEFORE_METRICS, ()):
-                await refresh(request.config_dict[POOL])
-    except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
-        return
-
-
 async def _database(request: web.Request) -> dict[str, str]:
     try:
         async with asyncio.timeout(_TIMEOUT_S):
@@ -155,21 +144,19 @@ async def _database(request: web.Request) -> dict[str, str]:
                 row = await connection.fetchrow(load("recon.http", "revision"))
     except asyncpg.UndefinedTableError:
         return {"database": "ok", "schema": "missing"}
-    except (
-        *(OSError, TimeoutError),
-        *(asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError),
-    ):
+    except UNREACHABLE:
         return {"database": "unreachable", "schema": "unknown"}
-    revision = None if row is None else row["version_num"]
     head = request.config_dict[READINESS].head
-    schema = "ok" if revision == head else f"at {revision}, not {head}"
-    return {"database": "ok", "schema": schema, **({} if row is None else _clock(row["at"]))}
+    if row is None:
+        return {"database": "ok", "schema": f"at None, not {head}"}
+    status = SchemaStatus(row["version_num"], head, row["oldest_code"])
+    schema = "ok" if status.is_served else f"at {status.current}, not {head}"
+    return {"database": "ok", "schema": schema, **_clock(row["at"])}
 
 
 def _clock(at: datetime) -> dict[str, str]:
     """Minutes apart, our times on rows would look as if they had been put in afterwards."""
     ahead = now() - at
-    _clock_ahead.set(ahead.total_seconds())
     if abs(ahead) <= _CLOCK_APART:
         return {"clock": "ok"}
     return {"clock": f"{ahead.total_seconds():+.0f} s from the database's"}
@@ -177,3 +164,15 @@ def _clock(at: datetime) -> dict[str, str]:
 
 def _is_well(checks: dict[str, str]) -> bool:
     return all(checks.get(check, "ok") == "ok" for check in ("database", "schema", "clock"))
+
+
+async def _measure_clock(pool: Pool) -> None:
+    async with pool.acquire() as connection:
+        asked_at = now()
+        at = await connection.fetchval(load("recon.http", "clock"))
+        # It was read somewhere between asking and hearing.
+        ours = asked_at + (now() - asked_at) / 2
+    _clock_ahead.set((ours - at).total_seconds())
+
+
+CLOCK_NUMBERS: Final = DatabaseNumbers("clock", _measure_clock, (_clock_ahead,))

@@ -18,6 +18,7 @@ from aiohttp import web
 from recon.clock import new_id
 from recon.db import POOL
 from recon.errors import Conflict, Invalid, ReconError, Unprocessable
+from recon.http.bodies import in_time
 from recon.http.problems import error_response
 from recon.http.seen_through import see_through
 from recon.http.stored_requests import REQUESTS, Answer, Claim, Requests
@@ -128,15 +129,15 @@ async def answer_once(
     key = _key_of(request)
     digest = hashlib.sha256(f"{request.method} {request.path_qs}\n".encode())
     if not uploads:
-        digest.update(await request.read())
+        digest.update(await in_time(request.read()))
         receipt = _receipt(request, principal, key, digest.digest())
-        return await see_through(_answer_once(request, receipt, handler, begins=begins))
+        return await see_through(request, _answer_once(request, receipt, handler, begins=begins))
     taking = request.config_dict[UPLOADS]
     async with taking.place():
         file = await taking.receive(request, digest)
         receipt = _receipt(request, principal, key, digest.digest())
         work = _answer_once(request, receipt, handler, begins=begins)
-        return await see_through(closing(file, work))
+        return await see_through(request, closing(file, work))
 
 
 def _receipt(request: web.Request, principal: Principal, key: str, fingerprint: bytes) -> Receipt:

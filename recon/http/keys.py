@@ -20,6 +20,7 @@ from recon.errors import Conflict, Forbidden, Invalid, NotFound
 if TYPE_CHECKING:
     from collections.abc import Collection
     from datetime import datetime, timedelta
+    from uuid import UUID
 
     from recon.db import Pool
 
@@ -114,6 +115,7 @@ async def create_key(
     scopes: Collection[str],
     lifetime: timedelta | None,
     actor: str = "cli",
+    intent: UUID | None = None,
 ) -> CreatedKey:
     """Make a key with 256 bits of randomness.
 
@@ -124,10 +126,12 @@ async def create_key(
         scopes: what it may do.
         lifetime: until it expires; ``None``: never.
         actor: who makes it, for the audit.
+        intent: of which one key is made, however often it comes; ``None``: each time another.
 
     Raises:
         Invalid: ``unknown_scope`` or ``invalid_name``.
-        Conflict: ``two_keys_live``: the caller has two with these scopes, enough to rotate.
+        Conflict: ``two_keys_live``: the caller has two with these scopes, enough to rotate; or
+            ``key_was_made``: this intent has made one, which is not shown again.
     """
     if (
         not 1 <= len(name) <= _MAX_NAME
@@ -147,12 +151,18 @@ async def create_key(
             f"unknown scopes: {', '.join(unknown) or 'none given'}; known are {known}",
             code="unknown_scope",
         )
-    key_id = f"key_{secrets.token_hex(6)}"
+    key_id = f"key_{secrets.token_hex(6) if intent is None else intent.hex[-12:]}"
     key = f"{_PREFIX}{key_id.removeprefix('key_')}_{secrets.token_urlsafe(32)}"
     expires_at = None if lifetime is None else now() + lifetime
     granted = sorted(set(scopes))
     async with pool.acquire() as connection, connection.transaction():
         await connection.execute(load("recon.http", "lock_caller"), name)
+        if intent is not None and await connection.fetchval(load("recon.http", "is_key"), key_id):
+            raise Conflict(
+                f"this was sent before and has made {key_id}, whose secret was shown then, once;"
+                " revoke it if nobody has it",
+                code="key_was_made",
+            )
         live = await connection.fetch(load("recon.http", "live_keys"), name, granted)
         if len(live) >= _MAX_LIVE:
             ids = " and ".join(row["key_id"] for row in live)

@@ -17,7 +17,12 @@ from recon.http.uploads import MEDIA_TYPES
 
 __all__ = ["openapi_document", "openapi_route"]
 
-_COMMON = {401: Problem, 403: Problem, 429: Problem, 500: Problem, 503: Problem}
+_COMMON = dict.fromkeys((400, 401, 403, 429, 500, 503), Problem)
+"""What any call may be answered: its address is no text, its key opens nothing, we are busy."""
+_OF_POSTS = dict.fromkeys((408, 409, 413, 422), Problem)
+"""What an Idempotency-Key may come to, and a body that does not come, or is beyond all bounds."""
+_LIMIT = {"type": "integer", "minimum": 1, "maximum": 500}
+_KEY_SHAPE = "^[!-~]([ -~]{0,253}[!-~])?$"
 _REF = "#/components/schemas/{name}"
 
 
@@ -76,8 +81,13 @@ def _operation(path: str, method: str, operation: Operation, handler: object) ->
         for name in re.findall(r"\{(\w+)\}", path)
     ]
     parameters += [
-        {"name": name, "in": "query", "description": said, "schema": {"type": "string"}}
-        for name, said in (operation.query or {}).items()
+        {
+            "name": name,
+            "in": "query",
+            "description": said,
+            "schema": _LIMIT if name == "limit" else {"type": "string"},
+        }
+        for name, said in {**(operation.query or {}), **_pages_of(operation)}.items()
     ]
     if method == "POST":
         parameters.append(
@@ -85,7 +95,7 @@ def _operation(path: str, method: str, operation: Operation, handler: object) ->
                 "name": "Idempotency-Key",
                 "in": "header",
                 "required": True,
-                "schema": {"type": "string", "maxLength": 255},
+                "schema": {"type": "string", "maxLength": 255, "pattern": _KEY_SHAPE},
             }
         )
     summary = inspect.getdoc(handler) or ""
@@ -98,12 +108,26 @@ def _operation(path: str, method: str, operation: Operation, handler: object) ->
         "parameters": parameters,
         "responses": {
             str(status): _answer(status, kind)
-            for status, kind in sorted({**_COMMON, **operation.answers}.items())
+            for status, kind in sorted(_answers(path, method, operation).items())
         },
     }
     if operation.body is not None:
         said["requestBody"] = {"required": True, "content": _content(operation.body)}
     return said
+
+
+def _pages_of(operation: Operation) -> dict[str, str]:
+    """What every list takes, which is answered with a ``next_cursor``."""
+    listed = getattr(operation.answers.get(200), "__struct_fields__", ())
+    if "next_cursor" not in listed:
+        return {}
+    return {"cursor": "next_cursor of the page before", "limit": "1 to 500"}
+
+
+def _answers(path: str, method: str, operation: Operation) -> dict[int, Any]:
+    named = {404: Problem} if "{" in path else {}
+    posted = _OF_POSTS if method == "POST" else {}
+    return {**_COMMON, **named, **posted, **operation.answers}
 
 
 def _content(kind: type) -> dict[str, Any]:
@@ -116,7 +140,7 @@ def _answer(status: int, kind: type) -> dict[str, Any]:
     if kind is bytes:
         file = {"schema": {"type": "string", "format": "binary"}}
         return {"description": "a file", "content": {"*/*": file}}
-    media = "application/problem+json" if kind is Problem else "application/json"
+    media = "application/problem+json" if issubclass(kind, Problem) else "application/json"
     description = (inspect.getdoc(kind) or "").splitlines()
     return {
         "description": description[0] if description else str(status),

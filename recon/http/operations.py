@@ -17,6 +17,7 @@ from recon.http.authenticate import KEYS, Keys
 from recon.http.idempotency import answer_once
 from recon.http.keys import Principal, Scope
 from recon.http.problems import tell_always
+from recon.http.proxies import caller_of
 from recon.http.rate_limits import BETS, DEFAULT, FAILURES, LIMITER
 
 if TYPE_CHECKING:
@@ -118,7 +119,7 @@ async def _authenticated(request: web.Request) -> Principal:
     try:
         return await _keys_of(request).authenticate(request.headers.get("Authorization"))
     except Unauthentic:
-        request.config_dict[FAILURES].count(request.remote or "unknown").require()
+        request.config_dict[FAILURES].count(caller_of(request).counted_as).require()
         raise
 
 

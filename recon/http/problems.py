@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from http import HTTPStatus
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import asyncpg
 import asyncpg.exceptions._base as client_side
@@ -20,6 +20,7 @@ from recon.errors import (
     ReconError,
     TooLarge,
     TooManyRequests,
+    TooSlow,
     Unauthentic,
     Unavailable,
     Unprocessable,
@@ -28,7 +29,7 @@ from recon.errors import (
 from recon.http.request_ids import request_id_of
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Mapping
 
 __all__ = [
     "Problem",
@@ -36,6 +37,7 @@ __all__ = [
     "known_error",
     "problem_middleware",
     "problem_response",
+    "route_of",
     "status_of",
     "tell_always",
 ]
@@ -47,6 +49,7 @@ _STATUS: dict[type[ReconError], int] = {
     Unauthentic: 401,
     Forbidden: 403,
     NotFound: 404,
+    TooSlow: 408,
     Conflict: 409,
     TooLarge: 413,
     UnsupportedContent: 415,
@@ -56,11 +59,14 @@ _STATUS: dict[type[ReconError], int] = {
 }
 
 
+_LONGEST_MESSAGE: Final = 1_000
 _ALWAYS: web.RequestKey[dict[str, str]] = web.RequestKey("always", dict)
 
 
-class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
+class Problem(msgspec.Struct, frozen=True):
     """What went wrong, for machines (``code``) and for people (``detail``)."""
+
+    # What a room's errors tell besides is in a type of that room (`ReconError.extensions`).
 
     type: str
     title: str
@@ -69,8 +75,6 @@ class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
     code: str
     message: str
     request_id: str
-    degraded: bool | None = None
-    since: str | None = None
 
 
 def status_of(error: ReconError) -> int:
@@ -101,9 +105,11 @@ def problem_response(
     message: str,
     *,
     headers: dict[str, str] | None = None,
-    degraded_since: str | None = None,
+    extensions: Mapping[str, object] | None = None,
 ) -> web.Response:
-    """A problem document with this request's id."""
+    """A problem document with this request's id; what it repeats of the caller's is cut short."""
+    if len(message) > _LONGEST_MESSAGE:
+        message = f"{message[:_LONGEST_MESSAGE]}…"
     problem = Problem(
         type=f"https://recon.invalid/problems/{code}",
         title=HTTPStatus(status).phrase,
@@ -112,11 +118,9 @@ def problem_response(
         code=code,
         message=message,
         request_id=request_id_of(request),
-        degraded=True if degraded_since else None,
-        since=degraded_since,
     )
     return web.Response(
-        body=msgspec.json.encode(problem),
+        body=msgspec.json.encode({**msgspec.to_builtins(problem), **(extensions or {})}),
         status=status,
         content_type="application/problem+json",
         headers={**request.get(_ALWAYS, {}), **(headers or {})},
@@ -141,8 +145,14 @@ def error_response(request: web.Request, error: ReconError) -> web.Response:
         error.code,
         error.message,
         headers=headers,
-        degraded_since=getattr(error, "degraded_since", None),
+        extensions=error.extensions,
     )
+
+
+def route_of(request: web.Request) -> str:
+    """The route's pattern, for logs: a path itself may hold a sign-in link, or a player."""
+    resource = request.match_info.route.resource
+    return "none" if resource is None else resource.canonical
 
 
 @web.middleware
@@ -159,9 +169,12 @@ async def problem_middleware(
             raise
         return _http_problem(request, error)
     except Exception as error:
+        if isinstance(error, ConnectionResetError) and request.transport is None:
+            # Gone in the middle of what it was sending: no fault of ours, and nobody to be told.
+            return problem_response(request, 400, "caller_gone", "the body broke off")
         if (known := known_error(error)) is not None:
             return _known(request, known, cause=error)
-        log.exception("request_crashed", method=request.method, path=request.path)
+        log.exception("request_crashed", method=request.method, route=route_of(request))
         return problem_response(
             request, 500, "internal_error", "an error on our side; it is logged under this id"
         )
@@ -182,7 +195,7 @@ def _known(
 
 def _http_problem(request: web.Request, error: web.HTTPException) -> web.Response:
     codes = {
-        404: ("not_found", f"there is nothing at {request.path}"),
+        404: ("not_found", "there is nothing at this address"),
         405: ("method_not_allowed", f"{request.method} is not allowed here"),
         413: ("too_large", "the body is too large"),
     }

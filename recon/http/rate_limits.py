@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final
 from aiohttp import web
 
 from recon.errors import TooManyRequests
+from recon.http.recent import MOST_NAMES, Recent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -67,16 +68,15 @@ class Allowance:
 
 
 class RateLimiter:
-    """A fixed window per name and policy.
+    """A fixed window per name and policy, of the names that called last.
 
     Args:
         quota: requests allowed in a window.
         window_s: length of a window in seconds.
         clock: seconds, monotonic.
         wider: the quotas of policies that have one of their own, by name.
+        most_names: windows kept; past it, the one that was used longest ago is forgotten.
     """
-
-    _MAX_NAMES = 10_000
 
     def __init__(
         self,
@@ -85,12 +85,13 @@ class RateLimiter:
         clock: Callable[[], float] = time.monotonic,
         *,
         wider: Mapping[str, int] | None = None,
+        most_names: int = MOST_NAMES,
     ) -> None:
         self._quota = quota
         self._wider = wider or {}
         self._window_s = window_s
         self._clock = clock
-        self._windows: dict[tuple[str, str], tuple[float, int]] = {}
+        self._windows: Recent[tuple[str, str], tuple[float, int]] = Recent(most_names)
 
     def count(self, name: str, policy: str = DEFAULT) -> Allowance:
         """Count one request, by the usual policy where this one has no quota of its own."""
@@ -98,14 +99,12 @@ class RateLimiter:
         if quota is None:
             policy, quota = DEFAULT, self._quota
         now, key = self._clock(), (policy, name)
-        ends, used = self._windows.get(key, (0.0, 0))
+        ends, used = self._windows.take(key) or (0.0, 0)
         if now >= ends:
-            if len(self._windows) >= self._MAX_NAMES:
-                self._windows = {n: w for n, w in self._windows.items() if w[0] > now}
             ends, used = now + self._window_s, 0
         # One above the quota says all there is to say.
         used = min(used + 1, quota + 1)
-        self._windows[key] = (ends, used)
+        self._windows.put(key, (ends, used))
         return Allowance(policy, quota, self._window_s, quota - used, math.ceil(ends - now))
 
 

@@ -1,6 +1,7 @@
 """W3C Trace Context: a caller's trace goes on in the calls that we make for its request.
 
-Each of them is a span of its own below the caller's; we keep no spans, and begin no traces.
+Each of them is a span of its own below the caller's. Where nobody keeps spans (`recon.tracing`) we
+begin no traces.
 Source: Trace Context Level 2, "Trace Context HTTP Request Headers Format" and "Mutating".
 """
 
@@ -11,6 +12,8 @@ import secrets
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
+
+from recon import tracing
 
 if TYPE_CHECKING:
     from contextvars import Token
@@ -73,6 +76,9 @@ def end_trace(begun: Token[Trace | None]) -> None:
 
 def carry_trace(headers: dict[str, str]) -> None:
     """Add to a call's headers the trace that it is made for, as a span of its own."""
+    if tracing.is_on():
+        tracing.carry(headers)
+        return
     trace = _current.get()
     if trace is None:
         return

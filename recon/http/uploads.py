@@ -8,13 +8,14 @@ from __future__ import annotations
 import asyncio
 import tempfile
 from contextlib import asynccontextmanager
+from time import monotonic
 from typing import TYPE_CHECKING, BinaryIO, Final, cast
 
 from aiohttp import web
 from aiohttp.client_exceptions import ClientPayloadError
 from aiohttp.http_exceptions import HttpProcessingError
 
-from recon.errors import Invalid, TooLarge, Unavailable, UnsupportedContent
+from recon.errors import Invalid, TooLarge, TooSlow, Unavailable, UnsupportedContent
 
 if TYPE_CHECKING:
     import hashlib
@@ -29,7 +30,9 @@ MEDIA_TYPES: Final = (
 """What a file may be sent as; the last is what a client says that does not say."""
 
 _AT_ONCE: Final = 4
-_SILENCE_S: Final = 30.0
+_PATIENCE_S: Final = 30.0
+_LEAST_RATE: Final = 64 * 2**10
+"""Bytes a second: half a megabit, so that two gigabytes hold a place for nine hours at most."""
 _PIECE: Final = 2**20
 _RETRY_AFTER_S: Final = 30
 
@@ -39,10 +42,16 @@ class Uploads:
 
     Args:
         at_most: bytes of a file; one more is too large.
+        patience_s: how long is waited, in all, for what comes slower than it should.
+        least_rate: bytes a second that should come; whoever drips holds a place others need.
     """
 
-    def __init__(self, at_most: int) -> None:
+    def __init__(
+        self, at_most: int, *, patience_s: float = _PATIENCE_S, least_rate: float = _LEAST_RATE
+    ) -> None:
         self.at_most = at_most
+        self._patience_s = patience_s
+        self._least_rate = least_rate
         self._under_way = 0
 
     @asynccontextmanager
@@ -74,7 +83,8 @@ class Uploads:
         Raises:
             UnsupportedContent: it is said to be something else than a file.
             TooLarge: it has more bytes than we take.
-            Invalid: ``upload_incomplete``: it broke off, or nothing came for half a minute.
+            TooSlow: ``upload_incomplete``: it comes too slowly, or not at all.
+            Invalid: ``upload_incomplete``: it broke off.
         """
         if request.content_type not in MEDIA_TYPES:
             raise UnsupportedContent(
@@ -97,8 +107,9 @@ class Uploads:
 
     async def _write(self, request: web.Request, file: BinaryIO, digest: hashlib._Hash) -> None:
         size, held, ended = 0, bytearray(), False
+        coming = _Coming(request, self._patience_s, self._least_rate)
         while not ended:
-            piece = await _next(request)
+            piece = await coming.next()
             held += piece
             ended = not piece
             self._require(size + len(held))
@@ -126,15 +137,34 @@ async def closing(file: BinaryIO, work: Awaitable[web.StreamResponse]) -> web.St
         return await work
 
 
-async def _next(request: web.Request) -> bytes:
-    try:
-        async with asyncio.timeout(_SILENCE_S):
-            return await request.content.readany()
-    except TimeoutError:
-        said = f"nothing of the file came for {_SILENCE_S:g} s"
-    except (ClientPayloadError, HttpProcessingError, web.RequestPayloadError, OSError):
-        said = "the file broke off"
-    raise Invalid(said, code="upload_incomplete")
+class _Coming:
+    """The pieces of a body, waited for as long as they come fast enough in the long run.
+
+    Only what its sender makes us wait is counted, not what we do with it meanwhile.
+    """
+
+    def __init__(self, request: web.Request, patience_s: float, least_rate: float) -> None:
+        self._request = request
+        self._most_s = self._left_s = patience_s
+        self._least_rate = least_rate
+
+    async def next(self) -> bytes:
+        """The next piece; empty at the end."""
+        began_s = monotonic()
+        try:
+            async with asyncio.timeout(self._left_s):
+                piece = await self._request.content.readany()
+        except TimeoutError:
+            raise TooSlow(
+                f"the file comes slower than {self._least_rate:g} bytes a second, or not at all",
+                code="upload_incomplete",
+            ) from None
+        except (ClientPayloadError, HttpProcessingError, web.RequestPayloadError, OSError):
+            raise Invalid("the file broke off", code="upload_incomplete") from None
+        # What came fast allows for no longer silence afterwards.
+        left_s = self._left_s - (monotonic() - began_s) + len(piece) / self._least_rate
+        self._left_s = min(left_s, self._most_s)
+        return piece
 
 
 def _keep(piece: bytes, file: BinaryIO, digest: hashlib._Hash) -> None:

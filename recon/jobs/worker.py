@@ -7,15 +7,18 @@ import random
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import TYPE_CHECKING
+from uuid import UUID
 
 import msgspec
 import structlog
 from pgqueuer import PgQueuer
 from pgqueuer.adapters.drivers.asyncpg import AsyncpgPoolDriver
 from prometheus_client import Counter
+from structlog.contextvars import bound_contextvars
 
+from recon import tracing
 from recon.db import load
-from recon.db.pool import is_lent
+from recon.db.pool import UNREACHABLE, is_lent
 from recon.jobs.polling import PollingDriver
 
 if TYPE_CHECKING:
@@ -28,6 +31,10 @@ __all__ = ["Handler", "Tick", "Worker", "run_until_cancelled"]
 log = structlog.get_logger(__name__)
 
 _restarts = Counter("recon_jobs_restarts", "Times that the jobs ended by themselves.")
+_failed = Counter("recon_jobs_failed", "Jobs that ended in an error, and are begun again.", ["job"])
+_ticks_failed = Counter(
+    "recon_jobs_ticks_failed", "What the clock asks for and ended in an error.", ["tick"]
+)
 
 Handler = Callable[[dict[str, str]], Awaitable[None]]
 Tick = Callable[[], Awaitable[None]]
@@ -68,19 +75,38 @@ class Worker:
         """
 
         async def run(job: Job) -> None:
-            await self._run(name, handler, parked, job)
+            payload = msgspec.json.decode(job.payload or b"{}", type=dict[str, str])
+            run_id = payload.get("run_id")
+            about = {} if run_id is None else {"run_id": run_id}
+            with (
+                bound_contextvars(job=name, **about),
+                tracing.span(
+                    f"job {name}",
+                    kind="consumer",
+                    attributes={f"recon.{key}": value for key, value in about.items()},
+                    # All that is done of a run, in whichever process, is one trace.
+                    trace_of=None if run_id is None else UUID(run_id),
+                ),
+            ):
+                await self._run(name, handler, parked, job, payload)
 
         self._queue.entrypoint(name, concurrency_limit=concurrency, accepts_context=False)(run)
 
     def tick(self, name: str, cron: str, tick: Tick) -> None:
         """Fire at a cron time (UTC; a sixth field counts seconds), once among all workers."""
+        _ticks_failed.labels(name)  # there from the start, so that the first failure is seen
 
         async def fire(_: Schedule) -> None:
+            succeeded = False
             try:
-                await tick()
+                with bound_contextvars(tick=name):
+                    await tick()
+                succeeded = True
             except Exception:
                 # The next tick comes anyway; a failing one must be seen, not end the worker.
+                _ticks_failed.labels(name).inc()
                 log.exception("tick_failed", tick=name)
+            await self._note(name, succeeded=succeeded)
 
         self._queue.schedule(name, cron, accepts_context=False)(fire)
 
@@ -96,8 +122,19 @@ class Worker:
         """Take no further job."""
         self._queue.shutdown.set()
 
-    async def _run(self, name: str, handler: Handler, parked: Handler, job: Job) -> None:
-        payload = msgspec.json.decode(job.payload or b"{}", type=dict[str, str])
+    async def _note(self, tick: str, *, succeeded: bool) -> None:
+        """Write down how a tick ended: the next one may be another process's, hours later."""
+        said = load("recon.jobs", "tick_succeeded" if succeeded else "tick_failed")
+        try:
+            async with self._pool.acquire() as connection:
+                await connection.execute(said, tick)
+        except UNREACHABLE as error:
+            # As a rule it is why the tick failed, and told of as what it is.
+            log.warning("tick_not_noted", tick=tick, error=type(error).__name__)
+
+    async def _run(
+        self, name: str, handler: Handler, parked: Handler, job: Job, payload: dict[str, str]
+    ) -> None:
         # By what it is about, not by its id: it may be queued anew after each failure.
         key = f"{name}:{msgspec.json.encode(dict(sorted(payload.items()))).decode()}"
         async with self._pool.acquire() as connection:
@@ -112,6 +149,7 @@ class Worker:
             await handler(payload)
         except Exception:
             # Counted as started and not as ended: a few more tries, then it is parked.
+            _failed.labels(name).inc()
             log.exception("job_failed", job=name, job_id=job.id, **payload)
             return
         async with self._pool.acquire() as connection:

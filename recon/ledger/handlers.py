@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 from aiohttp import web
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 __all__ = ["EntryView", "WalletView", "entry_view", "routes", "wallet_view"]
 
 routes = web.RouteTableDef()
+
+_VERSION: Final = re.compile(r"[0-9]{1,18}")
+"""Of a posting; a bigint."""
 
 
 class WalletView(msgspec.Struct, frozen=True):
@@ -88,7 +92,7 @@ async def wallet(request: web.Request) -> web.Response:
 async def entries(request: web.Request) -> web.Response:
     """Every posting of a wallet with the balance after it and its cause, newest first."""
     cursor = Cursor.of(request)
-    if cursor.after is not None and not cursor.after.isdecimal():
+    if cursor.after is not None and not _VERSION.fullmatch(cursor.after):
         raise Invalid("the cursor is none of ours", code="invalid_cursor")
     at = request.query.get("at")
     user_id, currency = request.match_info["user_id"], _currency(request)

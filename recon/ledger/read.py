@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from recon.db import load
+from recon.db import load, load_in_order
 from recon.ledger.errors import WalletNotFoundError
 from recon.ledger.model import Account, Posting, Wallet
 
@@ -69,11 +69,21 @@ async def read_entries(
     before_version: int | None = None,
     limit: int = 100,
     at: datetime | None = None,
+    oldest: bool = False,
 ) -> list[Posting]:
-    """A page of a wallet's postings, newest first."""
-    rows = await connection.fetch(
-        load("recon.ledger", "entries"), user_id, currency, before_version, limit, at
-    )
+    """A page of a wallet's postings, newest first.
+
+    Args:
+        connection: the database.
+        user_id: the player.
+        currency: of the wallet.
+        before_version: where the page before has ended; ``None``: there was none.
+        limit: how many at most.
+        at: only what was recorded until then; ``None``: all.
+        oldest: the other way round, from the oldest on.
+    """
+    statement = load_in_order("recon.ledger", "entries", turned=oldest)
+    rows = await connection.fetch(statement, user_id, currency, before_version, limit, at)
     return [_posting(row) for row in rows]
 
 

@@ -29,6 +29,7 @@ _CHECKS = {
     "adjustment": "verify_adjustments",
     "ruling": "verify_rulings",
     "discrepancy": "verify_statuses",
+    "overview": "verify_tallies",
     "step": "verify_steps",
 }
 
@@ -73,7 +74,8 @@ async def check_books(connection: asyncpg.Connection[Any]) -> Verification:
     idempotency row, each PSP movement its posting of the same money and each posting of a PSP's its
     movement; each movement has its delivery that says the same, each booked delivery its movement;
     each booked adjustment its posting and each posting of one its adjustment. Discrepancies and
-    adjustments stand as their history says, and what people did stands in history and audit alike.
+    adjustments stand as their history says, what is counted of open ones is what they are, and what
+    people did stands in history and audit alike.
     A posting is one debit and one credit of one amount, so every book sums to zero by its shape.
 
     Args:

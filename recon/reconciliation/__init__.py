@@ -14,6 +14,7 @@ from recon.reconciliation.drive import (
     climb_all,
     fail_run,
     forget_ranges,
+    forget_seen,
     resume_stale_ranges,
     run_here,
 )
@@ -23,6 +24,7 @@ from recon.reconciliation.model import (
     Cause,
     Discrepancy,
     Evidence,
+    Finding,
     Phase,
     Progress,
     Reconciler,
@@ -42,8 +44,9 @@ from recon.reconciliation.read import (
     read_discrepancy,
     read_run,
 )
-from recon.reconciliation.start import start_due_run, start_run
+from recon.reconciliation.start import join_run, start_due_run, start_run
 from recon.reconciliation.sweep import sweep_range
+from recon.reconciliation.tally import fold_tallies
 
 __all__ = [
     "CUT_JOB",
@@ -53,6 +56,7 @@ __all__ = [
     "Discrepancy",
     "DiscrepancyFilter",
     "Evidence",
+    "Finding",
     "Incident",
     "Phase",
     "Progress",
@@ -69,7 +73,10 @@ __all__ = [
     "count_open",
     "cut_run",
     "fail_run",
+    "fold_tallies",
     "forget_ranges",
+    "forget_seen",
+    "join_run",
     "list_discrepancies",
     "list_incidents",
     "list_runs",

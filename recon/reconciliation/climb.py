@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
+from recon import tracing
 from recon.db import load, with_retries
 from recon.game import Priority
 from recon.reconciliation.account import account_for
@@ -76,7 +77,9 @@ async def climb(reconciler: Reconciler, run_id: UUID, *, dry_run: bool = False) 
             break
         claimed_at_s = asyncio.get_running_loop().time()
         looks = [_climb_one(reconciler, run_id, row, claimed_at_s, dry_run=dry_run) for row in rows]
-        for failed in await asyncio.gather(*looks, return_exceptions=True):
+        with tracing.span("climb", attributes={"recon.suspects": len(rows)}, trace_of=run_id):
+            came_to = await asyncio.gather(*looks, return_exceptions=True)
+        for failed in came_to:
             if isinstance(failed, Exception):
                 # Not even that could be written down: its lease ends and it is looked at again.
                 log.error("look_failed", run_id=str(run_id), error=repr(failed))

@@ -10,7 +10,11 @@ from recon.four_eyes import two_people
 from recon.ledger import post_one, rules
 from recon.money import Money
 from recon.reconciliation.adjustments import AdjustmentState, read_adjustment
-from recon.reconciliation.errors import AdjustmentDecidedError, StaleAdjustmentError
+from recon.reconciliation.errors import (
+    AdjustmentDecidedError,
+    NotComparedError,
+    StaleAdjustmentError,
+)
 from recon.reconciliation.model import RunScope
 from recon.reconciliation.review import change_case, earlier, note_step, take_case
 from recon.reconciliation.start import begin_run
@@ -29,11 +33,14 @@ __all__ = ["approve", "reject"]
 
 
 class _MovedError(Exception):
-    """The posting got another version than the one after that which was proposed on."""
+    """Wallet or difference are not those that were proposed on."""
 
 
 async def approve(pool: Pool, adjustment_id: UUID, reason: str | None, *, step: Step) -> Adjustment:
     """Book what another proposed, and start the run that looks whether the wallet agrees now.
+
+    It is booked on what was weighed alone: the wallet and the difference are those on which it was
+    proposed, and ledger and game were compared since the wallet moved last.
 
     Args:
         pool: the database.
@@ -44,13 +51,16 @@ async def approve(pool: Pool, adjustment_id: UUID, reason: str | None, *, step: 
     Raises:
         NotFound: ``adjustment_not_found``.
         SelfApprovalError: proposed by the same principal.
-        AdjustmentDecidedError: it was decided before.
-        StaleAdjustmentError: the wallet moved since; the proposal is closed as stale.
+        AdjustmentDecidedError: it was booked or rejected before.
+        StaleAdjustmentError: the wallet moved, or a run has found another difference or none, since
+            it was proposed; it is closed as stale.
+        NotComparedError: it was proposed after the wallet had moved, and no run has compared ledger
+            and game since; it stays proposed.
         InsufficientBalanceError: a correction may not overdraw the wallet; it stays proposed.
     """
     adjustment = await _book(pool, adjustment_id, reason, step=step)
     if adjustment.state is AdjustmentState.STALE:
-        raise StaleAdjustmentError("the wallet moved since this was proposed; propose it again")
+        raise StaleAdjustmentError(f"it is stale: {adjustment.decision_reason}", adjustment)
     return adjustment
 
 
@@ -73,14 +83,17 @@ async def reject(pool: Pool, adjustment_id: UUID, reason: str, *, step: Step) ->
 async def _book(pool: Pool, adjustment_id: UUID, reason: str | None, *, step: Step) -> Adjustment:
     async with pool.acquire() as connection, connection.transaction():
         adjustment, case = await _take(connection, adjustment_id)
-        if await earlier(connection, case, step) is None:
+        if (
+            adjustment.state is not AdjustmentState.STALE
+            and await earlier(connection, case, step) is None
+        ):
             try:
                 with two_people():
                     await _book_at_once(connection, adjustment, case, reason, step)
             except _MovedError:
-                await _decide(
-                    connection, adjustment, case, AdjustmentState.STALE, "the wallet moved", step
-                )
+                # What slipped in before the posting was one of the wallet's.
+                why = adjustment.why_stale or "the wallet moved"
+                await _decide(connection, adjustment, case, AdjustmentState.STALE, why, step)
         return await read_adjustment(connection, adjustment_id)
 
 
@@ -147,6 +160,10 @@ async def _post(connection: asyncpg.Connection[Any], adjustment: Adjustment) -> 
     """
     if adjustment.moved:
         raise _MovedError
+    if not adjustment.compared:
+        raise NotComparedError(
+            "re-check it first: the wallet moved since it was compared", adjustment
+        )
     entry = rules.adjustment(
         adjustment.user_id,
         Money(adjustment.amount, adjustment.currency),

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import structlog
+from structlog.contextvars import bound_contextvars
 
+from recon.clock import first_id_at
 from recon.db import load, with_retries
 from recon.reconciliation.climb import climb
 from recon.reconciliation.cut import cut_run
@@ -29,6 +31,7 @@ __all__ = [
     "climb_all",
     "fail_run",
     "forget_ranges",
+    "forget_seen",
     "resume_stale_ranges",
     "run_here",
 ]
@@ -36,12 +39,18 @@ __all__ = [
 log = structlog.get_logger(__name__)
 
 _LONGEST_SLEEP_S = 1.0
+_FORGOTTEN_AT_ONCE: Final = 5_000
 
 
 async def run_here(
     reconciler: Reconciler, run_id: UUID, *, progress: Callable[[Run], None] = lambda _: None
 ) -> Run:
     """Sweep and climb until the run has ended; `progress` is told about every second."""
+    with bound_contextvars(run_id=str(run_id)):
+        return await _run_here(reconciler, run_id, progress)
+
+
+async def _run_here(reconciler: Reconciler, run_id: UUID, progress: Callable[[Run], None]) -> Run:
     async with reconciler.pool.acquire() as connection:
         run = await read_run(connection, run_id)
     sweeping = asyncio.create_task(_sweep_all(reconciler, run_id))
@@ -74,7 +83,8 @@ async def climb_all(reconciler: Reconciler) -> None:
         async with reconciler.pool.acquire() as connection:
             run = await read_run(connection, row["run_id"])
         try:
-            await climb(reconciler, run.run_id, dry_run=run.dry_run)
+            with bound_contextvars(run_id=str(run.run_id)):
+                await climb(reconciler, run.run_id, dry_run=run.dry_run)
         except Exception:
             # The other runs go on; this one is climbed again with the next tick.
             log.exception("climb_failed", run_id=str(run.run_id))
@@ -107,6 +117,26 @@ async def forget_ranges(pool: Pool, before: datetime) -> None:
     """Drop how long-ended runs were cut; the runs themselves stay."""
     async with pool.acquire() as connection:
         await connection.execute(load("recon.reconciliation", "forget_ranges"), before)
+
+
+async def forget_seen(pool: Pool, before: datetime) -> None:
+    """Forget what long-ended runs saw, one by one; the runs stay, with their counts and sums.
+
+    Each run is first marked, so that nobody takes it for one that saw nothing. Discrepancies stay
+    as they are, with their histories: this is only which run saw which of them.
+    """
+    started_before = first_id_at(before)
+    async with pool.acquire() as connection:
+        await connection.execute(
+            load("recon.reconciliation", "mark_forgotten"), started_before, before
+        )
+    gone = _FORGOTTEN_AT_ONCE
+    while gone == _FORGOTTEN_AT_ONCE:
+        # Each in a commit of its own, with a connection that others may have between them.
+        async with pool.acquire() as connection:
+            gone = await connection.fetchval(
+                load("recon.reconciliation", "forget_seen"), started_before, _FORGOTTEN_AT_ONCE
+            )
 
 
 @with_retries

@@ -42,12 +42,15 @@ class ExportFormat(StrEnum):
 
 
 async def csv_chunks(
-    pool: Pool, wanted: DiscrepancyFilter, *, base_url: str
+    pool: Pool, wanted: DiscrepancyFilter, *, base_url: str, sort: str = "age"
 ) -> AsyncGenerator[bytes, None]:
-    """RFC 4180 in UTF-8, a header first; text that a spreadsheet would run starts with ``'``."""
+    """RFC 4180 in UTF-8, a header first; text that a spreadsheet would run starts with ``'``.
+
+    The order is one of `export_rows`.
+    """
     # With the first page, so that a database out of reach is known before anything is said.
     header = csv_lines([EXPORT_COLUMNS])
-    async for page in export_rows(pool, wanted, base_url=base_url):
+    async for page in export_rows(pool, wanted, base_url=base_url, sort=sort):
         yield header + csv_lines([[_csv_cell(cell) for cell in row.cells()] for row in page])
         header = b""
     if header:
@@ -55,11 +58,14 @@ async def csv_chunks(
 
 
 async def json_chunks(
-    pool: Pool, wanted: DiscrepancyFilter, *, base_url: str
+    pool: Pool, wanted: DiscrepancyFilter, *, base_url: str, sort: str = "age"
 ) -> AsyncGenerator[bytes, None]:
-    """An array of objects with the columns as keys; money is a decimal string."""
+    """An array of objects with the columns as keys; money is a decimal string.
+
+    The order is one of `export_rows`.
+    """
     separator = b"["
-    async for page in export_rows(pool, wanted, base_url=base_url):
+    async for page in export_rows(pool, wanted, base_url=base_url, sort=sort):
         written = [
             msgspec.json.encode(
                 {

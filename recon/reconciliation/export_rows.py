@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from uuid import UUID
 
 from recon.clock import now
-from recon.db import load
+from recon.db import is_turned, load, load_in_order
 from recon.money import Money
 from recon.reconciliation.read import matching
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
     from datetime import datetime
-    from uuid import UUID
 
     import asyncpg
 
@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 
 __all__ = ["EXPORT_COLUMNS", "Cell", "EvidenceRow", "ExportRow", "export_rows"]
 
-_PAGE = 500
+_PAGE: Final = 500
+_ID: Final = 16
+"""Bytes of an id."""
 
 EXPORT_COLUMNS = (
     *("discrepancy_id", "run_id", "as_of_ledger", "as_of_game", "user_id", "currency"),
@@ -76,20 +78,61 @@ class ExportRow:
         return [self.columns[name] for name in EXPORT_COLUMNS]
 
 
-async def export_rows(
-    pool: Pool, wanted: DiscrepancyFilter, *, base_url: str
+def export_rows(
+    pool: Pool, wanted: DiscrepancyFilter, *, base_url: str, sort: str = "age"
 ) -> AsyncGenerator[list[ExportRow], None]:
-    """Every discrepancy that matches, newest first, a page at a time.
+    """Every discrepancy that matches, a page at a time.
 
-    Pages are read by key and no transaction stays open between them, however slowly the reader
-    reads: a discrepancy stands there once, as it was when its page was read; those opened
-    meanwhile are not among them.
+    No transaction stays open between pages, however slowly the reader reads: a discrepancy stands
+    there once, as it was when its page was read; those opened meanwhile are not among them.
+
+    Args:
+        pool: what is read.
+        wanted: which.
+        base_url: where the pages are.
+        sort: ``age`` (the newest first), ``size``, ``unexplained`` or ``severity``, with ``-``
+            before it for the largest first; ``-age`` is the oldest. All but the first keep sixteen
+            bytes in memory for each.
     """
+    if sort == "age":
+        return _newest_first(pool, wanted, base_url)
+    return _in_order(pool, wanted, base_url, sort)
+
+
+async def _in_order(
+    pool: Pool, wanted: DiscrepancyFilter, base_url: str, sort: str
+) -> AsyncGenerator[list[ExportRow], None]:
+    """In the order at the beginning: what it goes by may change before its page is read."""
+    key = sort.removeprefix("-")
+    order = load_in_order("recon.reconciliation", "export_order", turned=is_turned(sort))
+    statement = load("recon.reconciliation", "export_page")
+    async with pool.acquire() as connection:
+        (found,) = await matching(connection, order, wanted, before=None, limit=None, more=(key,))
+    ids = memoryview(found["ids"] or b"")
+    for start in range(0, len(ids), _PAGE * _ID):
+        page = ids[start : start + _PAGE * _ID]
+        places = {UUID(bytes=bytes(page[at : at + _ID])): at for at in range(0, len(page), _ID)}
+        async with pool.acquire() as connection:
+            rows = await matching(
+                connection, statement, wanted, before=None, limit=_PAGE, more=(list(places),)
+            )
+        if rows:
+            rows.sort(key=lambda row: places[row["discrepancy_id"]])
+            at = now()
+            yield [_row(row, at, base_url) for row in rows]
+
+
+async def _newest_first(
+    pool: Pool, wanted: DiscrepancyFilter, base_url: str
+) -> AsyncGenerator[list[ExportRow], None]:
+    """By id, which no change moves: a page goes on after the last one."""
     statement = load("recon.reconciliation", "export_page")
     before: UUID | None = None
     while True:
         async with pool.acquire() as connection:
-            rows = await matching(connection, statement, wanted, before=before, limit=_PAGE)
+            rows = await matching(
+                connection, statement, wanted, before=before, limit=_PAGE, more=(None,)
+            )
         if rows:
             at = now()
             yield [_row(row, at, base_url) for row in rows]
@@ -163,11 +206,8 @@ def _row(row: asyncpg.Record, at: datetime, base_url: str) -> ExportRow:
 
 def _sides(row: asyncpg.Record) -> tuple[int, int]:
     """Ledger and game, of the balance that the difference is of."""
-    ledger, game = int(row["ledger_available"]), int(row["game_available"])
-    of_held = row["difference"] == row["held_difference"] and game - ledger != row["difference"]
-    if of_held:
-        return int(row["ledger_held"]), int(row["game_held"])
-    return ledger, game
+    of = "available" if row["available_difference"] else "held"
+    return int(row[f"ledger_{of}"]), int(row[f"game_{of}"])
 
 
 def _resolution(row: asyncpg.Record) -> str | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import Annotated, TypeVar
 from uuid import UUID, uuid5
 
 import msgspec
@@ -56,7 +56,7 @@ class RunRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Which wallets to compare; ``users`` only with the scope ``users``."""
 
     scope: RunScope = RunScope.CHANGED
-    users: list[str] = []
+    users: list[Annotated[str, msgspec.Meta(min_length=1, max_length=255)]] = []
 
 
 class RunPage(msgspec.Struct, frozen=True):

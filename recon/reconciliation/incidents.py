@@ -54,6 +54,7 @@ class Incident:
         looked: how many wallets the run had looked at that stopped because of it; ``None`` for what
             groups discrepancies.
         differed: how many of those differed, and nothing explains it.
+        more_than: there are more than so many, of which ``parts`` are the first; ``None``: all.
     """
 
     incident_id: UUID
@@ -66,6 +67,7 @@ class Incident:
     parts: Sequence[IncidentPart]
     looked: int | None = None
     differed: int | None = None
+    more_than: int | None = None
 
     @property
     def discrepancies(self) -> int:
@@ -107,30 +109,36 @@ async def list_incidents(
     only_open: bool,
     before: UUID | None = None,
     limit: int = 50,
+    at_most: int | None = None,
 ) -> list[Incident]:
-    """A page of incidents, newest first."""
+    """A page of incidents, newest first; of each ``at_most`` so many discrepancies are added up."""
     rows = await connection.fetch(
-        load("recon.reconciliation", "incidents"), only_open, None, before, limit
+        load("recon.reconciliation", "incidents"),
+        *(only_open, None, before, limit, None if at_most is None else at_most + 1),
     )
-    return [_incident(row) for row in rows]
+    return [_incident(row, at_most) for row in rows]
 
 
-async def read_incident(connection: asyncpg.Connection[Any], incident_id: UUID) -> Incident:
-    """An incident.
+async def read_incident(
+    connection: asyncpg.Connection[Any], incident_id: UUID, *, at_most: int | None = None
+) -> Incident:
+    """An incident, of which ``at_most`` so many discrepancies are added up.
 
     Raises:
         NotFound: ``incident_not_found``.
     """
     any_state = False
     row = await connection.fetchrow(
-        load("recon.reconciliation", "incidents"), any_state, incident_id, None, 1
+        load("recon.reconciliation", "incidents"),
+        *(any_state, incident_id, None, 1, None if at_most is None else at_most + 1),
     )
     if row is None:
         raise NotFound(f"there is no incident {incident_id}", code="incident_not_found")
-    return _incident(row)
+    return _incident(row, at_most)
 
 
-def _incident(row: asyncpg.Record) -> Incident:
+def _incident(row: asyncpg.Record, at_most: int | None) -> Incident:
+    found = sum(part["discrepancies"] for part in row["parts"])
     return Incident(
         incident_id=row["incident_id"],
         cause=Cause(row["cause"]),
@@ -150,4 +158,5 @@ def _incident(row: asyncpg.Record) -> Incident:
         ],
         looked=row["looked"],
         differed=row["differed"],
+        more_than=at_most if at_most is not None and found > at_most else None,
     )

@@ -21,6 +21,7 @@ __all__ = [
     "Changes",
     "Discrepancy",
     "Evidence",
+    "Finding",
     "Phase",
     "Progress",
     "Reconciler",
@@ -82,6 +83,22 @@ class Cause(StrEnum):
     UNRESOLVED_BET = "unresolved_bet"
     MISSED_PAYOUT = "missed_payout"
     UNEXPLAINED = "unexplained"
+
+
+class Finding(StrEnum):
+    """What a fact says more closely than its kind and cause do.
+
+    ``twice_here``, ``twice_there``: which side has a duplicate twice; ``adjusted``: it is of an
+    adjustment. ``failed_here``: the PSP has reported here that the payment failed. ``settled``: the
+    bet is over here; ``ruled``: people have said how it ended.
+    """
+
+    TWICE_HERE = "twice_here"
+    TWICE_THERE = "twice_there"
+    ADJUSTED = "adjusted"
+    FAILED_HERE = "failed_here"
+    SETTLED = "settled"
+    RULED = "ruled"
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +182,7 @@ class RunTotal:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One reconciliation."""
+    """One reconciliation; since ``forgotten_at`` what it saw is not known one by one any more."""
 
     run_id: UUID
     state: RunState
@@ -180,6 +197,7 @@ class Run:
     totals: tuple[RunTotal, ...]
     tolerated: tuple[Tolerated, ...]
     progress: Progress | None
+    forgotten_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,7 +206,8 @@ class Evidence:
 
     ``amount`` is that part, signed, in minor units; ``kind`` and ``id`` name the row: ``payment``,
     ``delivery``, ``posting``, ``settlement``, ``bet`` or ``payout``. ``root`` is what facts that go
-    wrong together have in common: the PSP's endpoint, the round.
+    wrong together have in common: the PSP's endpoint, the round. ``finding`` says it more closely,
+    where kind and cause leave something open.
     """
 
     kind: str
@@ -198,6 +217,7 @@ class Evidence:
     summary: str
     cause: Cause
     root: str | None = None
+    finding: Finding | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,10 +232,12 @@ class Alternative:
 class Discrepancy:
     """A difference that stood for the grace period. Amounts are minor units of ``currency``.
 
-    ``difference`` is game minus ledger of the available balance (of the held one where the
-    available agree), and always ``explained + unexplained``. ``confidence`` is, in per cent, that
-    the evidence is what happened; 0 where there is none. ``game_as_of`` is ``None`` when the game
-    knows no such player. ``tolerance`` is what counted as none when it was last seen.
+    ``available_difference`` is game minus ledger of the available balance, withdrawals that may be
+    on their way allowed for, and ``held_difference`` that of the held one; 0 where they agree.
+    ``difference`` is the first of them that is not 0, and always ``explained + unexplained``.
+    ``confidence`` is, in per cent, that the evidence is what happened; 0 where there is none.
+    ``game_as_of`` is ``None`` when the game knows no such player. ``tolerance`` is what counted as
+    none when it was last seen.
     """
 
     discrepancy_id: UUID
@@ -231,8 +253,9 @@ class Discrepancy:
     game_available: int
     game_held: int
     game_as_of: datetime | None
-    difference: int
+    available_difference: int
     held_difference: int
+    difference: int
     explained: int
     unexplained: int
     evidence: list[Evidence]
@@ -250,6 +273,11 @@ class Discrepancy:
     incident_id: UUID | None
     tolerance: int = 0
 
+    @property
+    def of_held(self) -> bool:
+        """Whether the difference is of the held money, as the available agrees."""
+        return self.available_difference == 0
+
 
 @dataclass(frozen=True, slots=True)
 class Reconciler:
@@ -260,7 +288,7 @@ class Reconciler:
         game: the game API's client.
         grace: how long the same difference must stand before it is a discrepancy.
         tolerances: currency to the difference in minor units that counts as none.
-        concurrency: balance requests under way at once.
+        concurrency: balance requests under way at once, of one range.
         wanted_as: which calls at the game its own go before.
     """
 

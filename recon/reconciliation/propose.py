@@ -13,37 +13,47 @@ from recon.four_eyes import Step
 from recon.ledger import read_wallet_or_none
 from recon.money import Money
 from recon.reconciliation.adjustments import read_adjustment
-from recon.reconciliation.errors import AdjustmentProposedError
+from recon.reconciliation.errors import AdjustmentProposedError, DifferenceChangedError
 from recon.reconciliation.model import Status
 from recon.reconciliation.review import change_case, earlier, note_step, take_case
 
 if TYPE_CHECKING:
     from recon.db import Pool
     from recon.reconciliation.adjustments import Adjustment
+    from recon.reconciliation.review import Case
 
 __all__ = ["propose"]
 
 
 @with_retries
 async def propose(
-    pool: Pool, discrepancy_id: UUID, amount: str, reason: str, *, step: Step
+    pool: Pool,
+    discrepancy_id: UUID,
+    amount: str,
+    reason: str,
+    *,
+    seen: str | None = None,
+    step: Step,
 ) -> Adjustment:
     """Propose to add an amount to the player's available balance, for another to approve.
 
-    It binds to the wallet as it is now: any posting that comes in between makes it stale, and then
-    it may be proposed again.
+    It binds to the wallet as it is now, and to the difference that a run has found last: any
+    posting, and any look that finds another difference, makes it stale, and then it may be proposed
+    again.
 
     Args:
         pool: the database.
         discrepancy_id: which.
         amount: a signed decimal string in the discrepancy's currency, not zero.
         reason: why the ledger should say so.
+        seen: the difference that the proposer has seen, as a decimal string, where that is known.
         step: who proposes.
 
     Raises:
         Invalid: ``invalid_amount``.
         NotFound: ``discrepancy_not_found``.
         DiscrepancyClosedError: it is resolved or cleared.
+        DifferenceChangedError: a run has found another difference than was seen.
         AdjustmentProposedError: a proposal waits that may still be booked.
     """
     async with pool.acquire() as connection, connection.transaction():
@@ -55,11 +65,10 @@ async def propose(
         if change.minor == 0:
             raise Invalid("an adjustment of nothing adjusts nothing", code="invalid_amount")
         case.require_live()
-        wallet = await read_wallet_or_none(connection, case.user_id, case.currency)
-        version = 0 if wallet is None else wallet.version
-        replaced = await connection.fetchval(
-            load("recon.reconciliation", "replace_moved"),
-            *(case.user_id, discrepancy_id, version),
+        _require_seen(case, seen)
+        # Before the version is read that this one binds to: what is replaced had moved by then.
+        replaced = await connection.fetchrow(
+            load("recon.reconciliation", "replace_moved"), case.user_id, discrepancy_id
         )
         if replaced is not None:
             # A step of its own: the proposer's intent has but one, which is the new proposal.
@@ -69,12 +78,18 @@ async def propose(
                 "adjustment_stale",
                 before=case,
                 after=case,
-                said={"adjustment_id": str(replaced), "reason": "the wallet moved"},
+                said={
+                    "adjustment_id": str(replaced["adjustment_id"]),
+                    "reason": replaced["why_stale"],
+                },
             )
+        wallet = await read_wallet_or_none(connection, case.user_id, case.currency)
+        version = 0 if wallet is None else wallet.version
         adjustment_id = await connection.fetchval(
             load("recon.reconciliation", "insert_adjustment"),
             *(case.user_id, new_id(), discrepancy_id, case.currency, Decimal(change.minor)),
-            *(reason, version, step.actor),
+            *(reason, version, step.actor, Decimal(case.shown.of_available)),
+            *(Decimal(case.shown.ledger_available), Decimal(case.shown.game_available)),
         )
         if adjustment_id is None:
             raise AdjustmentProposedError("approve or reject the proposed adjustment first")
@@ -89,3 +104,14 @@ async def propose(
         }
         await note_step(connection, step, "proposed", before=case, after=after, said=said)
         return await read_adjustment(connection, adjustment_id)
+
+
+def _require_seen(case: Case, seen: str | None) -> None:
+    if seen is None:
+        return
+    was, is_now = Money.parse(seen, case.currency), Money(case.shown.difference, case.currency)
+    if was != is_now:
+        raise DifferenceChangedError(
+            f"a run has compared it since you looked: the difference was {was} {case.currency}, "
+            f"now it is {is_now}"
+        )

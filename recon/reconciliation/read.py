@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from recon.clock import format_time, parse_time
-from recon.db import load
+from recon.db import is_turned, load, load_in_order
 from recon.errors import NotFound
 from recon.reconciliation.model import (
     Alternative,
@@ -14,6 +14,7 @@ from recon.reconciliation.model import (
     Changes,
     Discrepancy,
     Evidence,
+    Finding,
     Phase,
     Progress,
     Run,
@@ -49,7 +50,8 @@ class DiscrepancyFilter:
     """Which discrepancies; ``None`` means any.
 
     ``first_run_id`` is the run that opened them; ``seen_from`` and ``seen_before`` bound when they
-    were first seen; ``q`` is the start of a player's or a discrepancy's id, or a fact's whole id.
+    were first seen; ``q`` is the start of a player's or a discrepancy's id, or a fact's whole id;
+    ``unexplained`` is whether a part of them is.
     """
 
     statuses: tuple[Status, ...] | None = None
@@ -63,6 +65,7 @@ class DiscrepancyFilter:
     seen_from: datetime | None = None
     seen_before: datetime | None = None
     q: str | None = None
+    unexplained: bool | None = None
 
     def said(self) -> dict[str, str]:
         """Each part of it in words, what is not narrowed as ``any``."""
@@ -80,6 +83,7 @@ class DiscrepancyFilter:
                 "any" if self.seen_before is None else format_time(self.seen_before)
             ),
             "id": self.q or "any",
+            "unexplained": {None: "any", True: "a part", False: "nothing"}[self.unexplained],
         }
 
 
@@ -97,10 +101,23 @@ async def read_run(connection: asyncpg.Connection[Any], run_id: UUID) -> Run:
 
 
 async def list_runs(
-    connection: asyncpg.Connection[Any], *, before: UUID | None = None, limit: int = 50
+    connection: asyncpg.Connection[Any],
+    *,
+    before: UUID | None = None,
+    limit: int = 50,
+    sort: str = "age",
 ) -> list[Run]:
-    """A page of runs, newest first."""
-    rows = await connection.fetch(load("recon.reconciliation", "runs"), before, limit)
+    """A page of runs, from after the one that ``before`` names.
+
+    Args:
+        connection: any.
+        before: the last of the page before.
+        limit: how many.
+        sort: ``age``, newest first, or ``duration``, of which one that has not ended has the
+            shortest; with ``-`` before it for the largest first. ``-age`` is the oldest.
+    """
+    statement = load_in_order("recon.reconciliation", "runs", turned=is_turned(sort))
+    rows = await connection.fetch(statement, before, limit, sort.removeprefix("-"))
     return await _whole(connection, rows)
 
 
@@ -189,9 +206,10 @@ async def matching(
     wanted: DiscrepancyFilter,
     *,
     before: UUID | None,
-    limit: int,
+    limit: int | None,
+    more: Sequence[object] = (),
 ) -> list[asyncpg.Record]:
-    """The rows of a statement whose parameters are those of `discrepancies.sql`."""
+    """The rows of a statement whose parameters are those of `discrepancies.sql`, and ``more``."""
     async with connection.transaction():
         # A plan for any filter is a plan for none: the one for these values uses their index, and
         # a page of a run that saw a million is read without looking at the other rows.
@@ -207,6 +225,8 @@ async def matching(
             before,
             limit,
             *(wanted.first_run_id, wanted.assignee, wanted.seen_from, wanted.seen_before, wanted.q),
+            wanted.unexplained,
+            *more,
         )
     return rows
 
@@ -249,6 +269,7 @@ def _run(
         totals=totals,
         tolerated=tolerated,
         progress=progress,
+        forgotten_at=row["forgotten_at"],
     )
 
 
@@ -267,8 +288,9 @@ def _discrepancy(row: asyncpg.Record) -> Discrepancy:
         game_available=int(row["game_available"]),
         game_held=int(row["game_held"]),
         game_as_of=row["game_as_of"],
-        difference=int(row["difference"]),
+        available_difference=int(row["available_difference"]),
         held_difference=int(row["held_difference"]),
+        difference=int(row["difference"]),
         explained=int(row["explained"]),
         unexplained=int(row["unexplained"]),
         evidence=[_evidence(fact) for fact in row["evidence"]],
@@ -300,4 +322,5 @@ def _evidence(fact: dict[str, Any]) -> Evidence:
         summary=fact["summary"],
         cause=Cause(fact["cause"]),
         root=fact.get("root"),
+        finding=Finding(fact["finding"]) if fact.get("finding") else None,
     )

@@ -125,7 +125,8 @@ async def record_discrepancy(
         raise AgreedMeanwhileError
     live = await connection.fetchrow(
         load("recon.reconciliation", "live_discrepancy"),
-        *(user_id, currency, Decimal(look.difference), Decimal(look.held_difference)),
+        *(user_id, currency),
+        *(Decimal(look.available_difference), Decimal(look.held_difference)),
         _MAY_COME_BACK,
     )
     discrepancy_id: UUID = new_id() if live is None else live["discrepancy_id"]
@@ -139,7 +140,7 @@ async def record_discrepancy(
         *(Decimal(snapshot.available), Decimal(snapshot.held), Decimal(snapshot.reserved)),
         snapshot.version,
         *(Decimal(look.game.available), Decimal(look.game.held), look.game.as_of),
-        *(Decimal(look.difference), Decimal(look.held_difference)),
+        *(Decimal(look.available_difference), Decimal(look.held_difference)),
         *(Decimal(explanation.explained), Decimal(explanation.unexplained)),
         [_plain(fact) for fact in explanation.evidence],
         [*looked_at, *explanation.notes],
@@ -242,8 +243,9 @@ def _standing(live: asyncpg.Record | None, status: str, look: Comparison) -> str
         return "opened"
     if live["status"] in _AT_REST and status != live["status"]:
         return "reopened"
-    before = (int(live["difference"]), int(live["held_difference"]))
-    return "persisting" if before == (look.difference, look.held_difference) else "changed"
+    before = (int(live["available_difference"]), int(live["held_difference"]))
+    now = (look.available_difference, look.held_difference)
+    return "persisting" if before == now else "changed"
 
 
 def _root(explanation: Explanation) -> tuple[str | None, datetime | None]:
@@ -264,4 +266,5 @@ def _plain(fact: Evidence) -> dict[str, str | None]:
         "summary": fact.summary,
         "cause": fact.cause,
         "root": fact.root,
+        "finding": fact.finding,
     }

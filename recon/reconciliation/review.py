@@ -23,14 +23,28 @@ if TYPE_CHECKING:
 
     from recon.four_eyes import Step
 
-__all__ = ["Case", "change_case", "earlier", "note_step", "take_case"]
+__all__ = ["Case", "Figures", "change_case", "earlier", "note_step", "take_case"]
 
 _CLOSED = frozenset({Status.RESOLVED, Status.CLEARED})
 
 
 @dataclass(frozen=True, slots=True)
+class Figures:
+    """What ledger and game showed when they were last compared, in minor units.
+
+    ``difference`` is what people are shown; ``of_available`` that of the available money, which an
+    adjustment can put right.
+    """
+
+    difference: int
+    of_available: int
+    ledger_available: int
+    game_available: int
+
+
+@dataclass(frozen=True, slots=True)
 class Case:
-    """What a review may change of a discrepancy, as it stands under our lock."""
+    """What a review may change of a discrepancy, as it stands under our lock, and its figures."""
 
     user_id: str
     discrepancy_id: UUID
@@ -38,6 +52,7 @@ class Case:
     status: Status
     assignee: str | None
     ignored_until: datetime | None
+    shown: Figures
 
     @property
     def at_work(self) -> Status:
@@ -90,6 +105,12 @@ async def take_case(connection: asyncpg.Connection[Any], discrepancy_id: UUID) -
         status=Status(row["status"]),
         assignee=row["assignee"],
         ignored_until=row["ignored_until"],
+        shown=Figures(
+            difference=int(row["difference"]),
+            of_available=int(row["available_difference"]),
+            ledger_available=int(row["ledger_available"]),
+            game_available=int(row["game_available"]),
+        ),
     )
 
 

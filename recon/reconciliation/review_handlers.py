@@ -24,6 +24,7 @@ from recon.http import (
     principal_of,
     step_of,
 )
+from recon.http.reading import from_replica
 from recon.reconciliation.adjustments import AdjustmentState, list_adjustments
 from recon.reconciliation.assign import assign
 from recon.reconciliation.comment import comment
@@ -51,6 +52,7 @@ from recon.reconciliation.review_views import (
     event_view,
 )
 from recon.reconciliation.send_export import send_export
+from recon.reconciliation.then_and_now import OutdatedProblem
 from recon.reconciliation.views import DiscrepancyView, RunView, discrepancy_view, run_view
 
 if TYPE_CHECKING:
@@ -92,6 +94,7 @@ _REFUSALS = {400: Problem, 404: Problem, 409: Problem, 422: Problem}
         "incident_id": "only what is part of this incident",
     },
 )
+@from_replica
 async def export(request: web.Request) -> web.StreamResponse:
     """Every discrepancy that matches the filters, as a file; there is no page to turn."""
     return await send_export(request, filter_of(request), asked_by=principal_of(request).name)
@@ -181,6 +184,7 @@ async def propose_adjustment(request: web.Request) -> web.Response:
         _discrepancy_id(request),
         wanted.amount,
         wanted.reason,
+        seen=wanted.difference,
         step=step_of(request),
     )
     return json_response(adjustment_view(adjustment), status=201)
@@ -206,10 +210,15 @@ async def adjustments(request: web.Request) -> web.Response:
 @operation(
     scope=Scope.WRITE_DISCREPANCY,
     body=ApproveRequest,
-    answers={200: AdjustmentView, 403: Problem, **_REFUSALS},
+    answers={200: AdjustmentView, 403: Problem, **_REFUSALS, 409: OutdatedProblem},
 )
 async def approve_adjustment(request: web.Request) -> web.Response:
-    """Book what another principal proposed; a run then looks whether the wallet agrees."""
+    """Book what another principal proposed; a run then looks whether the wallet agrees.
+
+    409 ``stale_adjustment``: wallet or difference are others since it was proposed; propose it
+    anew. 409 ``not_compared``: the wallet had moved since it was compared; re-check it first. Both
+    say in ``outdated`` what ledger and game had then and have now.
+    """
     wanted = decode(await request.read() or b"{}", ApproveRequest)
     adjustment = await approve(
         request.config_dict[POOL], _adjustment_id(request), wanted.reason, step=step_of(request)

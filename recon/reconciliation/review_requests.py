@@ -56,11 +56,13 @@ class AdjustmentRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
     """What to add to the player's available balance in the ledger: a signed decimal string.
 
     It corrects the ledger only, e.g. by a deposit that really happened; the game's own balance
-    cannot be changed from here.
+    cannot be changed from here. ``difference`` is what you have seen of the discrepancy's: it is
+    refused where a run has found another since; without it nothing is compared.
     """
 
     amount: str
     reason: Words
+    difference: str | None = None
 
 
 class ApproveRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -10,6 +10,7 @@ import msgspec
 
 from recon.money import format_minor
 from recon.reconciliation.adjustments import AdjustmentState
+from recon.reconciliation.then_and_now import BalancesView, balances_view
 
 if TYPE_CHECKING:
     from recon.reconciliation.adjustments import Adjustment
@@ -19,7 +20,11 @@ __all__ = ["AdjustmentView", "EventView", "adjustment_view", "event_view"]
 
 
 class AdjustmentView(msgspec.Struct, frozen=True):
-    """A correction of the ledger; ``amount`` is signed, ``moved`` means it can only be stale."""
+    """A correction of the ledger; ``amount`` is signed, ``moved`` means it can only be stale.
+
+    ``proposed_on`` is what was compared last when it was proposed, ``now`` the same as of now, null
+    once ledger and game agree.
+    """
 
     adjustment_id: UUID
     discrepancy_id: UUID
@@ -29,6 +34,8 @@ class AdjustmentView(msgspec.Struct, frozen=True):
     reason: str
     state: AdjustmentState
     ledger_version: int
+    proposed_on: BalancesView
+    now: BalancesView | None
     moved: bool
     proposed_by: str
     proposed_at: datetime
@@ -59,6 +66,8 @@ def adjustment_view(adjustment: Adjustment) -> AdjustmentView:
         reason=adjustment.reason,
         state=adjustment.state,
         ledger_version=adjustment.ledger_version,
+        proposed_on=balances_view(adjustment.proposed_on, adjustment.currency),
+        now=None if adjustment.now is None else balances_view(adjustment.now, adjustment.currency),
         moved=adjustment.moved,
         proposed_by=adjustment.proposed_by,
         proposed_at=adjustment.proposed_at,

@@ -10,6 +10,7 @@ from recon.clock import now
 from recon.db import POOL
 from recon.errors import Invalid
 from recon.http import send_file
+from recon.http.proxies import origin_of
 from recon.reconciliation.export import ExportFormat, csv_chunks, json_chunks
 from recon.reconciliation.xlsx import xlsx_chunks
 
@@ -23,7 +24,7 @@ PUBLIC_URL: web.AppKey[str] = web.AppKey("public_url", str)
 
 
 async def send_export(
-    request: web.Request, wanted: DiscrepancyFilter, *, asked_by: str
+    request: web.Request, wanted: DiscrepancyFilter, *, asked_by: str, sort: str = "age"
 ) -> web.StreamResponse:
     """Answer with an export, in the format that a request's query asks for.
 
@@ -31,6 +32,7 @@ async def send_export(
         request: what it answers.
         wanted: which discrepancies.
         asked_by: whom it is made for.
+        sort: the order, one of `export_rows`.
 
     Raises:
         Invalid: ``invalid_format``.
@@ -38,14 +40,14 @@ async def send_export(
     """
     kind = _format_of(request)
     pool = request.config_dict[POOL]
-    base_url = request.config_dict.get(PUBLIC_URL) or str(request.url.origin())
+    base_url = request.config_dict.get(PUBLIC_URL) or origin_of(request)
     match kind:
         case ExportFormat.CSV:
-            chunks = csv_chunks(pool, wanted, base_url=base_url)
+            chunks = csv_chunks(pool, wanted, base_url=base_url, sort=sort)
         case ExportFormat.JSON:
-            chunks = json_chunks(pool, wanted, base_url=base_url)
+            chunks = json_chunks(pool, wanted, base_url=base_url, sort=sort)
         case ExportFormat.XLSX:
-            chunks = xlsx_chunks(pool, wanted, base_url=base_url, asked_by=asked_by)
+            chunks = xlsx_chunks(pool, wanted, base_url=base_url, asked_by=asked_by, sort=sort)
     return await send_file(
         request,
         chunks,

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from recon.db import Pool
 
-__all__ = ["begin_run", "start_due_run", "start_run"]
+__all__ = ["begin_run", "join_run", "start_due_run", "start_run"]
 
 _MAX_USERS = 10_000
 
@@ -90,6 +90,25 @@ async def begin_run(
     elif queued:
         await queue_cut(connection, run_id, scope)
     return run_id
+
+
+@with_retries
+async def join_run(pool: Pool, scope: RunScope, *, trigger: str) -> UUID:
+    """Start a run, or lead to the one that the same trigger has under way over the same scope.
+
+    Who presses a button twice wants one run.
+
+    Args:
+        pool: the database.
+        scope: which wallets, not those of named players.
+        trigger: who asks for it.
+    """
+    async with pool.acquire() as connection, connection.transaction():
+        await connection.execute(load("recon.reconciliation", "lock_schedule"))
+        under_way: UUID | None = await connection.fetchval(
+            load("recon.reconciliation", "run_under_way"), trigger, scope
+        )
+        return under_way or await begin_run(connection, scope, trigger=trigger)
 
 
 @with_retries

@@ -11,6 +11,7 @@ import msgspec
 from recon.money import format_minor
 from recon.reconciliation.model import (
     Cause,
+    Finding,
     Phase,
     RunScope,
     RunState,
@@ -104,7 +105,11 @@ class TotalView(msgspec.Struct, frozen=True):
 
 
 class RunView(msgspec.Struct, frozen=True):
-    """A run; ``progress`` is null once it has ended, and until then ``totals`` is empty."""
+    """A run; ``progress`` is null once it has ended, and until then ``totals`` is empty.
+
+    Since ``forgotten_at`` it is not known any more which discrepancies it saw: asked for by this
+    run there are none. Its counts and sums stay.
+    """
 
     run_id: UUID
     state: RunState
@@ -119,6 +124,7 @@ class RunView(msgspec.Struct, frozen=True):
     totals: list[TotalView]
     tolerated: list[ToleratedView]
     progress: ProgressView | None
+    forgotten_at: datetime | None
 
 
 class LedgerSide(msgspec.Struct, frozen=True):
@@ -139,7 +145,10 @@ class GameSide(msgspec.Struct, frozen=True):
 
 
 class EvidenceView(msgspec.Struct, frozen=True):
-    """A fact that accounts for part of the difference; ``root``: the endpoint, the round."""
+    """A fact that accounts for part of the difference; ``root``: the endpoint, the round.
+
+    ``finding`` says it more closely, where kind and cause leave something open.
+    """
 
     kind: str
     id: str
@@ -148,6 +157,7 @@ class EvidenceView(msgspec.Struct, frozen=True):
     summary: str
     cause: Cause
     root: str | None
+    finding: Finding | None
 
 
 class AlternativeView(msgspec.Struct, frozen=True):
@@ -160,6 +170,8 @@ class AlternativeView(msgspec.Struct, frozen=True):
 class DiscrepancyView(msgspec.Struct, frozen=True):
     """A discrepancy; ``difference`` is game minus ledger and always explained + unexplained.
 
+    It is ``available_difference``, or ``held_difference`` where that is 0: the available balances
+    agree then, withdrawals on their way allowed for, and what differs is held for bets.
     ``confidence`` is, in per cent, that the evidence is what happened; 0 where there is none.
     """
 
@@ -169,6 +181,7 @@ class DiscrepancyView(msgspec.Struct, frozen=True):
     ledger: LedgerSide
     game: GameSide
     difference: str
+    available_difference: str
     held_difference: str
     explained: str
     unexplained: str
@@ -291,6 +304,7 @@ def run_view(run: Run) -> RunView:
             for one in run.tolerated
         ],
         progress=None if run.progress is None else _progress_view(run.progress),
+        forgotten_at=run.forgotten_at,
     )
 
 
@@ -321,6 +335,7 @@ def discrepancy_view(found: Discrepancy) -> DiscrepancyView:
                 summary=fact.summary,
                 cause=fact.cause,
                 root=fact.root,
+                finding=fact.finding,
             )
             for fact in facts
         ]
@@ -341,6 +356,7 @@ def discrepancy_view(found: Discrepancy) -> DiscrepancyView:
             as_of=found.game_as_of,
         ),
         difference=money(found.difference),
+        available_difference=money(found.available_difference),
         held_difference=money(found.held_difference),
         explained=money(found.explained),
         unexplained=money(found.unexplained),

@@ -57,7 +57,7 @@ _SUMMARY_COLUMNS = ("currency", "count", "plus", "minus", "net", "explained", "u
 
 
 async def xlsx_chunks(
-    pool: Pool, wanted: DiscrepancyFilter, *, base_url: str, asked_by: str
+    pool: Pool, wanted: DiscrepancyFilter, *, base_url: str, asked_by: str, sort: str = "age"
 ) -> AsyncGenerator[bytes, None]:
     """The workbook's bytes, by way of a file that is gone afterwards; errors as in `write_xlsx`.
 
@@ -66,7 +66,7 @@ async def xlsx_chunks(
     """
     with TemporaryDirectory(prefix="recon-export-") as directory:
         path = Path(directory, "discrepancies.xlsx")
-        writing = _write(pool, wanted, path, base_url=base_url, asked_by=asked_by)
+        writing = _write(pool, wanted, path, base_url=base_url, asked_by=asked_by, sort=sort)
         async with aclosing(writing):
             async for _ in writing:
                 yield b""
@@ -77,7 +77,13 @@ async def xlsx_chunks(
 
 
 async def write_xlsx(
-    pool: Pool, wanted: DiscrepancyFilter, path: Path, *, base_url: str, asked_by: str
+    pool: Pool,
+    wanted: DiscrepancyFilter,
+    path: Path,
+    *,
+    base_url: str,
+    asked_by: str,
+    sort: str = "age",
 ) -> int:
     """Write the sheets Summary, Discrepancies, Evidence and Parameters; how many discrepancies.
 
@@ -91,28 +97,36 @@ async def write_xlsx(
         path: the file to write, in a directory of the caller's own.
         base_url: where the pages are, for the column ``url``.
         asked_by: who asked for it.
+        sort: the order, one of `export_rows`.
 
     Raises:
         Unprocessable: ``too_many_rows``, more than a sheet can hold.
     """
     count = 0
-    async for written in _write(pool, wanted, path, base_url=base_url, asked_by=asked_by):
+    writing = _write(pool, wanted, path, base_url=base_url, asked_by=asked_by, sort=sort)
+    async for written in writing:
         count += written
     return count
 
 
 async def _write(
-    pool: Pool, wanted: DiscrepancyFilter, path: Path, *, base_url: str, asked_by: str
+    pool: Pool,
+    wanted: DiscrepancyFilter,
+    path: Path,
+    *,
+    base_url: str,
+    asked_by: str,
+    sort: str,
 ) -> AsyncGenerator[int, None]:
     """Write the workbook; how many discrepancies each of its pages had."""
     await _refuse_too_many(pool, wanted)
     loop = asyncio.get_running_loop()
     workbook = await loop.run_in_executor(_WRITER, _Workbook, path)
     try:
-        async for page in export_rows(pool, wanted, base_url=base_url):
+        async for page in export_rows(pool, wanted, base_url=base_url, sort=sort):
             await loop.run_in_executor(_WRITER, workbook.write, page)
             yield len(page)
-        await loop.run_in_executor(_WRITER, workbook.conclude, wanted, asked_by)
+        await loop.run_in_executor(_WRITER, workbook.conclude, wanted, asked_by, sort)
     finally:
         await loop.run_in_executor(_WRITER, workbook.drop)
 
@@ -177,10 +191,10 @@ class _Workbook:
                 self._write_fact(fact)
             self._sum(row)
 
-    def conclude(self, wanted: DiscrepancyFilter, asked_by: str) -> None:
+    def conclude(self, wanted: DiscrepancyFilter, asked_by: str, sort: str) -> None:
         """Write the sums and the parameters, and make one file of it all."""
         self._write_summary()
-        self._write_parameters(wanted, asked_by)
+        self._write_parameters(wanted, asked_by, sort)
         self._concluded = True
         self._book.close()
 
@@ -228,7 +242,7 @@ class _Workbook:
         for below, ((by, value), count) in enumerate(sorted(self._states.items()), start=at + 3):
             self._line(sheet, below, [by, value, count])
 
-    def _write_parameters(self, wanted: DiscrepancyFilter, asked_by: str) -> None:
+    def _write_parameters(self, wanted: DiscrepancyFilter, asked_by: str, sort: str) -> None:
         sheet = self._parameters
         sheet.set_column(0, 0, 18)
         sheet.set_column(1, 1, 60)
@@ -236,6 +250,7 @@ class _Workbook:
             "made_at": format_time(now()),
             "made_for": asked_by,
             **wanted.said(),
+            "sort": sort,
             "discrepancies": str(self.count),
             "times": "UTC",
             "difference": "game minus ledger; explained + unexplained",

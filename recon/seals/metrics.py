@@ -2,32 +2,31 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from time import monotonic
+from typing import TYPE_CHECKING, Final
 
 from prometheus_client import Counter, Gauge
 
-from recon.clock import now
+from recon.db import load
+from recon.db.numbers import DatabaseNumbers
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
+    from recon.db import Pool
     from recon.seals.model import Seal
 
-__all__ = ["observe_miss", "observe_pass", "observe_seal"]
+__all__ = ["SEAL_NUMBERS", "observe_miss", "observe_seal"]
 
 _rows = Counter("recon_seals_rows", "Rows that this process has linked and sealed.")
 _sealed_at = Gauge("recon_seals_last_seal_timestamp_seconds", "When this process sealed last.")
-_age = Gauge(
+_unsealed_s = Gauge(
     "recon_seals_oldest_unsealed_seconds",
-    "Since when there may be rows that no seal covers, as far as this process knows; the smallest"
-    " of all processes counts.",
+    "For how long there may have been rows that no seal covers: since the last pass that ended"
+    " well, whichever process made it.",
 )
-
 _missed = Counter(
     "recon_seals_lock_missed", "Passes that were not made: another sealer was at work."
 )
-
-_covered: dict[str, datetime] = {}
+_BEGAN_S: Final = monotonic()
 
 
 def observe_miss() -> None:
@@ -41,13 +40,11 @@ def observe_seal(seal: Seal) -> None:
     _sealed_at.set(seal.sealed_at.timestamp())
 
 
-def observe_pass(covers_until: datetime) -> None:
-    """A pass has covered everything that was committed by an instant."""
-    if not _covered:
-        # Only now: a process that never seals has nothing to say about it.
-        _age.set_function(_seconds_since)
-    _covered["until"] = covers_until
+async def _refresh(pool: Pool) -> None:
+    async with pool.acquire() as connection:
+        unsealed_s = await connection.fetchval(load("recon.seals", "measure"))
+    # Where no pass ever ended well, one could have for as long as this process is there.
+    _unsealed_s.set(monotonic() - _BEGAN_S if unsealed_s is None else unsealed_s)
 
 
-def _seconds_since() -> float:
-    return (now() - _covered["until"]).total_seconds()
+SEAL_NUMBERS: Final = DatabaseNumbers("seals", _refresh, (_unsealed_s,))

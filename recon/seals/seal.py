@@ -13,7 +13,7 @@ from recon.clock import now
 from recon.db import NO_PATH, load
 from recon.seals.anchor import keep_anchor, read_anchor
 from recon.seals.errors import ChainBrokenError, SealerMovedError
-from recon.seals.metrics import observe_miss, observe_pass, observe_seal
+from recon.seals.metrics import observe_miss, observe_seal
 from recon.seals.model import Anchor, Kind, Seal
 from recon.seals.queries import insert_seal, last_seal, last_seal_by
 from recon.seals.rules import (
@@ -188,7 +188,8 @@ class Sealer:
         self._seen = newest
         if newest is not None and self._anchor is not None:
             self._keep(newest, self._anchor, adopt=adopt)
-        observe_pass(mark["at"])
+        async with self._pool.acquire() as connection:
+            await connection.execute(load("recon.seals", "covered"), mark["at"])
         before = (began.number, began.last_seq) if began else (0, 0)
         after = (newest.number, newest.last_seq) if newest else (0, 0)
         return Sealed(after[1] - before[1], after[0] - before[0], newest)

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Final
 import structlog
 from prometheus_client import Gauge
 
-from recon.clock import new_id
+from recon.clock import new_id, now
 from recon.db import load, with_retries
+from recon.db.numbers import DatabaseNumbers
 from recon.jobs import enqueue
 from recon.seals.anchor import read_anchor
 from recon.seals.proof import verify_all
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from recon.seals.keys import SealKeys
 
 __all__ = [
+    "VERIFICATION_NUMBERS",
     "VERIFY_JOB",
     "Verified",
     "Verifier",
@@ -34,7 +36,9 @@ log = structlog.get_logger(__name__)
 
 VERIFY_JOB: Final = "verify"
 
-_faults = Gauge("recon_verify_faults", "What did not hold when this process verified last.")
+_faults = Gauge("recon_verify_faults", "What did not hold when the books were last verified.")
+_failed = Gauge("recon_verify_failed", "Whether the last verification could not be made.")
+_age_s = Gauge("recon_verify_age_seconds", "How long ago the last one ended; NaN before the first.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +98,6 @@ class Verifier:
         """Make one; what another worker has ended meanwhile is left as it is."""
         anchor = None if self.anchor is None else read_anchor(self.anchor)
         proof = await verify_all(self.pool, self.keys, anchor=anchor)
-        _faults.set(len(proof.faults))
         said = log.info if proof.ok else log.error
         said("verified", ok=proof.ok, faults=len(proof.faults), postings=proof.postings)
         state = "holds" if proof.ok else "faulty"
@@ -125,3 +128,13 @@ async def forget_verifications(pool: Pool, before: datetime) -> None:
     """Drop what older ones found; the newest stay, by which the next is told apart."""
     async with pool.acquire() as connection:
         await connection.execute(load("recon.seals", "forget_verifications"), before)
+
+
+async def _refresh(pool: Pool) -> None:
+    last = await last_verification(pool)
+    _faults.set(0 if last is None else last.faults)
+    _failed.set(last is not None and last.state == "failed")
+    _age_s.set(float("nan") if last is None else (now() - last.finished_at).total_seconds())
+
+
+VERIFICATION_NUMBERS: Final = DatabaseNumbers("verification", _refresh, (_faults, _failed, _age_s))

@@ -35,6 +35,11 @@ def faults_together(settings: Settings) -> Iterator[tuple[set[str], str]]:
         if secret is not None and secret.get_secret_value().startswith(wrong):
             fault = f"environment is {settings.environment} and {name} is a {wrong[3:-1]} secret"
             yield {"environment", name}, fault
+    if settings.replica_database_url is not None and settings.database_url is None:
+        yield (
+            {"database_url", "replica_database_url"},
+            "replica_database_url is set and database_url is not",
+        )
     if settings.environment == "live":
         yield from _live_faults(settings, key or "")
         return
@@ -87,6 +92,12 @@ def _live_faults(settings: Settings, key: str) -> Iterator[tuple[set[str], str]]
         if "sandbox" in (url.host or ""):
             yield names, "environment is live and game_url is a sandbox host"
     yield from _faults_in_the_clear(settings)
+    for name, psp in settings.psp.items():
+        if psp.api_url is not None and "sandbox" in (URL(psp.api_url).host or ""):
+            yield (
+                {"environment", "psp"},
+                f"environment is live and psp {name!r} has a sandbox api_url",
+            )
     for name in _psps_with_key(settings, "_test_"):
         yield {"environment", "psp"}, f"environment is live and psp {name!r} has a test api_key"
 
@@ -99,6 +110,8 @@ def _faults_in_the_clear(settings: Settings) -> Iterator[tuple[set[str], str]]:
                 {"environment", "psp"},
                 f"environment is live and psp {name!r} has an http:// api_url",
             )
+    if settings.public_url is not None and URL(settings.public_url).scheme != "https":
+        yield {"environment", "public_url"}, "environment is live and public_url is not https"
     if settings.oidc is not None and not settings.oidc.issuer.startswith("https://"):
         yield {"environment", "oidc"}, "environment is live and oidc.issuer is not https"
     for name in settings.alerts.in_the_clear:

@@ -5,33 +5,21 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, SecretStr
 
 from recon.settings.sources import read_sources
+from recon.settings.values import may_be_off
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from pydantic.fields import FieldInfo
+
     from recon.settings.model import Settings
 
 __all__ = ["Explained", "explain"]
-
-_MAY_BE_OFF: Final = frozenset(
-    {
-        "alerts.digest_every",
-        "reconcile_every",
-        "reconcile_all_every",
-        "backfill_every",
-        "payload_retention",
-        "payload_retention_unsettled",
-        "payment_overdue_after",
-        "withdrawal_overdue_after",
-        "deposit_abandoned_after",
-        "waiting_after",
-    }
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +35,7 @@ def explain(settings: Settings, flags: Mapping[str, object]) -> list[Explained]:
     """Every setting with where it came from; secrets show only that they are set."""
     sources = read_sources(os.environ)
     rows = []
-    for name in type(settings).model_fields:
+    for name, field in type(settings).model_fields.items():
         source = (
             "flag"
             if flags.get(name) is not None
@@ -58,30 +46,39 @@ def explain(settings: Settings, flags: Mapping[str, object]) -> list[Explained]:
             else "default"
         )
         rows += [
-            Explained(key, value, source) for key, value in _flatten(name, getattr(settings, name))
+            Explained(key, value, source)
+            for key, value in _flatten(name, getattr(settings, name), none=_word_for_none(field))
         ]
     return rows
 
 
-def _flatten(name: str, value: object) -> list[tuple[str, str]]:
+def _word_for_none(field: FieldInfo) -> str:
+    return "off" if may_be_off(field) else "-"
+
+
+def _flatten(name: str, value: object, *, none: str = "-") -> list[tuple[str, str]]:
     if isinstance(value, BaseModel):
-        fields = ((key, getattr(value, key)) for key in type(value).model_fields)
-        return [pair for key, item in fields for pair in _flatten(f"{name}.{key}", item)]
+        return [
+            pair
+            for key, field in type(value).model_fields.items()
+            for pair in _flatten(f"{name}.{key}", getattr(value, key), none=_word_for_none(field))
+        ]
     if isinstance(value, dict):
         return [pair for key, item in value.items() for pair in _flatten(f"{name}.{key}", item)]
-    return [(name, _shown(name, value))]
+    return [(name, _shown(value, none))]
 
 
-def _shown(name: str, value: object) -> str:
+def _shown(value: object, none: str) -> str:
     match value:
         case None | ():
-            return "off" if name in _MAY_BE_OFF else "-"
+            return none
         case SecretStr():
             return "********"
-        case tuple() if all(isinstance(item, SecretStr) for item in value):
-            return f"{len(value)} x ********"
+        case bool():
+            return "on" if value else "off"
         case tuple():
-            return ", ".join(value)
+            secret = all(isinstance(item, SecretStr) for item in value)
+            return f"{len(value)} x ********" if secret else ", ".join(value)
         case timedelta():
             return f"{value.total_seconds():g}s"
         case _:

@@ -7,24 +7,32 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from recon.http.proxies import LOOPBACK, ProxyHeader
 from recon.money import parse_minor
 from recon.settings.alerts import AlertSettings
 from recon.settings.oidc import OidcSettings
 from recon.settings.values import (
     Amounts,
+    Draining,
     Duration,
+    Networks,
+    Notice,
     PostgresUrl,
     PrivateUrl,
     Retention,
     Schedule,
     SealKeySet,
+    Secret,
     WebUrl,
 )
 
 __all__ = ["Psp", "Settings"]
+
+_ENDS: Final = timedelta(seconds=10)
+"""For what ends once the calls have: commits under way, jobs, connections."""
 
 _ENDPOINT: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 
@@ -42,11 +50,11 @@ class Psp(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     provider: Literal["stripe", "adyen", "standard-webhooks"]
-    secrets: tuple[SecretStr, ...] = Field(min_length=1)
+    secrets: tuple[Secret, ...] = Field(min_length=1)
     merchant_account: str | None = None
     capture: Literal["auto", "manual"] = "auto"
     api_url: PrivateUrl | None = None
-    api_key: SecretStr | None = None
+    api_key: Secret | None = None
     api_events: tuple[str, ...] | None = Field(default=None, min_length=1)
 
 
@@ -59,13 +67,15 @@ class Settings(BaseSettings):
 
     database_url: PostgresUrl | None = None
     migration_database_url: PostgresUrl | None = None
+    replica_database_url: PostgresUrl | None = None
+    replica_max_lag: Duration = timedelta(seconds=30)
     data_dir: Path = Path(".recon")
     environment: Literal["sandbox", "live"] = "sandbox"
     game_url: PrivateUrl | None = None
-    game_api_key: SecretStr | None = None
-    game_signing_secret: SecretStr | None = None
+    game_api_key: Secret | None = None
+    game_signing_secret: Secret | None = None
     game_stream: bool = True
-    game_signing_secret_previous: SecretStr | None = None
+    game_signing_secret_previous: Secret | None = None
     psp: Annotated[dict[str, Psp], AfterValidator(_endpoints)] = Field(default_factory=dict)
     reconcile_every: Schedule = timedelta(minutes=5)
     reconcile_all_every: Schedule = timedelta(days=1)
@@ -84,15 +94,26 @@ class Settings(BaseSettings):
     verify_every: Schedule = timedelta(days=1)
     payload_retention: Retention = timedelta(days=400)
     payload_retention_unsettled: Retention = None
+    run_retention: Retention = timedelta(days=400)
     public_url: WebUrl | None = None
+    trusted_proxies: Networks = LOOPBACK
+    proxy_header: ProxyHeader = "x-forwarded"
     alerts: AlertSettings = AlertSettings()
     oidc: OidcSettings | None = None
     password_sign_in: bool = True
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+    tracing: bool = False
     api_quota: int = Field(default=6_000, ge=1)
     api_quota_bets: int = Field(default=60_000, ge=1)
+    drain_notice: Notice = timedelta(milliseconds=200)
+    drain_timeout: Draining = timedelta(seconds=20)
     pool_size: int = Field(default=16, ge=2, le=500)
     sweep_concurrency: int = Field(default=32, ge=1, le=1000)
+
+    @property
+    def ends_within(self) -> timedelta:
+        """From being told to end to the end of a process, at most; whoever runs it waits longer."""
+        return self.drain_notice + self.drain_timeout + _ENDS
 
     @classmethod
     def settings_customise_sources(

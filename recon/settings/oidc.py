@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Final, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from yarl import URL
 
-from recon.settings.values import PrivateUrl
+from recon.settings.values import PrivateUrl, Secret
 
 __all__ = ["OidcSettings"]
 
@@ -55,7 +55,7 @@ class OidcSettings(BaseModel):
 
     issuer: Annotated[PrivateUrl, AfterValidator(_issuer)]
     client_id: _Word
-    client_secret: SecretStr | None = None
+    client_secret: Secret | None = None
     label: Annotated[str, AfterValidator(_label)] = "single sign-on"
     scopes: Annotated[tuple[_Word, ...], AfterValidator(_scopes)] = ("openid", "email", "profile")
     name_claim: _Word = "email"

@@ -61,7 +61,7 @@ class _Environment(EnvSettingsSource):
         """JSON, or the text as it is: validation then says which setting has the wrong shape."""
         try:
             return super().decode_complex_value(field_name, field, value)
-        except ValueError:
+        except (ValueError, RecursionError):
             return value
 
 
@@ -101,10 +101,20 @@ def _with_files(environment: Mapping[str, str]) -> tuple[dict[str, str], list[st
     }
     for key in [key for key in read if key.upper().endswith("_FILE")]:
         path = Path(read.pop(key))
+        # A name without a folder may be the secret itself, set where its file belongs.
+        named = str(path) if path.is_absolute() else "what it names"
         try:
-            read.setdefault(key[: -len("_FILE")], path.read_text(encoding="utf-8").strip())
-        except (OSError, UnicodeDecodeError) as error:
-            faults.append(f"{key}: {path} cannot be read: {error}")
+            text = path.read_text(encoding="utf-8").strip()
+        except OSError as error:
+            faults.append(f"{key}: {named} cannot be read: {error.strerror}")
+        except UnicodeDecodeError:
+            faults.append(f"{key}: {named} cannot be read: it is no UTF-8")
+        else:
+            if text:
+                read.setdefault(key[: -len("_FILE")], text)
+            else:
+                # Such as a secret that is mounted before anybody has filled it.
+                faults.append(f"{key}: {named} is empty")
     return read, faults
 
 

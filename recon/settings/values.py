@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
-from ipaddress import ip_address
-from typing import Annotated, Final
+from ipaddress import ip_address, ip_network
+from typing import TYPE_CHECKING, Annotated, Final
 from urllib.parse import parse_qs, urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, SecretStr
@@ -15,28 +15,44 @@ from recon.clock import parse_duration
 from recon.errors import Invalid
 from recon.money import parse_minor
 
+if TYPE_CHECKING:
+    from pydantic.fields import FieldInfo
+
 __all__ = [
     "Amounts",
+    "Draining",
     "Duration",
+    "Networks",
+    "Notice",
     "PostgresUrl",
     "PrivateUrl",
     "Retention",
     "Schedule",
     "SealKeySet",
+    "Secret",
     "WebUrl",
     "is_loopback",
+    "may_be_off",
 ]
 
 _SHORTEST: Final = timedelta(seconds=1)
 _KEPT_SHORTEST: Final = timedelta(minutes=1)
 _KEPT_LONGEST: Final = timedelta(days=3650)
 _LONGEST: Final = timedelta(days=30)
+_NOTICED_LONGEST: Final = timedelta(seconds=10)
+_DRAINED_LONGEST: Final = timedelta(hours=1)
 _MAX_PORT: Final = 65535
 _SHORTEST_SEAL_KEY: Final = 32
 
 
 def _duration(value: object) -> object:
-    return parse_duration(value) if isinstance(value, str) else value
+    if not isinstance(value, str):
+        return value
+    try:
+        return parse_duration(value)
+    except ValueError as error:
+        # What stands in the wrong place may be a secret: no fault repeats it.
+        raise ValueError(str(error).removeprefix(repr(value)).strip()) from None
 
 
 def _schedule(value: object) -> object:
@@ -44,9 +60,28 @@ def _schedule(value: object) -> object:
     return None if off else _duration(value)
 
 
+def may_be_off(setting: FieldInfo) -> bool:
+    """Whether ``off`` is a value of this setting, for which it has ``None``."""
+    return any(
+        isinstance(one, BeforeValidator) and one.func is _schedule for one in setting.metadata
+    )
+
+
 def _bounded(value: timedelta | None) -> timedelta | None:
     if value is not None and not _SHORTEST <= value <= _LONGEST:
         raise ValueError("is not between 1s and 30d")
+    return value
+
+
+def _noticed(value: timedelta) -> timedelta:
+    if not timedelta(0) <= value <= _NOTICED_LONGEST:
+        raise ValueError("is not between 0s and 10s")
+    return value
+
+
+def _drained(value: timedelta) -> timedelta:
+    if not _SHORTEST <= value <= _DRAINED_LONGEST:
+        raise ValueError("is not between 1s and 1h")
     return value
 
 
@@ -100,6 +135,21 @@ def _private(value: str) -> str:
     return value
 
 
+def _networks(value: tuple[str, ...]) -> tuple[str, ...]:
+    for text in value:
+        try:
+            ip_network(text)
+        except ValueError:
+            raise ValueError("has one that is no network such as 10.0.0.0/8") from None
+    return value
+
+
+def _said(value: SecretStr) -> SecretStr:
+    if not value.get_secret_value().strip():
+        raise ValueError("is empty")
+    return value
+
+
 def _long_enough(value: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
     if any(len(key.get_secret_value()) < _SHORTEST_SEAL_KEY for key in value):
         raise ValueError(
@@ -120,11 +170,17 @@ def _amount_fault(currency: str, text: str) -> str | None:
     try:
         below = parse_minor(text, currency) < 0
     except Invalid as error:
-        return f"{currency}: {error.message}"
+        return f"{currency}: {error.message.replace(repr(text[:64]), 'this')}"
     return f"{currency} is below zero" if below else None
 
 
 Duration = Annotated[timedelta, BeforeValidator(_duration), AfterValidator(_bounded)]
+Notice = Annotated[timedelta, BeforeValidator(_duration), AfterValidator(_noticed)]
+"""How long others are given to notice something, before it is so."""
+
+Draining = Annotated[timedelta, BeforeValidator(_duration), AfterValidator(_drained)]
+"""How long what is under way may take to end."""
+
 Retention = Annotated[timedelta | None, BeforeValidator(_schedule), AfterValidator(_kept)]
 Schedule = Annotated[timedelta | None, BeforeValidator(_schedule), AfterValidator(_bounded)]
 """How often something happens by itself; ``None`` (``off``): never."""
@@ -134,6 +190,10 @@ WebUrl = Annotated[str, AfterValidator(_web)]
 PrivateUrl = Annotated[str, AfterValidator(_private)]
 """One to which something is sent that others must not read."""
 
+Secret = Annotated[SecretStr, AfterValidator(_said)]
 SealKeySet = Annotated[tuple[SecretStr, ...], AfterValidator(_long_enough)]
+Networks = Annotated[tuple[str, ...], AfterValidator(_networks)]
+"""As CIDRs; none is nobody."""
+
 Amounts = Annotated[dict[str, str], AfterValidator(_amounts)]
 """By currency, in its units."""

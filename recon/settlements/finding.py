@@ -174,9 +174,11 @@ def find_in_batches(stage: Stage, account: Account, unbalanced: Sequence[Batch])
 
 
 def _left_of(batch: Batch) -> str:
+    lines, payouts = batch.lines - batch.payouts, batch.payouts
     return (
-        f"{batch.lines - batch.payouts} lines of it come to {batch.net} {batch.net.currency},"
-        f" {batch.payouts} payouts to {batch.paid}: {batch.difference} is left"
+        f"{lines} {'line of it comes' if lines == 1 else 'lines of it come'} to"
+        f" {batch.net} {batch.net.currency}, {payouts} {'payout' if payouts == 1 else 'payouts'}"
+        f" to {batch.paid}: {batch.difference} is left"
     )
 
 

@@ -132,8 +132,6 @@ async def import_file(request: web.Request) -> web.Response:
     answers={200: SettlementPage, 400: Problem},
     query={
         "endpoint": "the PSP account",
-        "cursor": "next_cursor of the page before",
-        "limit": "1 to 500",
     },
 )
 async def settlements(request: web.Request) -> web.Response:
@@ -169,8 +167,6 @@ async def settlement(request: web.Request) -> web.Response:
     query={
         "state": "open, resolved or dismissed",
         "kind": "such as missing_here or amount_mismatch",
-        "cursor": "next_cursor of the page before",
-        "limit": "1 to 500",
     },
 )
 async def findings(request: web.Request) -> web.Response:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from recon.db import load
+from recon.db import load, load_in_order
 from recon.money import Money
 from recon.settlements.errors import FileNotFoundHereError
 from recon.settlements.model import (
@@ -46,9 +46,11 @@ async def list_files(
     endpoint: str | None = None,
     before: UUID | None = None,
     limit: int = 50,
+    oldest: bool = False,
 ) -> list[SettlementFile]:
-    """A page of imported files, newest first, from before a file on."""
-    rows = await connection.fetch(load("recon.settlements", "files"), None, endpoint, before, limit)
+    """A page of files, newest first, from before one on; or ``oldest`` first, from after it."""
+    statement = load_in_order("recon.settlements", "files", turned=oldest)
+    rows = await connection.fetch(statement, None, endpoint, before, limit)
     return [_file(row) for row in rows]
 
 
@@ -87,11 +89,11 @@ async def list_findings(
     kind: FindingKind | None = None,
     after: UUID | None = None,
     limit: int = 50,
+    back: bool = False,
 ) -> list[Finding]:
-    """A page of a file's findings, in their order, from after a finding on."""
-    rows = await connection.fetch(
-        load("recon.settlements", "findings_of"), file_id, state, kind, after, limit
-    )
+    """A page of a file's findings, in their order or ``back`` from the last, after a finding."""
+    statement = load_in_order("recon.settlements", "findings_of", turned=back)
+    rows = await connection.fetch(statement, file_id, state, kind, after, limit)
     return [_finding(row) for row in rows]
 
 

@@ -21,22 +21,6 @@ MOVED: Final = {
 }
 """Columns of `booked_within.sql` and `booked_of.sql`, as Postgres writes them."""
 
-_TAKEMOVED: Final = """
-INSERT INTO moved
-SELECT
-    CASE split_part(effect, ':', 1)
-        WHEN 'paid' THEN 'withdrawal'
-        WHEN 'returned' THEN 'withdrawal_returned'
-        WHEN 'refund_failed' THEN 'refund_reversed'
-        WHEN 'deposit_reversed' THEN 'deposit'
-        ELSE split_part(effect, ':', 1)
-    END,
-    effect, payment_id, effect_id, also_known_as, user_id, currency,
-    CASE WHEN starts_with(effect, 'deposit_reversed') THEN -amount ELSE amount END,
-    booked_at
-FROM {source}
-"""
-
 TAKE_MOVED: Final = """
 INSERT INTO moved
 SELECT

@@ -1,12 +1,18 @@
-"""Static files: read once, compressed once, served under names that change with their content."""
+"""Static files: read once, compressed once, served under names that change with their content.
+
+A file is compressed when it is first asked for: to pack all of them, of which Swagger's script is
+most and is rarely asked for, was a tenth of what a start costs.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import hashlib
 import mimetypes
 import re
 from dataclasses import dataclass
+from functools import cache
 from importlib import resources
 from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote_to_bytes
@@ -14,11 +20,12 @@ from urllib.parse import unquote_to_bytes
 from aiohttp import web
 
 from recon.errors import NotFound
+from recon.web.compression import takes_gzip
 
 if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
 
-__all__ = ["ASSETS", "Assets", "serve_asset"]
+__all__ = ["ASSETS", "Assets", "packaged_assets", "serve_asset"]
 
 _TYPES: Final = frozenset({".css", ".js", ".svg"})
 _IMPORT: Final = re.compile(r'^@import "([\w./-]+)" layer\(([\w-]+)\);$', re.MULTILINE)
@@ -29,12 +36,18 @@ _EMBEDDED: Final = re.compile(r'url\("data:image/svg\+xml;charset=utf-8,((?:[^"\
 _FOR_EVER: Final = "public, max-age=31536000, immutable"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Asset:
     body: bytes
-    compressed: bytes
     content_type: str
     digest: str
+    _packed: bytes | None = None
+
+    async def packed(self) -> bytes:
+        """Compressed as far as it goes, beside the event loop."""
+        if self._packed is None:
+            self._packed = await asyncio.to_thread(gzip.compress, self.body, 9, mtime=0)
+        return self._packed
 
 
 class Assets:
@@ -52,7 +65,7 @@ class Assets:
         """
         return f"/static/{self._files[name].digest}/{name}"
 
-    def response(self, request: web.Request, digest: str, name: str) -> web.Response:
+    async def response(self, request: web.Request, digest: str, name: str) -> web.Response:
         """A file, if it is still the one that was asked for.
 
         Raises:
@@ -64,15 +77,20 @@ class Assets:
         headers = {
             "Cache-Control": _FOR_EVER,
             "Vary": "Accept-Encoding",
-            "X-Content-Type-Options": "nosniff",
         }
         body = asset.body
-        if "gzip" in request.headers.get("Accept-Encoding", ""):
-            body = asset.compressed
+        if takes_gzip(request):
+            body = await asset.packed()
             headers["Content-Encoding"] = "gzip"
         return web.Response(
             body=body, content_type=asset.content_type, charset="utf-8", headers=headers
         )
+
+
+@cache
+def packaged_assets() -> Assets:
+    """Those of this package; one for all applications of a process."""
+    return Assets()
 
 
 ASSETS: web.AppKey[Assets] = web.AppKey("assets", Assets)
@@ -81,7 +99,7 @@ ASSETS: web.AppKey[Assets] = web.AppKey("assets", Assets)
 async def serve_asset(request: web.Request) -> web.Response:
     """``GET /static/{digest}/{name}``."""
     assets = request.config_dict[ASSETS]
-    return assets.response(request, request.match_info["digest"], request.match_info["name"])
+    return await assets.response(request, request.match_info["digest"], request.match_info["name"])
 
 
 def _read(root: Traversable, folder: Traversable, prefix: str) -> list[tuple[str, _Asset]]:
@@ -119,7 +137,6 @@ def _asset(root: Traversable, name: str, body: bytes) -> _Asset:
     content_type, _ = mimetypes.guess_type(name)
     return _Asset(
         body=body,
-        compressed=gzip.compress(body, 9, mtime=0),
         content_type=content_type or "application/octet-stream",
         digest=_digest(body),
     )

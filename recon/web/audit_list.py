@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, datetime, time
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
 from recon.clock import format_time
 from recon.csv_text import plain_text
-from recon.db import load
+from recon.db import load_in_order
 from recon.errors import Invalid
 from recon.web.csv_pages import PAGE, csv_chunks, last_of
+from recon.web.formatting import instant, plain_words, told
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Mapping, Sequence
@@ -25,7 +27,11 @@ if TYPE_CHECKING:
 __all__ = ["AuditQuery", "Audited", "audit_chunks", "list_audit"]
 
 _COLUMNS: Final = ("audit_id", "at", "actor", "action", "object", "detail")
-_DAY: Final = timedelta(days=1)
+_PROPOSED: Final = "discrepancy.proposed"
+# What these hold is written by us, not by a person: a code of ours is said in words, as elsewhere.
+_CODES: Final = frozenset({"cause", "found reason", "found state", "outcome", "state", "status"})
+_SUMS: Final = frozenset({"amount", "payout"})
+_INSTANT: Final = re.compile(r"\d{4}-\d\d-\d\dT[\d:.]{8,15}(Z|[+-]\d\d:\d\d)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +74,8 @@ class AuditQuery:
             "actor": self.actor,
             "action": self.action,
             "object": self.obj,
-            "since": None if self.since is None else f"{self.since:%Y-%m-%d}",
-            "until": None if self.until is None else f"{self.until:%Y-%m-%d}",
+            "since": None if self.since is None else self.since.date().isoformat(),
+            "until": None if self.until is None else self.until.date().isoformat(),
         }
         return {name: text for name, text in said.items() if text is not None}
 
@@ -86,11 +92,20 @@ class Audited:
     detail: dict[str, Any]
 
     @property
+    def said(self) -> str:
+        """The action in words; of an adjustment as such, though its discrepancy is the object."""
+        if self.action == _PROPOSED:
+            return "Adjustment proposed"
+        return plain_words(self.action.replace("discrepancy.adjustment_", "adjustment."))
+
+    @property
     def changes(self) -> list[tuple[str, str, str]]:
-        """What it has changed: name, before, after."""
+        """What it has changed: name, before, after. What has no after it has left as it was."""
+        if "after" not in self.detail:
+            return []
         before, after = (_parts(self.detail.get(side)) for side in ("before", "after"))
         return [
-            (name, _told(before.get(name)), _told(after.get(name)))
+            (name, _told(name, before.get(name)), _told(name, after.get(name)))
             for name in dict.fromkeys((*before, *after))
             if before.get(name) != after.get(name)
         ]
@@ -98,11 +113,11 @@ class Audited:
     @property
     def more(self) -> list[tuple[str, str]]:
         """What else was written with it."""
-        return [
-            (name, _told(value))
-            for name, value in self.detail.items()
-            if name not in {"before", "after"} and value is not None
-        ]
+        said = {name: it for name, it in self.detail.items() if name not in {"before", "after"}}
+        if "after" not in self.detail:
+            found = _parts(self.detail.get("before"))
+            said |= {f"found {name}": value for name, value in found.items()}
+        return [(name, _told(name, value)) for name, value in said.items() if value is not None]
 
 
 async def list_audit(
@@ -111,12 +126,12 @@ async def list_audit(
     *,
     before: UUID | None = None,
     limit: int = 50,
+    oldest: bool = False,
 ) -> list[Audited]:
-    """A page of the audit, newest first."""
+    """A page of the audit, newest first, from before an entry; or ``oldest`` first, from after."""
     rows = await connection.fetch(
-        load("recon.web", "audited"),
-        *(wanted.actor, wanted.action, wanted.obj, wanted.since),
-        *(None if wanted.until is None else wanted.until + _DAY, before, limit),
+        load_in_order("recon.web", "audited", turned=oldest),
+        *(wanted.actor, wanted.action, wanted.obj, wanted.since, wanted.until, before, limit),
     )
     return [
         Audited(
@@ -126,13 +141,15 @@ async def list_audit(
     ]
 
 
-def audit_chunks(pool: Pool, wanted: AuditQuery) -> AsyncGenerator[bytes, None]:
-    """The audit as CSV, newest first."""
+def audit_chunks(
+    pool: Pool, wanted: AuditQuery, *, oldest: bool = False
+) -> AsyncGenerator[bytes, None]:
+    """The audit as CSV, newest first or ``oldest``."""
 
     async def read(
         connection: asyncpg.Connection[Any], before: UUID | None
     ) -> tuple[list[Audited], UUID | None]:
-        found = await list_audit(connection, wanted, before=before, limit=PAGE)
+        found = await list_audit(connection, wanted, before=before, limit=PAGE, oldest=oldest)
         return found, last_of(found, lambda one: one.audit_id)
 
     return csv_chunks(pool, _COLUMNS, read, _cells)
@@ -160,7 +177,16 @@ def _parts(side: object) -> dict[str, Any]:
     return side if isinstance(side, dict) else {"state": side}
 
 
-def _told(value: object) -> str:
+def _told(name: str, value: object) -> str:
     if value is None:
         return "none"
-    return value if isinstance(value, str) else msgspec.json.encode(value).decode()
+    if not isinstance(value, str):
+        return msgspec.json.encode(value).decode()
+    if name in _CODES or name in _SUMS:
+        return plain_words(value).lower() if name in _CODES else told(value)
+    if not _INSTANT.fullmatch(value):
+        return value
+    try:
+        return instant(datetime.fromisoformat(value))
+    except (ValueError, OverflowError):  # a person's words, which no calendar knows
+        return value

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from recon.clock import format_time, now
 from recon.csv_text import csv_lines, plain_text
 from recon.http import send_file
-from recon.money import format_minor
+from recon.money import exponents, format_minor
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
@@ -39,6 +39,9 @@ async def csv_chunks(
 ) -> AsyncGenerator[bytes, None]:
     """The file as it is made.
 
+    The first page is read before anything is said: what cannot be asked for is refused, and not
+    sent as a file that breaks off.
+
     Args:
         pool: what is read.
         columns: the first line.
@@ -46,15 +49,17 @@ async def csv_chunks(
             (``None``: it was the last).
         cells: a row as text, one for each column.
     """
-    yield csv_lines([columns])
+    lines: list[Sequence[str]] = [columns]
     place: _Place | None = None
     while True:
         async with pool.acquire() as connection:
             rows, place = await read(connection, place)
-        if rows:
-            yield csv_lines([cells(row) for row in rows])
+        lines += [cells(row) for row in rows]
+        if lines:
+            yield csv_lines(lines)
         if place is None:
             return
+        lines = []
 
 
 async def send_csv(
@@ -88,7 +93,9 @@ def cell(value: object) -> str:
 
 
 def money_cells(money: Money | None) -> tuple[str, str]:
-    """Currency and amount, as a decimal."""
-    return (
-        ("", "") if money is None else (money.currency, format_minor(money.minor, money.currency))
-    )
+    """Currency and amount: a decimal; minor units where the currency is not known any more."""
+    if money is None:
+        return "", ""
+    known = money.currency in exponents()
+    told = format_minor(money.minor, money.currency) if known else f"{money.minor} minor units"
+    return money.currency, told

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from recon.db import load
 from recon.reconciliation import read_discrepancy, read_incident
+from recon.web.discrepancy_list import ADDED_UP
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -47,10 +48,12 @@ class Moment:
             ``diverged``, ``seen``.
         title: what happened.
         state: what is known of it.
-        amount: what it means for the available money, in minor units, if anything.
+        amount: in minor units, of a posting what it has moved of the available money; of all else
+            what it is over, which has moved nothing by itself.
         balance: the available money after it, in minor units, where it is a posting.
         version: the posting's.
         part: the place, from 1, among the parts of the explanation that it stands for.
+        id: what its own page is found by, where it has one.
     """
 
     at: datetime
@@ -61,6 +64,7 @@ class Moment:
     balance: int | None = None
     version: int | None = None
     part: int | None = None
+    id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +87,9 @@ async def read_detail(connection: asyncpg.Connection[Any], discrepancy_id: UUID)
     """
     found = await read_discrepancy(connection, discrepancy_id)
     incident = (
-        None if found.incident_id is None else await read_incident(connection, found.incident_id)
+        None
+        if found.incident_id is None
+        else await read_incident(connection, found.incident_id, at_most=ADDED_UP)
     )
     agreed = await connection.fetchrow(load("recon.web", "agreed"), found.user_id, found.currency)
     agreed_at: datetime | None = None if agreed is None else agreed["agreed_at"]
@@ -157,9 +163,18 @@ def _moment(row: asyncpg.Record, parts: dict[tuple[str, str], int]) -> Moment:
         balance=None if row["available_after"] is None else int(row["available_after"]),
         version=row["version"],
         part=parts.get((row["kind"], row["id"])),
+        id=row["id"],
     )
 
 
 def _told(place: int, fact: Evidence) -> Moment:
     """A fact that stands in none of our tables, such as a payout that only the game knows."""
-    return Moment(fact.at, fact.kind, f"{fact.kind.capitalize()} {fact.id}", "", part=place)
+    return Moment(
+        fact.at,
+        fact.kind,
+        f"{fact.kind.capitalize()} {fact.id}",
+        "",
+        amount=abs(fact.amount),
+        part=place,
+        id=fact.id,
+    )

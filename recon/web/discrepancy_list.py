@@ -8,7 +8,7 @@ from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
-from recon.db import load
+from recon.db import is_turned, load, load_in_order
 from recon.errors import Invalid
 from recon.money import exponents
 from recon.reconciliation import Cause, DiscrepancyFilter, Severity, Status
@@ -29,14 +29,26 @@ __all__ = [
     "Total",
     "list_page",
     "read_totals",
+    "to_the_minute",
 ]
 
 ADDED_UP: Final = 5_000
-"""As many rows are added up for each page; what more come to takes longer, and is asked for."""
+"""As many rows are added up for each page; what more come to takes longer, and is asked for.
+
+As many are also sorted for a page; of more, it is sought along an index of the order.
+"""
+
+_CLOSE_BY: Final = 20_000
+"""Of one age, as many are sorted for a page: they lie side by side, and are read at once."""
 
 # A plan for any filter is a plan for none: the one for these values uses their index. To compile it
-# would take longer than a page may.
-_PLANNED: Final = "SET LOCAL plan_cache_mode = force_custom_plan; SET LOCAL jit = off"
+# would take longer than a page may. And rows that lie apart are hardly dearer than neighbours: what
+# is fifty rows is read from memory, and at the price of a turning disk the planner prefers to walk
+# past a hundred thousand neighbours.
+_PLANNED: Final = (
+    "SET LOCAL plan_cache_mode = force_custom_plan; SET LOCAL jit = off;"
+    " SET LOCAL random_page_cost = 1.1"
+)
 
 LIVE: Final = (Status.OPEN, Status.INVESTIGATING, Status.AWAITING_APPROVAL)
 
@@ -60,7 +72,7 @@ AGES: Final[Mapping[str, tuple[timedelta | None, timedelta | None]]] = {
     "week": (3 * _DAY, 7 * _DAY),
     "older": (7 * _DAY, None),
 }
-"""Ages by name: at least so old, and younger than that."""
+"""Ages by name: at least so old, and younger than that, by the minute."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +90,7 @@ class DiscrepancyQuery:
         assignee: whose.
         age: a name in `AGES`.
         q: the start of a player's or a discrepancy's id, or a fact's whole id.
+        unexplained: ``yes``: of which a part is.
         sort: a name in `SORTS`, with ``-`` before it for the largest first; ``-age`` is the oldest.
     """
 
@@ -91,6 +104,7 @@ class DiscrepancyQuery:
     assignee: str | None = None
     age: str | None = None
     q: str | None = None
+    unexplained: str | None = None
     sort: str = "age"
 
     @classmethod
@@ -113,6 +127,7 @@ class DiscrepancyQuery:
         _known("status", wanted.status, {"live", "all", *Status})
         _known("age", wanted.age, {None, *AGES})
         _known("currency", wanted.currency, {None, *exponents()})
+        _known("unexplained", wanted.unexplained, {None, "yes"})
         _known("sort", wanted.sort.removeprefix("-"), set(SORTS))
         return wanted
 
@@ -151,7 +166,23 @@ class DiscrepancyQuery:
             seen_from=seen_from,
             seen_before=seen_before,
             q=self.q,
+            unexplained=True if self.unexplained else None,
         )
+
+    @property
+    def is_tallied(self) -> bool:
+        """Whether what it comes to is added up as discrepancies change, however many match."""
+        asked = replace(self, cause=None, currency=None, age=None, unexplained=None, sort="age")
+        return asked == DiscrepancyQuery()
+
+    @property
+    def is_of_some_kinds(self) -> bool:
+        """Whether it is open ones of one cause in any currency, or of one currency and any cause.
+
+        They lie in as many ranges of an index as there are of the other; which these are is known
+        of what is added up beforehand.
+        """
+        return self.is_tallied and (self.cause is None) != (self.currency is None)
 
     @property
     def is_narrowed(self) -> bool:
@@ -171,11 +202,24 @@ class ListedDiscrepancy:
     cause: Cause
     ledger_available: int
     game_available: int
+    available_difference: int
     difference: int
     unexplained: int
     assignee: str | None
+    ignored_until: datetime | None
     first_seen_at: datetime
     last_seen_at: datetime
+
+    @property
+    def is_of_held(self) -> bool:
+        """Whether the difference is of what is held for bets, as the available money agrees."""
+        return self.available_difference == 0
+
+    @property
+    def on_its_way(self) -> int:
+        """Withdrawals that the ledger has reserved and the game still shows, as it may."""
+        between = self.game_available - self.ledger_available
+        return 0 if self.is_of_held else between - self.available_difference
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,10 +235,17 @@ class Total:
 
 
 @dataclass(frozen=True, slots=True)
+class _Kind(Total):
+    """The same of one cause, where that is known."""
+
+    cause: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class DiscrepancyPage:
     """One page; ``after`` names its last row when more follow.
 
-    ``totals`` is ``None`` where more than `ADDED_UP` match.
+    ``totals`` is ``None`` where more than `ADDED_UP` match, and nobody adds them up beforehand.
     """
 
     rows: list[ListedDiscrepancy]
@@ -221,23 +272,39 @@ async def list_page(
         Invalid: ``invalid_cursor``.
     """
     chosen = _chosen(wanted, now)
-    name, largest_first = wanted.sort.removeprefix("-"), wanted.sort.startswith("-")
-    # Ids carry the time: the age's own order needs no other key, and the oldest has the smallest.
-    downward = largest_first != (name == "age")
+    name, turned = wanted.sort.removeprefix("-"), is_turned(wanted.sort)
     key, last = _place(after)
     async with connection.transaction(readonly=True):
         await connection.execute(_PLANNED)
-        rows = await connection.fetch(
-            load("recon.web", f"discrepancies_{'down' if downward else 'up'}"),
-            *chosen,
-            *(name, key, last, limit + 1),
-        )
-        totals = await _totals(connection, chosen, ADDED_UP + 1)
+        by_kind: list[_Kind] = []
+        matching = await _players(connection, wanted, chosen)
+        if wanted.q is None or matching <= ADDED_UP:
+            by_kind = await _totals(connection, wanted, chosen, ADDED_UP + 1)
+            matching = sum(kind.rows for kind in by_kind)
+        known = matching <= ADDED_UP or wanted.is_tallied
+        place = (name, key, last, limit + 1)
+        if matching <= (_CLOSE_BY if known and wanted.age else ADDED_UP):
+            rows = await connection.fetch(
+                load("recon.web", "discrepancies_few"), *chosen, *place, not turned
+            )
+        elif wanted.is_of_some_kinds:
+            kinds = [(kind.cause, kind.currency) for kind in by_kind]
+            rows = await connection.fetch(
+                load_in_order("recon.web", "discrepancies_apart", turned=turned),
+                *(chosen[0], None, None, *chosen[3:], *place),
+                *([cause for cause, _ in kinds], [currency for _, currency in kinds]),
+            )
+        else:
+            rows = await connection.fetch(
+                load_in_order("recon.web", "discrepancies_along", turned=turned),
+                *chosen,
+                *place,
+            )
     more = len(rows) > limit
     rows = rows[:limit]
     return DiscrepancyPage(
         rows=[_row(row) for row in rows],
-        totals=totals if sum(total.rows for total in totals) <= ADDED_UP else None,
+        totals=_by_currency(by_kind) if known else None,
         after=f"{rows[-1]['key']} {rows[-1]['discrepancy_id']}" if more else None,
     )
 
@@ -248,25 +315,66 @@ async def read_totals(
     """What the filter comes to, however many rows that takes."""
     async with connection.transaction(readonly=True):
         await connection.execute(_PLANNED)
-        return await _totals(connection, _chosen(wanted, now), None)
+        return _by_currency(await _totals(connection, wanted, _chosen(wanted, now), None))
+
+
+async def _players(
+    connection: asyncpg.Connection[Any], wanted: DiscrepancyQuery, chosen: Sequence[object]
+) -> int:
+    """How many match a search by the start of their player's id, one above `ADDED_UP` at most."""
+    if wanted.q is None:
+        return 0
+    found: int = await connection.fetchval(
+        load("recon.web", "count_of_players"), *chosen, ADDED_UP + 1
+    )
+    return found
 
 
 async def _totals(
-    connection: asyncpg.Connection[Any], chosen: Sequence[object], at_most: int | None
-) -> list[Total]:
-    rows = await connection.fetch(load("recon.web", "discrepancy_totals"), *chosen, at_most)
+    connection: asyncpg.Connection[Any],
+    wanted: DiscrepancyQuery,
+    chosen: Sequence[object],
+    at_most: int | None,
+) -> list[_Kind]:
+    """What it comes to by currency and, where that was added up beforehand, by cause."""
+    if wanted.is_tallied:
+        _, causes, currency, _, _, _, _, *seen = chosen[:9]
+        rows = await connection.fetch(
+            load("recon.web", "tallied_totals"), causes, currency, *seen, chosen[-1]
+        )
+    else:
+        rows = await connection.fetch(load("recon.web", "discrepancy_totals"), *chosen, at_most)
     return [
-        Total(
+        _Kind(
             row["currency"],
             row["rows"],
-            *(int(row[part]) for part in ("above", "below", "net", "unexplained")),
+            plus=int(row["above"]),
+            minus=int(row["below"]),
+            net=int(row["net"]),
+            unexplained=int(row["unexplained"]),
+            cause=row.get("cause"),
         )
         for row in rows
     ]
 
 
+def _by_currency(kinds: Sequence[_Kind]) -> list[Total]:
+    found: dict[str, Total] = {}
+    for kind in kinds:
+        so_far = found.get(kind.currency, Total(kind.currency, 0, 0, 0, 0, 0))
+        found[kind.currency] = Total(
+            kind.currency,
+            so_far.rows + kind.rows,
+            so_far.plus + kind.plus,
+            so_far.minus + kind.minus,
+            so_far.net + kind.net,
+            so_far.unexplained + kind.unexplained,
+        )
+    return list(found.values())
+
+
 def _chosen(wanted: DiscrepancyQuery, now: datetime) -> Sequence[object]:
-    """The first eleven parameters of the list and of its totals."""
+    """The first twelve parameters of the list and of its totals."""
     seen_from, seen_before = _seen(wanted.age, now)
     return (
         _statuses(wanted.status),
@@ -280,12 +388,19 @@ def _chosen(wanted: DiscrepancyQuery, now: datetime) -> Sequence[object]:
         seen_before,
         wanted.q,
         wanted.incident_id,
+        True if wanted.unexplained else None,
     )
+
+
+def to_the_minute(now: datetime) -> datetime:
+    """From when ages count: the overview adds up by the minute, and the list says the same."""
+    return now.replace(second=0, microsecond=0)
 
 
 def _seen(age: str | None, now: datetime) -> tuple[datetime | None, datetime | None]:
     """First seen from, and before, for an age by name."""
     at_least, below = AGES[age] if age else (None, None)
+    now = to_the_minute(now)
     return (
         None if below is None else now - below,
         None if at_least is None else now - at_least,
@@ -318,9 +433,11 @@ def _row(row: asyncpg.Record) -> ListedDiscrepancy:
         cause=Cause(row["cause"]),
         ledger_available=int(row["ledger_available"]),
         game_available=int(row["game_available"]),
+        available_difference=int(row["available_difference"]),
         difference=int(row["difference"]),
         unexplained=int(row["unexplained"]),
         assignee=row["assignee"],
+        ignored_until=row["ignored_until"],
         first_seen_at=row["first_seen_at"],
         last_seen_at=row["last_seen_at"],
     )

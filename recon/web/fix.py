@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from recon.errors import Invalid
 from recon.ledger import read_wallet_or_none, rules
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
     from recon.reconciliation.adjustments import Adjustment
 
 __all__ = ["Fix", "plain_amount", "read_fix"]
+
+
+_GROUPED: Final = re.compile(r"-?[0-9]{1,3}(,[0-9]{3})+(\.[0-9]+)?")
+"""Thousands parted by commas, as pages show them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +86,10 @@ async def read_fix(
     amount, refused = _read(said, found)
     if said is None and proposed:
         amount = proposed[0].amount
+    if said is None and not proposed and found.of_held:
+        refused = (
+            "what is held for bets is put right by their outcome; an adjustment is of the rest"
+        )
     if refused is None and amount == 0:
         refused = "an adjustment of nothing adjusts nothing"
     if refused is None and amount < 0 and available + amount < 0:
@@ -89,7 +98,7 @@ async def read_fix(
         found=found,
         amount=amount,
         available=available,
-        left=_available_difference(found) - amount,
+        left=found.available_difference - amount,
         moved=version != found.ledger_version,
         refused=refused,
         proposed=proposed[0] if proposed else None,
@@ -97,22 +106,19 @@ async def read_fix(
 
 
 def plain_amount(said: str) -> str:
-    """An amount as it may be pasted from a page, with our signs and separators, without them."""
-    return said.strip().replace("\N{MINUS SIGN}", "-").removeprefix("+").replace(",", "")
+    """An amount as it may be pasted from a page, with our signs and separators, without them.
+
+    A comma that parts no thousands stays, and makes it no amount: whoever writes 15,55 for 15.55
+    does not mean 1555.
+    """
+    plain = said.strip().replace("\N{MINUS SIGN}", "-").removeprefix("+")
+    return plain.replace(",", "") if _GROUPED.fullmatch(plain) else plain
 
 
 def _read(said: str | None, found: Discrepancy) -> tuple[int, str | None]:
     if said is None:
-        return _available_difference(found), None
+        return found.available_difference, None
     try:
         return Money.parse(plain_amount(said), found.currency).minor, None
     except Invalid as error:
         return 0, error.message
-
-
-def _available_difference(found: Discrepancy) -> int:
-    """Of the available money: where that agrees, the difference shown is of the held."""
-    only_held = found.difference == found.held_difference != 0 and (
-        found.game_available == found.ledger_available
-    )
-    return 0 if only_held else found.difference

@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from recon.money import format_minor
+from recon.money import exponents, format_minor
 
 __all__ = [
     "age",
     "amount",
     "clock",
     "count",
+    "decimal_places",
     "instant",
     "person",
     "plain_words",
     "sign_class",
     "signed",
     "span",
+    "told",
 ]
 
 _MINUS: Final = "\N{MINUS SIGN}"
+_BELOW_ZERO: Final = re.compile(r"(?<![^\s(])-(?=\d+(?:\.\d+)?(?![\w-]))")
+_MOVEMENT: Final = re.compile(r"^(?:bet|deposit|withdrawal)\.[a-z_]+(?= of \d)")
+_ONE: Final = re.compile(r"^1 (registered )?(bet|finding|payment|posting|deliver)(s|ies)\b")
 _MINUTE: Final = 60
 _HOUR: Final = 3600
 _DAY: Final = 86400
@@ -28,7 +34,13 @@ _TWO_DAYS: Final = 2 * _DAY
 
 
 def amount(minor: int, currency: str) -> str:
-    """Minor units as people write them: ``(123456, "GBP")`` is ``1,234.56``."""
+    """Minor units as people write them: ``(123456, "GBP")`` is ``1,234.56``.
+
+    A row may outlive its currency's place in the list of them: then its minor units are told as
+    such, and the page stands.
+    """
+    if currency not in exponents():
+        return f"{_MINUS if minor < 0 else ''}{abs(minor):,} minor units"
     text = format_minor(abs(minor), currency)
     whole, point, fraction = text.partition(".")
     return f"{_MINUS if minor < 0 else ''}{int(whole):,}{point}{fraction}"
@@ -37,6 +49,11 @@ def amount(minor: int, currency: str) -> str:
 def signed(minor: int, currency: str) -> str:
     """The same with a sign either way, none on zero: ``+20.00``."""
     return f"{'+' if minor > 0 else ''}{amount(minor, currency)}"
+
+
+def decimal_places(currency: str) -> int:
+    """How many a currency has; none where it is not known any more."""
+    return exponents().get(currency, 0)
 
 
 def sign_class(minor: int) -> str:
@@ -92,3 +109,16 @@ def person(actor: str) -> str:
 def plain_words(name: str) -> str:
     """A code as words: ``missing_webhook`` is ``Missing webhook``."""
     return name.replace("_", " ").replace(".", " ").capitalize()
+
+
+def told(text: str) -> str:
+    """What the service wrote of a finding: a true minus, its movement in words, one of many as one.
+
+    ``1 payout to -40.00`` has a true minus then, and ``bet.payout of 11.50`` is a bet payout; what
+    is stored, and what a program reads, stays as it was written. ``1 bets`` is one bet.
+    """
+    named = _MOVEMENT.sub(lambda found: plain_words(found[0]).lower(), text)
+    counted = _ONE.sub(
+        lambda found: f"1 {found[1] or ''}{found[2]}{'y' if found[3] == 'ies' else ''}", named
+    )
+    return _BELOW_ZERO.sub(_MINUS, counted)

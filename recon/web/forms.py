@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 from uuid import UUID, uuid5
 
+from aiohttp import hdrs, web
+
 from recon.clock import now
-from recon.errors import Invalid
+from recon.errors import Invalid, ReconError
 from recon.four_eyes import Step
+from recon.http.bodies import form_of
 from recon.web.auth.guard import session_of
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from aiohttp import web
-
-__all__ = ["LONGEST", "field", "step_of", "until_of", "words"]
+__all__ = ["LONGEST", "Typed", "field", "step_of", "typed_in", "until_of", "words"]
 
 LONGEST: Final = 4000
 """Characters of a reason or a comment, as the API has it."""
@@ -28,13 +29,47 @@ _UNTIL: Final[dict[str, timedelta | None]] = {
     "month": timedelta(days=30),
 }
 
+_TYPED: Final = {
+    "text": "Comment",
+    "reason": "Reason",
+    "evidence": "Evidence",
+    "amount": "Amount",
+    "payout": "Paid out",
+    "payout_transaction_id": "Payout transaction",
+    "ticket_id": "Ticket",
+}
+"""What people compose, and would have to compose anew; nothing that is secret is among it."""
+
 # Fixed for ever: an intent's id follows from who sends the form, and from the form, alone.
 _FORMS: Final = UUID("5c2a1c1e-98a8-4a3b-8c0e-7f6a2a7d1b90")
 
 
+class Typed(NamedTuple):
+    """What somebody has typed into one field."""
+
+    label: str
+    text: str
+
+
+async def typed_in(request: web.Request) -> list[Typed]:
+    """What a form brought that somebody has composed, to show it to them where it is refused."""
+    if request.method != hdrs.METH_POST:
+        return []
+    try:
+        said = await form_of(request)
+    except (web.HTTPException, ReconError, ValueError):
+        # Too large, or none that can be read.
+        return []
+    return [
+        Typed(label, text)
+        for name, label in _TYPED.items()
+        if isinstance(text := said.get(name), str) and text.strip()
+    ]
+
+
 async def field(request: web.Request, name: str) -> str:
     """A field's text without space at its ends; empty where it is not there."""
-    return str((await request.post()).get(name, "")).strip()
+    return str((await form_of(request)).get(name, "")).strip()
 
 
 async def words(request: web.Request, name: str, what: str) -> str:

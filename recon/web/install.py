@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from recon.web import views
-from recon.web.assets import ASSETS, Assets, serve_asset
+from recon.web.assets import ASSETS, packaged_assets, serve_asset
 from recon.web.auth.doors import DOORS, Doors
+from recon.web.auth.refusals import REFUSALS, Refusals
 from recon.web.rendering import PAGES, Pages
 
 if TYPE_CHECKING:
@@ -34,9 +35,10 @@ def install(
         grace: how long a difference must stand before it is a discrepancy.
         doors: by which ways staff come in; ``None``: by password and link.
     """
-    assets = Assets()
+    assets = packaged_assets()
     app[ASSETS] = assets
     app[DOORS] = Doors() if doors is None else doors
+    app[REFUSALS] = Refusals()
     app[PAGES] = Pages.build(
         assets, environment=environment, reconcile_every=reconcile_every, grace=grace
     )

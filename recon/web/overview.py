@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING, Any, Final
 from recon.db import load
 from recon.reconciliation import Cause, RunState, list_incidents, read_run
 from recon.web.charts import Column, columns, permille
-from recon.web.discrepancy_list import DiscrepancyQuery, ListedDiscrepancy, list_page
+from recon.web.discrepancy_list import (
+    ADDED_UP,
+    DiscrepancyQuery,
+    ListedDiscrepancy,
+    list_page,
+    to_the_minute,
+)
 from recon.web.verdict import Position, Verdict, judge
 
 if TYPE_CHECKING:
@@ -21,7 +27,10 @@ if TYPE_CHECKING:
     from recon.reconciliation import Incident
     from recon.web.auth.sessions import Session
 
-__all__ = ["Bar", "Drift", "Overview", "RunDrift", "read_overview", "read_verdict"]
+__all__ = ["OVERDUE", "Bar", "Drift", "Overview", "RunDrift", "read_overview", "read_verdict"]
+
+OVERDUE: Final = ("payment_overdue", "withdrawal_overdue")
+"""Cases of payments of which nobody was heard in time."""
 
 _RUNS_SHOWN: Final = 30
 _NEW_SHOWN: Final = 6
@@ -50,7 +59,8 @@ class Bar:
 class RunDrift:
     """How many wallets one run saw agree; and what it saw in one currency, as it explained it then.
 
-    Counts are of wallets of every currency but ``rows``, amounts in minor units.
+    Counts are of wallets of every currency but ``rows``, amounts in minor units. Of what it
+    saw only the sums are known where it ``is_forgotten``.
     """
 
     run_id: UUID
@@ -60,6 +70,7 @@ class RunDrift:
     agreed: int
     discrepant: int
     not_compared: int
+    is_forgotten: bool
     rows: int
     explained: int
     unexplained: int
@@ -89,7 +100,7 @@ class Drift:
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """Everything on the page."""
+    """Everything on the page; what is above `ADDED_UP` of what is counted row by row is more."""
 
     verdict: Verdict
     oldest: asyncpg.Record | None
@@ -137,11 +148,14 @@ async def read_overview(
     live = await _live(connection, now)
     verdict = await _judged(connection, live, every=every, now=now)
     waiting = await connection.fetchrow(
-        load("recon.web", "waiting_for"), session.name, session.actor
+        load("recon.web", "waiting_for"), session.name, session.actor, ADDED_UP + 1
     )
-    cases = await connection.fetchrow(load("recon.web", "open_cases"))
-    if waiting is None or cases is None:
+    if waiting is None:
         raise LookupError("two counts without a row")
+    cases = {
+        row["kind"]: row["cases"]
+        for row in await connection.fetch(load("recon.web", "cases_by_kind"), ADDED_UP + 1)
+    }
     fresh: list[ListedDiscrepancy] = []
     fresh_in_all: int | None = 0
     if verdict.run is not None:
@@ -157,19 +171,23 @@ async def read_overview(
         oldest=await connection.fetchrow(load("recon.web", "oldest")),
         assigned=waiting["assigned"],
         proposed=waiting["proposed"],
-        cases=cases["total"],
-        overdue=cases["overdue"],
+        cases=sum(cases.values()),
+        overdue=sum(cases.get(kind, 0) for kind in OVERDUE),
         ageing=_bars(live, "age", _AGES),
         causes=_bars(live, "cause", {cause: _words(cause) for cause in Cause}),
         drift=await _drift(connection, currency, verdict.positions),
-        incidents=await list_incidents(connection, only_open=True, limit=_INCIDENTS_SHOWN),
+        incidents=await list_incidents(
+            connection, only_open=True, limit=_INCIDENTS_SHOWN, at_most=ADDED_UP
+        ),
         fresh=fresh,
         fresh_in_all=fresh_in_all,
     )
 
 
 async def _live(connection: asyncpg.Connection[Any], now: datetime) -> list[asyncpg.Record]:
-    rows: list[asyncpg.Record] = await connection.fetch(load("recon.web", "live"), now)
+    rows: list[asyncpg.Record] = await connection.fetch(
+        load("recon.web", "live"), to_the_minute(now)
+    )
     return rows
 
 
@@ -244,6 +262,7 @@ async def _drift(
             row["agreed"],
             row["discrepant"],
             row["not_compared"],
+            row["forgotten_at"] is not None,
             row["rows"],
             int(row["explained"]),
             int(row["unexplained"]),

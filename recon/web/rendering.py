@@ -1,18 +1,19 @@
-"""Pages from templates: autoescaped, strict about names, under a content policy without holes."""
+"""Pages from templates: autoescaped, strict about names; their content policy is `recon.http`'s."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC
-from typing import TYPE_CHECKING, Any, Final
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from recon.clock import format_time, now
 from recon.game.handlers import GAME_WATCH
+from recon.http.reading import as_of
 from recon.http.request_ids import request_id_of
-from recon.money import exponent_of
 from recon.web import formatting
 from recon.web.auth.guard import session_or_none, shell_or_none
 from recon.web.forms import LONGEST
@@ -24,20 +25,33 @@ if TYPE_CHECKING:
 
 __all__ = ["PAGES", "Pages", "render"]
 
-_POLICY: Final = (
-    "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; font-src 'self'; "
-    "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
-)
-_HEADERS: Final = {
-    "Content-Security-Policy": _POLICY,
-    "X-Content-Type-Options": "nosniff",
-    # With `no-referrer` a browser would say `Origin: null` of our own forms.
-    "Referrer-Policy": "same-origin",
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
-    "Cache-Control": "no-store",
-}
+
+@cache
+def _templates(assets: Assets) -> Environment:
+    """The templates of this package; each is compiled once in a process."""
+    templates = Environment(
+        loader=PackageLoader("recon.web"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    templates.globals["static"] = assets.url
+    templates.globals["longest"] = LONGEST
+    templates.filters |= {
+        "amount": formatting.amount,
+        "signed": formatting.signed,
+        "sign_class": formatting.sign_class,
+        "count": formatting.count,
+        "instant": formatting.instant,
+        "iso": _iso,
+        "span": formatting.span,
+        "exponent": formatting.decimal_places,
+        "words": formatting.plain_words,
+        "person": formatting.person,
+        "told": formatting.told,
+    }
+    return templates
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,28 +80,7 @@ class Pages:
         grace: timedelta,
     ) -> Pages:
         """Read the templates of this package."""
-        templates = Environment(
-            loader=PackageLoader("recon.web"),
-            autoescape=True,
-            undefined=StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-        )
-        templates.globals["static"] = assets.url
-        templates.globals["longest"] = LONGEST
-        templates.filters |= {
-            "amount": formatting.amount,
-            "signed": formatting.signed,
-            "sign_class": formatting.sign_class,
-            "count": formatting.count,
-            "instant": formatting.instant,
-            "iso": _iso,
-            "span": formatting.span,
-            "exponent": exponent_of,
-            "words": formatting.plain_words,
-            "person": formatting.person,
-        }
-        return cls(templates, environment, reconcile_every, grace)
+        return cls(_templates(assets), environment, reconcile_every, grace)
 
 
 PAGES: web.AppKey[Pages] = web.AppKey("pages", Pages)
@@ -119,14 +112,13 @@ def render(
         grace=pages.grace,
         request_id=request_id_of(request),
         game_down_since=None if watch is None else watch.down_since,
+        read_as_of=as_of(request),
         now=now(),
         clock=formatting.clock,
         age=formatting.age,
         **shown,
     )
-    return web.Response(
-        text=body, status=status, content_type="text/html", headers=_HEADERS | (headers or {})
-    )
+    return web.Response(text=body, status=status, content_type="text/html", headers=headers)
 
 
 def _iso(at: datetime) -> str:

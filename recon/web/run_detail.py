@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from recon.db import load
+from recon.db import load, load_in_order
 from recon.reconciliation import read_run
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from recon.reconciliation import Run
     from recon.reconciliation.model import RunTotal
 
-__all__ = ["CurrencyChange", "Returned", "RunDetail", "read_run_detail"]
+__all__ = ["CurrencyChange", "Returned", "RunDetail", "list_returned", "read_run_detail"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +58,7 @@ class Returned:
     standing: str
     difference: int
     seen_at: datetime
+    first_seen_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +87,7 @@ async def read_run_detail(
     *,
     after: UUID | None = None,
     limit: int = 50,
+    newest: bool = False,
 ) -> RunDetail:
     """Read the page.
 
@@ -94,6 +96,7 @@ async def read_run_detail(
         run_id: which run.
         after: what healed or came back is shown from after this discrepancy on.
         limit: how many of those.
+        newest: the newest of those come first, not the oldest.
 
     Raises:
         NotFound: ``run_not_found``.
@@ -101,8 +104,29 @@ async def read_run_detail(
     run = await read_run(connection, run_id)
     earlier = await connection.fetchval(load("recon.web", "run_before"), run_id)
     before = None if earlier is None else await read_run(connection, earlier)
-    rows = await connection.fetch(load("recon.web", "returned"), run_id, after, limit + 1)
-    returned = [
+    found = await list_returned(connection, run_id, after=after, limit=limit + 1, newest=newest)
+    returned = found[:limit]
+    return RunDetail(
+        run=run,
+        before=before,
+        changes=_changes(run, before),
+        returned=returned,
+        after=returned[-1].discrepancy_id if len(found) > limit else None,
+    )
+
+
+async def list_returned(
+    connection: asyncpg.Connection[Any],
+    run_id: UUID,
+    *,
+    after: UUID | None = None,
+    limit: int = 50,
+    newest: bool = False,
+) -> list[Returned]:
+    """What healed in a run or came back: oldest first or ``newest``, after a discrepancy."""
+    statement = load_in_order("recon.web", "returned", turned=newest)
+    rows = await connection.fetch(statement, run_id, after, limit)
+    return [
         Returned(
             row["discrepancy_id"],
             row["user_id"],
@@ -110,16 +134,10 @@ async def read_run_detail(
             row["standing"],
             int(row["difference"]),
             row["seen_at"],
+            row["first_seen_at"],
         )
-        for row in rows[:limit]
+        for row in rows
     ]
-    return RunDetail(
-        run=run,
-        before=before,
-        changes=_changes(run, before),
-        returned=returned,
-        after=returned[-1].discrepancy_id if len(rows) > limit else None,
-    )
 
 
 def _changes(run: Run, before: Run | None) -> list[CurrencyChange]:

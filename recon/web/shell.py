@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import NamedTuple
 
-from recon.db import load
-
-if TYPE_CHECKING:
-    import asyncpg
-
-__all__ = ["Shell", "read_shell"]
+__all__ = ["Shell"]
 
 
 class Shell(NamedTuple):
@@ -17,11 +12,3 @@ class Shell(NamedTuple):
 
     open_rows: int
     waiting: int
-
-
-async def read_shell(connection: asyncpg.Connection[Any], actor: str) -> Shell:
-    """Open discrepancies, and proposals that another than ``actor`` has made."""
-    row = await connection.fetchrow(load("recon.web", "shell"), actor)
-    if row is None:
-        raise LookupError("two counts without a row")
-    return Shell(row["open_rows"], row["waiting"])

@@ -11,7 +11,7 @@ from recon.audit import record_action
 from recon.db import load
 from recon.errors import Conflict, Invalid, NotFound
 from recon.web.auth.passwords import hash_password
-from recon.web.roles import Role
+from recon.web.roles import Right, Role, allows
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -24,8 +24,8 @@ __all__ = [
     "change_role",
     "disable_staff",
     "enable_staff",
-    "list_active",
     "list_staff",
+    "list_workers",
     "require_staff",
 ]
 
@@ -34,13 +34,17 @@ _MAX_NAME = 128
 
 @dataclass(frozen=True, slots=True)
 class StaffMember:
-    """A member of staff as listed; the password's hash stays in the database."""
+    """A member of staff as listed; the password's hash stays in the database.
+
+    ``is_linked``: an account of a sign-in provider is theirs.
+    """
 
     name: str
     role: Role
     created_at: datetime
     disabled_at: datetime | None
     last_seen_at: datetime | None
+    is_linked: bool
 
 
 async def add_staff(pool: Pool, *, name: str, role: Role, password: str | None, actor: str) -> None:
@@ -84,26 +88,30 @@ async def list_staff(pool: Pool) -> list[StaffMember]:
             row["created_at"],
             row["disabled_at"],
             row["last_seen_at"],
+            row["is_linked"],
         )
         for row in rows
     ]
 
 
-async def list_active(connection: asyncpg.Connection[Any]) -> list[str]:
-    """The names of those who may sign in."""
+async def list_workers(connection: asyncpg.Connection[Any]) -> list[str]:
+    """The names of those who may sign in and work on a discrepancy: it can be given to them."""
     rows = await connection.fetch(load("recon.web", "active_staff"))
-    return [row["name"] for row in rows]
+    return [row["name"] for row in rows if allows(Role(row["role"]), Right.WORK)]
 
 
 async def require_staff(pool: Pool, name: str) -> None:
-    """Refuse a name that nobody who may sign in has.
+    """Refuse a name that nobody has who may sign in and work on what is given to them.
 
     Raises:
         Invalid: ``unknown_assignee``.
     """
     async with pool.acquire() as connection:
-        if name not in await list_active(connection):
-            raise Invalid(f"nobody on the staff is called {name[:64]}", code="unknown_assignee")
+        if name not in await list_workers(connection):
+            raise Invalid(
+                f"nobody on the staff who works on these is called {name[:64]}",
+                code="unknown_assignee",
+            )
 
 
 async def change_role(pool: Pool, name: str, role: Role, *, actor: str) -> None:

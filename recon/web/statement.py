@@ -1,4 +1,4 @@
-"""A wallet's statement as CSV: every entry with the balances after it, oldest last."""
+"""A wallet's statement as CSV: every entry with the balances after it."""
 
 from __future__ import annotations
 
@@ -28,22 +28,29 @@ _COLUMNS: Final = (
 
 
 def statement_chunks(
-    pool: Pool, user_id: str, currency: str, *, at: datetime | None
+    pool: Pool, user_id: str, currency: str, *, at: datetime | None, oldest: bool = False
 ) -> AsyncGenerator[bytes, None]:
-    """Entries newest first.
+    """The statement, newest entries first.
 
     Args:
         pool: the ledger.
         user_id: whose wallet.
         currency: which.
         at: only what was recorded until then; ``None``: all.
+        oldest: the oldest entries first.
     """
 
     async def read(
         connection: asyncpg.Connection[Any], before: int | None
     ) -> tuple[list[Posting], int | None]:
         found = await read_entries(
-            connection, user_id, currency, before_version=before, limit=PAGE, at=at
+            connection,
+            user_id,
+            currency,
+            before_version=before,
+            limit=PAGE,
+            at=at,
+            oldest=oldest,
         )
         return found, last_of(found, lambda one: one.version)
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
 from recon.clock import first_id_at, parse_time
-from recon.db import load
+from recon.db import load, load_in_order
 from recon.errors import Invalid
 from recon.http.plain_text import is_plain_text
 from recon.webhooks.model import MAX_EVENT_ID, State
@@ -112,7 +112,7 @@ class InboxQuery:
 
 @dataclass(frozen=True, slots=True)
 class InboxPage:
-    """A page without bodies, newest first.
+    """A page without bodies, in the order that was asked for.
 
     Args:
         rows: what was found.
@@ -139,6 +139,7 @@ async def browse_inbox(
     before: UUID | None = None,
     limit: int = 50,
     look_at: int = _LOOKED_AT,
+    oldest: bool = False,
 ) -> InboxPage:
     """A page of the inbox.
 
@@ -148,20 +149,23 @@ async def browse_inbox(
         before: where the page before has ended.
         limit: rows on the page.
         look_at: deliveries that are looked at for it, at most.
+        oldest: the oldest come first; ``before`` is then what the page comes after.
     """
     since, until = wanted.bounds()
-    start = before
-    if until is not None:
-        latest = first_id_at(until + _SLOW)
-        start = latest if start is None else min(start, latest)
-    floor = None if since is None else first_id_at(since)
+    first = None if since is None else first_id_at(since)
+    last = None if until is None else first_id_at(until + _SLOW)
+    start, end = (first, last) if oldest else (last, first)
+    if before is not None and start is not None:
+        start = max(start, before) if oldest else min(start, before)
+    else:
+        start = before or start
     async with connection.transaction(readonly=True):
         # A plan for any filter is a plan for none: the one for these values uses their index.
         await connection.execute("SET LOCAL plan_cache_mode = force_custom_plan")
         among = None if wanted.q is None else await _named(connection, wanted.q)
         rows = await connection.fetch(
-            load(_ROOM, "browse_deliveries"),
-            *(wanted.states(), wanted.endpoint, start, floor, since, until, among),
+            load_in_order(_ROOM, "browse_deliveries", turned=oldest),
+            *(wanted.states(), wanted.endpoint, start, end, since, until, among),
             *(look_at, limit + 1),
         )
         found = [delivery_of(row) for row in rows]
@@ -169,10 +173,11 @@ async def browse_inbox(
             return InboxPage(found[:limit], found[limit - 1].delivery_id)
         if wanted.endpoint is None or among is not None:
             return InboxPage(found, None)
-        last = await connection.fetchval(
-            load(_ROOM, "browsed_to"), wanted.states(), start, floor, look_at - 1
+        further = await connection.fetchval(
+            load_in_order(_ROOM, "browsed_to", turned=oldest),
+            *(wanted.states(), start, end, look_at - 1),
         )
-    return InboxPage(found, last)
+    return InboxPage(found, further)
 
 
 async def list_deliveries(

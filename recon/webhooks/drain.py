@@ -6,9 +6,10 @@ Memory is bounded: past a limit of waiting deliveries the answer is 503, and the
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from weakref import ref
 
 from aiohttp import web
-from prometheus_client import Histogram
+from prometheus_client import Gauge, Histogram
 
 from recon.db.sharing import MOST_BYTES, MOST_WAITING, PATIENCE_S, WITHIN_S, Shared
 from recon.webhooks.errors import IntakeUnavailableError
@@ -30,6 +31,10 @@ _batch_size = Histogram(
     "recon_intake_commit_deliveries",
     "Deliveries that shared a commit.",
     buckets=(1, 2, 4, 8, 16, 32, 64, 128, 256),
+)
+_waiting = Gauge(
+    "recon_intake_waiting_deliveries",
+    f"Deliveries that wait for their commit or are in one; past {MOST_WAITING} callers hear 503.",
 )
 
 
@@ -65,7 +70,10 @@ class Drain:
             most_bytes=most_bytes,
             within_s=within_s,
             patience_s=patience_s,
+            name="webhooks.commit",
         )
+        seen = ref(self._shared)
+        _waiting.set_function(lambda: 0 if (shared := seen()) is None else shared.waiting)
 
     async def take(self, deliveries: Sequence[Delivery]) -> list[Outcome]:
         """Wait for the commit that these deliveries are in; what became of each, in their order.

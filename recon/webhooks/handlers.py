@@ -8,6 +8,7 @@ from uuid import UUID
 import structlog
 from aiohttp import web
 
+from recon import tracing
 from recon.clock import now
 from recon.db import POOL
 from recon.errors import Invalid, ReconError
@@ -22,6 +23,7 @@ from recon.http import (
     page_response,
     principal_of,
 )
+from recon.http.proxies import caller_of
 from recon.webhooks.browse import InboxQuery, browse_inbox
 from recon.webhooks.close_case import CloseCase, close_case
 from recon.webhooks.drain import DRAIN
@@ -91,11 +93,13 @@ async def _verified(request: web.Request, intake: Intake) -> tuple[Endpoint, lis
         endpoint = intake.endpoint(request.match_info["endpoint"])
         name = endpoint.name
         body = await read_call(request)
-        return endpoint, verify_call(endpoint, request.headers, body, now())
+        with tracing.span("webhooks.verify", attributes={"recon.endpoint": name}):
+            return endpoint, verify_call(endpoint, request.headers, body, now())
     except ReconError as error:
         observe_refused(name, error.code)
-        intake.gate.count(request.remote or "", name)
-        log.info("call_refused", endpoint=name, code=error.code, address=request.remote)
+        caller = caller_of(request)
+        intake.gate.count(caller.counted_as, name)
+        log.info("call_refused", endpoint=name, code=error.code, address=caller.address)
         raise
 
 
@@ -111,8 +115,6 @@ async def _verified(request: web.Request, intake: Intake) -> tuple[Endpoint, lis
         "until": "received before then; a date includes its day",
         "q": "a whole id of an event, payment, refund, dispute, payout, delivery or player, or a"
         " reference",
-        "cursor": "next_cursor of the page before",
-        "limit": "1 to 500",
     },
 )
 async def inbox(request: web.Request) -> web.Response:
@@ -167,8 +169,6 @@ async def replay(request: web.Request) -> web.Response:
     query={
         "state": "open or closed",
         "kind": "such as suspended, quarantined or payment_overdue",
-        "cursor": "next_cursor of the page before",
-        "limit": "1 to 500",
     },
 )
 async def cases(request: web.Request) -> web.Response:

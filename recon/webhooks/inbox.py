@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from prometheus_client import Gauge
 
 from recon.db import load
+from recon.db.numbers import DatabaseNumbers
 from recon.money import Money
 from recon.webhooks.model import BACKFILLED, CaseKind, Kind, State
 from recon.webhooks.queries import money_of
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CASE_KINDS",
+    "CASE_NUMBERS",
+    "INBOX_NUMBERS",
     "CaseRow",
     "Repeat",
     "UnbookedDelivery",
@@ -44,6 +47,14 @@ CASE_KINDS: Final = (
 """What people must look at: the inbox's own, overdue payments, settlement files and bets."""
 
 _open_cases = Gauge("recon_cases_open", "Open cases, by what people must look at.", ["kind"])
+_unsettled = Gauge(
+    "recon_deliveries_unsettled", "Deliveries whose money is in no player's book.", ["state"]
+)
+_oldest_unsettled_s = Gauge(
+    "recon_deliveries_oldest_unsettled_seconds",
+    "How long ago the oldest of them came; 0: none.",
+    ["state"],
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,10 +127,15 @@ async def list_cases(
     kind: str | None = None,
     before: UUID | None = None,
     limit: int = 50,
+    oldest: bool = False,
 ) -> list[CaseRow]:
-    """A page of cases, newest first, from before a case on."""
+    """A page of cases, newest first, from before a case on; or ``oldest`` first, from after it."""
     states = ["open", "closed"] if state is None else [state]
-    if kind is None:
+    if oldest:
+        rows = await connection.fetch(
+            load("recon.webhooks", "list_cases_oldest"), states, before, limit, kind
+        )
+    elif kind is None:
         rows = await connection.fetch(load("recon.webhooks", "list_cases"), states, before, limit)
     else:
         rows = await connection.fetch(
@@ -154,6 +170,22 @@ async def refresh_case_gauges(pool: Pool) -> None:
     counts = {row["kind"]: row["open"] for row in rows}
     for kind in {*CASE_KINDS, *counts}:
         _open_cases.labels(kind).set(counts.get(kind, 0))
+
+
+async def _refresh_unsettled(pool: Pool) -> None:
+    async with pool.acquire() as connection:
+        rows = await connection.fetch(load("recon.webhooks", "measure_waiting"))
+    states = {row["state"]: row for row in rows}
+    for state in (State.WAITING, State.SUSPENDED, State.QUARANTINED):
+        row = states.get(state)
+        _unsettled.labels(state).set(0 if row is None else row["deliveries"])
+        _oldest_unsettled_s.labels(state).set(0 if row is None else row["oldest_s"])
+
+
+CASE_NUMBERS: Final = DatabaseNumbers("cases", refresh_case_gauges, (_open_cases,))
+INBOX_NUMBERS: Final = DatabaseNumbers(
+    "deliveries", _refresh_unsettled, (_unsettled, _oldest_unsettled_s)
+)
 
 
 async def unbooked_deliveries_of(

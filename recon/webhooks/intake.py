@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Protocol
 from aiohttp import web
 
 from recon.errors import Invalid
+from recon.http.flood import FloodGate
 from recon.webhooks.errors import EndpointNotFoundError, MisconfiguredError
-from recon.webhooks.flood import FloodGate
 from recon.webhooks.model import Endpoint
 from recon.webhooks.psp import PROVIDERS
 

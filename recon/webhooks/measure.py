@@ -16,7 +16,7 @@ from prometheus_client import Counter, Gauge, Histogram
 
 from recon.webhooks.proofs import SKEW_ALARM_S
 
-__all__ = ["observe_refused", "observe_stale", "observe_verified"]
+__all__ = ["observe_lag", "observe_refused", "observe_stale", "observe_verified"]
 
 log = structlog.get_logger(__name__)
 
@@ -56,6 +56,18 @@ _stale = Histogram(
     ["endpoint"],
     buckets=_STALE_BUCKETS,
 )
+
+_lag = Histogram(
+    "recon_intake_delivery_lag_seconds",
+    "From what happened, by the PSP's clock, to its webhook's arrival here.",
+    ["endpoint"],
+    buckets=(1, 2, 5, 10, 30, 60, 300, 900, 3600, 21600, 86400),
+)
+
+
+def observe_lag(endpoint: str, lag_s: float) -> None:
+    """Note how long after what it tells of a delivery has come."""
+    _lag_of(endpoint).observe(lag_s)
 
 
 def observe_verified(endpoint: str, verified_by: str, skew_s: float | None) -> None:
@@ -110,6 +122,11 @@ class _Clock:
         if abs(skew_s) > SKEW_ALARM_S and now_s - self._warned_at_s >= _AGAIN_S:
             self._warned_at_s = now_s
             log.warning("clock_skew", endpoint=self._endpoint, median_s=round(skew_s), calls=_LAST)
+
+
+@cache
+def _lag_of(endpoint: str) -> Histogram:
+    return _lag.labels(endpoint)
 
 
 @cache

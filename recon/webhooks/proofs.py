@@ -75,7 +75,7 @@ class EndpointProofs:
 
     @property
     def removable(self) -> list[KeyUse]:
-        """Older secrets that are safe to remove: the newest is in use, and they are not."""
+        """Older secrets that nothing is signed by any more, while the newest is in use."""
         if not self.keys or not self.keys[0].in_use:
             return []
         return [use for use in self.keys[1:] if not use.in_use]

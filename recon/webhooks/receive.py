@@ -10,11 +10,12 @@ import structlog
 
 from recon.clock import new_id
 from recon.db import with_retries
+from recon.db.pool import UNREACHABLE
 from recon.db.sharing import WITHIN_S, broken_off_at, each_alone
 from recon.webhooks.book import book, book_at_once
 from recon.webhooks.errors import IntakeUnavailableError, SignatureStaleError
-from recon.webhooks.measure import observe_stale, observe_verified
-from recon.webhooks.model import Delivery, Endpoint, Outcome
+from recon.webhooks.measure import observe_lag, observe_stale, observe_verified
+from recon.webhooks.model import Delivery, Endpoint, Event, Outcome
 from recon.webhooks.psp import PROVIDERS
 from recon.webhooks.write_down import UNFIT, BookingRefusedError
 
@@ -37,15 +38,6 @@ _OF_A_MEMBER: Final = (
     asyncpg.LockNotAvailableError,
 )
 """What one delivery can do wrong, as opposed to the database."""
-
-_UNAVAILABLE: Final = (
-    OSError,
-    TimeoutError,
-    asyncpg.PostgresError,
-    asyncpg.InterfaceError,
-    # A connection that Postgres has ended, used before asyncpg noticed (its issues 784 and 1069).
-    asyncpg.InternalClientError,
-)
 
 
 def verify_call(
@@ -72,6 +64,10 @@ def verify_call(
         text = headers.get(name)
         if text is not None and text.isprintable():
             kept[name] = text[:_MAX_HEADER]
+    readings = provider.read(endpoint, headers, body)
+    for reading in readings:
+        if isinstance(reading.event, Event) and reading.event.event_at is not None:
+            observe_lag(endpoint.name, (now - reading.event.event_at).total_seconds())
     return [
         Delivery(
             delivery_id=new_id(),
@@ -84,7 +80,7 @@ def verify_call(
             verified_by=verified_by,
             event=reading.event,
         )
-        for reading in provider.read(endpoint, headers, body)
+        for reading in readings
     ]
 
 
@@ -124,7 +120,11 @@ async def _receive(
             if error.reasons.keys() <= refused.keys():
                 raise
             refused |= error.reasons
-            log.exception("booking_refused", reasons=sorted(set(error.reasons.values())))
+            log.exception(
+                "booking_refused",
+                reasons=sorted(set(error.reasons.values())),
+                delivery_ids=sorted(map(str, error.reasons)),
+            )
         except Exception as error:
             if _is_of_the_database(error):
                 return [_unavailable(error)] * len(deliveries)
@@ -135,19 +135,19 @@ async def _receive(
                 return [_unavailable(error)]
             if refused:
                 raise
-            refused = {deliveries[0].delivery_id: _reason(error)}
+            refused = {deliveries[0].delivery_id: _reason(error, deliveries[0])}
 
 
 def _is_of_the_database(error: Exception) -> bool:
     """Whether it says nothing of any member."""
-    return isinstance(error, _UNAVAILABLE) and not isinstance(error, _OF_A_MEMBER)
+    return isinstance(error, UNREACHABLE) and not isinstance(error, _OF_A_MEMBER)
 
 
-def _reason(error: Exception) -> str:
+def _reason(error: Exception, delivery: Delivery) -> str:
     """Why a delivery by itself cannot be booked; a fault of ours must not lose it either."""
     if isinstance(error, _OF_A_MEMBER):
         return f"the database says {type(error).__name__}"
-    log.error("booking_crashed", exc_info=error)
+    log.error("booking_crashed", delivery_id=str(delivery.delivery_id), exc_info=error)
     return f"an error of ours: {type(error).__name__}"
 
 

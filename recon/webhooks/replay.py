@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from structlog.contextvars import bound_contextvars
+
 from recon.audit import record_action
 from recon.db import with_retries
 from recon.webhooks import queries, writes
@@ -107,7 +109,8 @@ async def replay_delivery(
         ReplayRefusedError: the books refuse what the rules allow; nothing has changed.
     """
     try:
-        return await _replay(pool, endpoints, delivery_id, actor)
+        with bound_contextvars(delivery_id=str(delivery_id)):
+            return await _replay(pool, endpoints, delivery_id, actor)
     except _REFUSED as error:
         raise ReplayRefusedError("the books refuse it; the delivery stays as it was") from error
 

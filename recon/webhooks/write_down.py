@@ -8,6 +8,7 @@ import asyncpg
 import asyncpg.exceptions._base as client_side
 import structlog
 
+from recon import tracing
 from recon.clock import new_id
 from recon.ledger import Outcome as Posting
 from recon.webhooks import writes
@@ -109,7 +110,8 @@ async def write_at_once(
         nothing was written.
     """
     kept = [(delivery, batch.decisions[delivery.delivery_id]) for delivery in new]
-    return await writes.take_at_once(connection, sought, payments, _taken(batch, kept))
+    with tracing.span("ledger.post", attributes={"recon.postings": len(batch.entries)}):
+        return await writes.take_at_once(connection, sought, payments, _taken(batch, kept))
 
 
 def _taken(batch: Batch, kept: Sequence[tuple[Delivery, Decision]]) -> writes.Taken:
@@ -122,7 +124,8 @@ async def _write_taken(
     connection: asyncpg.Connection[Any], batch: Batch, kept: Sequence[tuple[Delivery, Decision]]
 ) -> None:
     try:
-        posted = await writes.write_taken(connection, _taken(batch, kept))
+        with tracing.span("ledger.post", attributes={"recon.postings": len(batch.entries)}):
+            posted = await writes.write_taken(connection, _taken(batch, kept))
     except asyncpg.UniqueViolationError as error:
         missing = [movement for movement in batch.moved if _is_refused(error, movement)]
         if not missing:

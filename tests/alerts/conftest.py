@@ -250,6 +250,7 @@ class Books:
         other = {
             "user_id": "'player_' || n",
             "discrepancy_id": "gen_random_uuid()",
+            "available_difference": "1000 + n",
             "difference": "1000 + n",
             "unexplained": "1000 + n",
         }

@@ -108,7 +108,7 @@ async def test_of_an_answer_that_never_ends_nothing_is_read_but_its_beginning(
         receiver = hook.receiver(url=f"http://127.0.0.1:{port}/")
         await books.differs("u_1", "10.00")
         await books.look(Alerting(policy=policy(), channels=[receiver]))
-        await asyncio.wait_for(ended.wait(), 30)
+        await asyncio.wait_for(ended.wait(), 60)
 
     assert await books.ways() == [("webhook:ops", "sent", 1)]
 

@@ -113,7 +113,7 @@ async def test_a_receiver_that_never_answers_costs_its_time_and_no_more(
         await ended.wait()
 
     hook.meanwhile = hang
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         await send_due(books.pool, alerting)
     ended.set()
 
@@ -227,7 +227,7 @@ async def test_a_worker_killed_between_sending_and_writing_it_down_sends_again_u
         await worker.wait()
 
     hook.meanwhile = kill
-    assert await asyncio.wait_for(worker.wait(), 30) == -signal.SIGKILL
+    assert await asyncio.wait_for(worker.wait(), 60) == -signal.SIGKILL
 
     assert await books.ways() == [("webhook:ops", "pending", 1)]
     await send_due(books.pool, alerting)

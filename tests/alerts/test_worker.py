@@ -13,7 +13,7 @@ from recon import app, schedule
 from recon.alerts import Alerting
 from recon.jobs import run_until_cancelled
 from recon.payments import Overdue
-from recon.schedule import Lookout, build_worker
+from recon.schedule import Kept, Lookout, build_worker
 from recon.seals import ChainBrokenError, Sealer, SealKeys, Verifier
 from recon.settings import load_settings
 from recon.webhooks.redact import Retention
@@ -81,7 +81,7 @@ async def test_a_worker_tells_of_differences_of_a_broken_chain_and_of_books_that
                 backfill_every=None,
                 backfill_after=timedelta(minutes=5),
             ),
-            retention=Retention(None, None),
+            kept=Kept(Retention(None, None), seen=None),
             alerting=alerting,
             verifier=Verifier(
                 pool=books.pool, keys=keys, anchor=None, every=timedelta(milliseconds=1)

@@ -101,6 +101,48 @@ async def test_the_player_stands_first_on_both_sides_of_a_foreign_key(schema: Co
     assert names(row for row in distributed if (row["mine"], row["its"]) != ("user_id",) * 2) == []
 
 
+async def test_both_legs_of_a_posting_are_one_row_of_one_player(schema: Connection) -> None:
+    """So each player's book sums to zero by itself, wherever it is kept."""
+    columns = await schema.fetch(
+        """
+        SELECT attname AS index_name, attnotnull
+        FROM pg_attribute
+        WHERE attrelid = 'postings'::regclass
+            AND attname IN ('user_id', 'debit', 'credit', 'amount')
+        """
+    )
+
+    assert {row["index_name"]: row["attnotnull"] for row in columns} == dict.fromkeys(
+        ("user_id", "debit", "credit", "amount"), True
+    )
+    with pytest.raises(asyncpg.CheckViolationError, match="postings_accounts_check"):
+        await schema.execute(
+            "INSERT INTO postings VALUES ('u_7', 'GBP', 1, 'available', 'available', 1, 'x', 'x',"
+            " 'x', NULL, now(), now(), 1, 0, 0)"
+        )
+
+
+async def test_no_row_keeps_a_balance_but_a_players_wallet(schema: Connection) -> None:
+    """What the house or a PSP is owed is a sum over players, never a row that all would lock."""
+    kept = await schema.fetch(
+        """
+        SELECT DISTINCT table_name AS index_name
+        FROM information_schema.columns
+        WHERE table_schema = 'public' AND column_name IN ('available', 'held', 'reserved')
+        """
+    )
+    accounts = await schema.fetch(
+        """
+        SELECT conname AS index_name
+        FROM pg_constraint
+        WHERE contype = 'f' AND conrelid = 'postings'::regclass
+        """
+    )
+
+    assert names(kept) == ["wallets"]
+    assert names(accounts) == [], "an account is a word, and no row to be locked"
+
+
 async def test_no_column_holds_a_float_or_a_time_without_a_zone(schema: Connection) -> None:
     wrong = await schema.fetch(
         """
@@ -145,6 +187,26 @@ async def test_only_these_tables_are_append_only(schema: Connection) -> None:
 
     # What two people decide is decided once, by a trigger of its own; it is never taken away.
     assert names(guarded) == sorted([*APPEND_ONLY, "adjustments", "bet_rulings"])
+
+
+async def test_no_function_that_keeps_its_plans_returns_rows_of_a_table(
+    schema: Connection,
+) -> None:
+    """Else a call that is under way while a later version adds a column would fail.
+
+    One in SQL alone is part of the statement that calls it, and planned anew with it.
+    """
+    functions = await schema.fetch(
+        """
+        SELECT p.proname AS index_name
+        FROM pg_proc AS p
+        JOIN pg_class AS c ON c.reltype = p.prorettype
+        JOIN pg_language AS l ON l.oid = p.prolang AND l.lanname = 'plpgsql'
+        WHERE p.pronamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p')
+        """
+    )
+
+    assert names(functions) == []
 
 
 async def test_a_function_with_its_owners_rights_trusts_no_callers_schema(

@@ -27,7 +27,7 @@ FILES = sorted(
     ]
 )
 # Whole files that count calls or weigh odds, not money; and what is no money by its name.
-COUNT_CALLS = {"recon/webhooks/flood.py", "recon/reconciliation/odds.py"}
+COUNT_CALLS = {"recon/http/flood.py", "recon/reconciliation/odds.py"}
 NO_MONEY = re.compile(r"(^|_)(s|ms|seconds|grace|growth|odds|weights?|per_second)$", re.IGNORECASE)
 
 COMPOUND = (

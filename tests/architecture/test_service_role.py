@@ -42,6 +42,7 @@ RIGHTS = {
     "delivery_repeats": GROWS,
     "discrepancies": CHANGES,
     "discrepancy_events": READ,
+    "discrepancy_tallies": {"INSERT", "DELETE"},
     "game_notices": CHANGES,
     "game_outages": COMES_AND_GOES,
     "hold_resolutions": READ,
@@ -57,7 +58,7 @@ RIGHTS = {
     "postings": READ,
     "redaction": READ,
     "redaction_left": {"INSERT", "DELETE"},
-    "run_discrepancies": GROWS,
+    "run_discrepancies": {"INSERT", "DELETE"},
     "run_tolerances": CHANGES,
     "run_totals": GROWS,
     "run_ranges": COMES_AND_GOES,
@@ -65,10 +66,11 @@ RIGHTS = {
     "runs": CHANGES,
     "incidents": CHANGES,
     "seal_links": GROWS,
+    "sealing": CHANGES,
     "seals": GROWS,
-    "sessions": CHANGES,
+    "sessions": COMES_AND_GOES,
     "sign_in_attempts": {"INSERT", "DELETE"},
-    "sign_in_links": CHANGES,
+    "sign_in_links": COMES_AND_GOES,
     "oidc_starts": {"INSERT", "DELETE"},
     "staff_identities": {"INSERT", "DELETE"},
     "settlement_batches": CHANGES,
@@ -78,6 +80,7 @@ RIGHTS = {
     "staff": CHANGES,
     "stream_holders": CHANGES,
     "suspects": COMES_AND_GOES,
+    "tick_failures": COMES_AND_GOES,
     "verifications": COMES_AND_GOES,
     "wallets": READ,
 }
@@ -100,7 +103,8 @@ COLUMNS = {
 FILLED = {
     "adjustments": {
         *("user_id", "adjustment_id", "discrepancy_id", "currency", "amount", "reason", "state"),
-        *("ledger_version", "proposed_by"),
+        *("ledger_version", "available_difference", "ledger_available", "game_available"),
+        "proposed_by",
     },
     "audit": {"audit_id", "actor", "action", "object", "detail"},
     "bet_rulings": {

@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from recon.db import load
+from recon.db import load, load_in_order
 
 if TYPE_CHECKING:
     import asyncpg
 
 ROOT = Path(__file__).parents[2]
 FILES = sorted((ROOT / "recon").glob("**/sql/*.sql"))
+
+TURNING = [path for path in FILES if "-- turns\n" in path.read_text(encoding="utf-8")]
 
 SOURCES = [path.read_text(encoding="utf-8") for path in (ROOT / "recon").rglob("*.py")]
 
@@ -51,17 +53,34 @@ async def test_a_statement_can_be_prepared(
     assert documented <= set(range(1, taken + 1)), "the comment explains parameters that are none"
 
 
+@pytest.mark.parametrize("path", TURNING, ids=name_of)
+async def test_a_list_can_be_prepared_the_other_way_round(
+    tables: asyncpg.Connection[asyncpg.Record], path: Path
+) -> None:
+    package, _, name = name_of(path).partition("/")
+
+    turned = load_in_order(package, name, turned=True)
+
+    await tables.prepare(turned)
+    there, back = load(package, name).splitlines(), turned.splitlines()
+    changed = [(a, b) for a, b in zip(there, back, strict=True) if a != b]
+    assert any(re.search(r"\b(?:ASC|DESC)\b", line) for line, _ in changed)
+    assert all(line.endswith("-- turns") for line, _ in changed)
+    assert len(changed) == sum(line.endswith("-- turns") for line in there)
+
+
+def test_a_list_that_does_not_turn_is_not_turned() -> None:
+    with pytest.raises(ValueError, match=r"no line of recon\.ledger/post turns"):
+        load_in_order("recon.ledger", "post", turned=True)
+
+
 @pytest.mark.parametrize("path", FILES, ids=name_of)
 def test_a_file_explains_itself_and_something_runs_it(path: Path) -> None:
     package, _, name = name_of(path).partition("/")
-    # discrepancies_up.sql may be chosen at run time: load(…, f"discrepancies_{…}").
-    stems = {name, *(name[: match.end()] for match in re.finditer("_", name))}
-
     assert _comment(path), "one line at least says what it does and what $1 is"
-    assert any(
-        f'"{package}"' in source and any(f'"{stem}' in source for stem in stems)
-        for source in SOURCES
-    ), f"nothing loads {package}'s {name}.sql"
+    assert any(f'"{package}"' in source and f'"{name}"' in source for source in SOURCES), (
+        f"nothing loads {package}'s {name}.sql"
+    )
 
 
 def _comment(path: Path) -> str:

@@ -27,7 +27,7 @@ HOSTS = tuple(
 )
 PLACES = tuple("/" + place + "/" for place in ("work", "root", "home", "opt/pypi", "opt/wheels"))
 SETTINGS = tuple("--" + name for name in ("index-url", "extra-index-url", "find-links"))
-LOCKS = ("requirements.lock", "requirements-build.lock", "requirements-dev.lock")
+LOCKS = tuple(f"requirements{name}.lock" for name in ("", "-otel", "-build", "-dev"))
 
 
 def tracked() -> list[Path]:
@@ -55,7 +55,8 @@ def test_no_registry_and_no_path_of_one_machine_is_tracked() -> None:
         found += [
             f"{path.relative_to(ROOT)}: {word}"
             for word in (*HOSTS, *PLACES, *SETTINGS)
-            if re.search(rf"(?<![\w.-]){re.escape(word)}", text)
+            # To look for the word alone first takes a tenth of the time.
+            if word in text and re.search(rf"(?<![\w.-]){re.escape(word)}", text)
         ]
 
     assert found == []

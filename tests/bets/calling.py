@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from recon.game import GameClient
     from tests.bets.conftest import World
 
-__all__ = ["Api", "body", "once", "serving"]
+__all__ = ["Api", "Moment", "body", "leave", "once", "serving"]
 
 Api = TestClient[web.Request, web.Application]
 
@@ -65,6 +66,32 @@ def body(world: World, **changes: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON
         "auto_cashout": "2.50",
     }
     return {**wanted, **changes}
+
+
+class Moment:
+    """Where a call is held until its caller has gone."""
+
+    def __init__(self) -> None:
+        self.begun = asyncio.Event()
+        self.left = asyncio.Event()
+
+    async def hold(self) -> None:
+        """Stand still there."""
+        self.begun.set()
+        await self.left.wait()
+
+
+async def leave(api: Api, path: str, moment: Moment, **how: Any) -> None:  # noqa: ANN401 - aiohttp's
+    """Call, and go away in a moment of the call; the server has noticed."""
+    calling = asyncio.create_task(api.post(path, **how))
+    async with asyncio.timeout(60):
+        await moment.begun.wait()
+        open_then = len(api.server.handler.connections)
+        calling.cancel()
+        await asyncio.wait({calling})
+        while len(api.server.handler.connections) == open_then:  # noqa: ASYNC110 - the server's
+            await asyncio.sleep(0.01)
+    assert calling.cancelled()
 
 
 def once(key: str | None = None) -> dict[str, str]:

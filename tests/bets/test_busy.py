@@ -132,7 +132,7 @@ async def test_the_state_of_a_game_that_leaves_us_no_turn_is_busy_and_nobody_cal
 async def test_so_it_is_while_a_call_waits_for_its_turn_longer_than_anybody_looks_at_a_page(
     world: World, api: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("recon.game.handlers._STATE_WITHIN_S", 0.05)
+    monkeypatch.setattr("recon.game.handlers._STATE_WITHIN_S", 0.3)
     use_up_the_key(world, "/game/state", wait_s=8)
 
     # The first waits to try again, the second for a turn; neither is told that the game is gone.

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from recon.db import Pool
     from tests.bets.conftest import World
 
+# To prepare a statement is an await more.
+pytestmark = pytest.mark.cold
+
 MANY = 100
 LONG_S = 100_000.0
 """The round stays open, however often a claim must run out."""

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from recon.game import Answer, Outgoing
     from tests.bets.conftest import World
 
+# To prepare a statement is an await more.
+pytestmark = pytest.mark.cold
+
 MANY = 200
 
 

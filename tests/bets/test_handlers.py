@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from aiohttp import ClientTimeout
 
 from recon.bets import desk, opening, queries
 from recon.clock import now, parse_time
 from recon.game import Attempt
 from recon.game import handlers as game
 from recon.http.seen_through import finish_calls
-from tests.bets.calling import Api, body, once, serving
+from tests.bets.calling import Api, Moment, body, leave, once, serving
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -169,18 +167,16 @@ async def test_a_bet_that_is_not_there_is_404(api: Api) -> None:
 
 async def test_a_bet_goes_on_when_its_caller_goes_away(world: World, api: Api) -> None:
     await world.deposit("100.00")
-    real = world.network.real.send
+    real, moment = world.network.real.send, Moment()
 
     async def slow(outgoing: Any) -> Any:  # noqa: ANN401 - a transport's types
         if outgoing.method == "POST":
-            await asyncio.sleep(0.2)
+            await moment.hold()
         return await real(outgoing)
 
     world.network.real.send = slow  # type: ignore[method-assign]
-    with pytest.raises(TimeoutError):
-        await api.post(
-            "/api/v1/bets", json=body(world), headers=once(), timeout=ClientTimeout(total=0.1)
-        )
+    await leave(api, "/api/v1/bets", moment, json=body(world), headers=once())
+    moment.left.set()
     await finish_calls()
 
     (bet,) = await world.bets()
@@ -229,18 +225,15 @@ async def test_calls_that_outlast_the_shutdown_are_cut_off_and_finished_later(
     world: World, api: Api
 ) -> None:
     await world.deposit("100.00")
-    real = world.network.real.send
+    real, moment = world.network.real.send, Moment()
 
     async def stuck(outgoing: Any) -> Any:  # noqa: ANN401 - a transport's types
         if outgoing.target.endswith("/confirm"):
-            await asyncio.sleep(60)
+            await moment.hold()
         return await real(outgoing)
 
     world.network.real.send = stuck  # type: ignore[method-assign]
-    with pytest.raises(TimeoutError):
-        await api.post(
-            "/api/v1/bets", json=body(world), headers=once(), timeout=ClientTimeout(total=0.2)
-        )
+    await leave(api, "/api/v1/bets", moment, json=body(world), headers=once())
     await finish_calls(timeout_s=0.01)
     world.network.real.send = real  # type: ignore[method-assign]
 

@@ -313,6 +313,6 @@ async def test_a_bet_that_the_game_does_not_answer_about_keeps_no_other_waiting(
 
 
 async def _until(is_so: Callable[[], bool]) -> None:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while not is_so():  # noqa: ASYNC110 - behind a socket
             await asyncio.sleep(0.01)

@@ -205,7 +205,7 @@ async def test_once_the_game_is_back_bets_left_unknown_do_not_wait_for_their_tim
         world.network.always.clear()
         world.clock.passed_s += 60.0
         await world.game.state()  # whoever calls first finds it there
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while (  # noqa: ASYNC110 - another task settles them
                 (await world.bet(placing)).state is BetState.PLACING
                 or (await world.bet(cashing)).payout_transaction_id is None

@@ -9,7 +9,9 @@ import sys
 
 import pytest
 import structlog
+from structlog.contextvars import bound_contextvars
 
+from recon.cli import main
 from recon.cli.console import configure_logging
 
 KEYS = ["ck_sandbox_Top5ecret", "sk_live_Top5ecret", "ck_live_Top5ecret-2", "rk_test_Top5ecret"]
@@ -68,6 +70,33 @@ def test_a_person_sees_neither_keys_nor_what_was_in_the_variables(
     assert "correct horse correct" not in said
 
 
+def test_what_a_library_logs_is_a_line_as_our_own_with_the_request_it_is_about(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    written = io.StringIO()
+    monkeypatch.setattr(sys, "stderr", written)
+    monkeypatch.setattr(logging.getLogger(), "handlers", [])  # pytest's
+    configure_logging("info")
+
+    with bound_contextvars(request_id="req_1"):
+        logging.getLogger("aiohttp.server").error(
+            "Error handling %s\nof %s", "it", "us", exc_info=RuntimeError("ck_live_topsecret")
+        )
+    logging.getLogger("asyncpg").info("nobody asked for it")
+
+    line = json.loads(written.getvalue())
+    assert line["at"].endswith("Z")
+    assert {**line, "at": "", "exception": ""} == {
+        "event": "Error handling it\nof us",
+        "logger": "aiohttp.server",
+        "level": "error",
+        "request_id": "req_1",
+        "at": "",
+        "exception": "",
+    }
+    assert line["exception"].endswith("RuntimeError: ck_live_***")
+
+
 def test_what_is_no_text_is_logged_all_the_same(capfd: pytest.CaptureFixture[str]) -> None:
     configure_logging("info")
 
@@ -76,3 +105,22 @@ def test_what_is_no_text_is_logged_all_the_same(capfd: pytest.CaptureFixture[str
     line = json.loads(capfd.readouterr().err)
     assert line["header"] == "?"
     assert line["nested"] == [{"key": "ck_live_***"}]
+
+
+def test_a_command_that_crashes_is_logged_masked_and_ends_with_1(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def crash(**_: object) -> None:
+        configure_logging("info")
+        row = "(topsecret,\n topsecret)"
+        raise RuntimeError(f"ck_live_topsecret\nDETAIL:  Failing row contains {row}.")
+
+    monkeypatch.setattr("recon.cli.recon.main", crash)
+    with pytest.raises(SystemExit) as ended:
+        main()
+
+    said = capfd.readouterr().err
+    assert ended.value.code == 1
+    assert "command_crashed" in said
+    assert "RuntimeError: ck_live_***" in said
+    assert "topsecret" not in said

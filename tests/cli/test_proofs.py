@@ -51,7 +51,7 @@ async def test_an_old_key_is_a_fault_while_it_is_in_use_and_removable_once_it_is
     assert await found("key:1:") == [], "nothing has come: nobody knows"
     await take(pool, STRIPE_SECRET)
     ((well, said),) = await found("key:1:")
-    assert (well, "is safe to remove" in said) == (True, True)
+    assert (well, "has verified nothing for seven days" in said) == (True, True)
 
     await take(pool, STRIPE_OLD)
     ((well, said),) = await found("key:1:")
@@ -62,7 +62,7 @@ async def test_an_old_key_is_a_fault_while_it_is_in_use_and_removable_once_it_is
         " WHERE verified_by LIKE 'key:1:%'"
     )
     ((well, said),) = await found("key:1:")
-    assert (well, "is safe to remove" in said) == (True, True)
+    assert (well, "has verified nothing for seven days" in said) == (True, True)
 
 
 async def test_a_clock_that_is_far_off_is_a_fault_before_it_refuses_calls(pool: Pool) -> None:

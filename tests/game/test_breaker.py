@@ -211,7 +211,7 @@ async def test_of_many_callers_one_probes_and_its_answer_lets_all_in(open_rig: O
     rig.game.will(when_told)
     await asyncio.sleep(0.21)
     callers = [asyncio.create_task(rig.client.state()) for _ in range(20)]
-    for refused in asyncio.as_completed(callers, timeout=5):
+    for refused in asyncio.as_completed(callers, timeout=60):
         with pytest.raises(GameCircuitOpen):
             await refused
         if sum(task.done() for task in callers) == 19:
@@ -260,10 +260,17 @@ async def test_a_probe_whose_caller_goes_away_leaves_it_to_the_next(open_rig: Op
     rig = await open_rig(retry=ONCE, breaker=QUICK)
     rig.game.will(rig.game.refuses(503, "unavailable"))
     await fail(rig, 3)
-    rig.game.will(rig.game.stalls(1), rig.game.says(200, rig.game.state()))
+    arrived = asyncio.Event()
+
+    async def stall(_: web.Request) -> web.StreamResponse:
+        arrived.set()
+        await asyncio.sleep(60)
+        raise AssertionError
+
+    rig.game.will(stall, rig.game.says(200, rig.game.state()))
     await asyncio.sleep(0.21)
     probe = asyncio.create_task(rig.client.state())
-    await asyncio.sleep(0.05)
+    await arrived.wait()
     probe.cancel()
     await asyncio.gather(probe, return_exceptions=True)
 

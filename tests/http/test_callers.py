@@ -61,6 +61,21 @@ async def test_a_rotated_key_repeats_the_intent_of_the_one_before(service: Servi
     assert answers[0][2] == answers[1][2]
 
 
+async def test_a_key_does_not_borrow_the_scopes_of_its_callers_others(service: Service) -> None:
+    writer = await service.key("ops", Scope.WRITE_PAYMENT)
+    reader = await service.key("ops", Scope.READ_PAYMENT)
+    told = []
+    for key in (writer, reader, writer):
+        async with service.client.post(
+            "/api/v1/payments", json=PAYMENT, headers=bearer(key, Idempotency_Key="k")
+        ) as answer:
+            told.append((answer.status, answer.headers.get("Idempotency-Replayed")))
+        async with service.client.get("/api/v1/payments/ref-1", headers=bearer(key)) as answer:
+            told.append((answer.status, None))
+
+    assert told == [(201, None), (403, None), (403, None), (200, None), (201, "true"), (403, None)]
+
+
 async def test_two_callers_with_one_idempotency_key_do_not_meet(service: Service) -> None:
     answers = []
     for name, reference in (("cashier", "ref-1"), ("kiosk", "ref-2")):

@@ -72,12 +72,12 @@ async def test_while_postgres_is_out_of_reach_callers_get_503_and_afterwards_the
 
 async def test_a_pool_without_a_free_connection_says_so_in_time(database_url: str) -> None:
     async with (
-        open_pool(database_url, max_size=1, acquire_timeout_s=0.05) as pool,
+        open_pool(database_url, max_size=1, acquire_timeout_s=0.5) as pool,
         pool.acquire() as _taken,
     ):
         for waiting in (pool.fetchval("SELECT 1"), _acquire(pool)):
             with pytest.raises(TimeoutError) as refused:
-                await asyncio.wait_for(waiting, 5)
+                await asyncio.wait_for(waiting, 60)
             fault = database_fault(refused.value)
             assert fault is not None
             assert fault.code == "database_unavailable"

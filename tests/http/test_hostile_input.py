@@ -170,12 +170,39 @@ async def test_a_forms_nul_is_no_crash(service: Service) -> None:
         assert answer.status in {400, 401}
 
 
+@pytest.mark.parametrize(
+    "kind",
+    [
+        # Each line of a part is read by itself: 2.7 s of nobody else's turn for a megabyte.
+        "multipart/form-data; boundary=B",
+        "multipart/form-data",
+        "multipart/mixed; boundary=B",
+        # Decoding grows with the square, is none of text, or is not known.
+        "application/x-www-form-urlencoded; charset=idna",
+        "application/x-www-form-urlencoded; charset=zlib",
+        "application/x-www-form-urlencoded; charset=nope",
+    ],
+)
+async def test_a_form_of_another_kind_is_not_even_read(service: Service, kind: str) -> None:
+    headers = {"Sec-Fetch-Site": "same-origin", "Accept": "text/html", "Content-Type": kind}
+
+    async with service.client.post("/sign-in", data=b"--B\r\n" * 9, headers=headers) as answer:
+        assert answer.status == 415
+        assert "in UTF-8" in await answer.text()
+
+
 @pytest.mark.parametrize("text", ["0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59-00:01"])
 def test_an_instant_outside_the_calendar_in_utc_is_invalid(text: str) -> None:
     with pytest.raises(Invalid) as refused:
         parse_time(text)
 
     assert refused.value.code == "invalid_time"
+
+
+def test_digits_that_lead_to_no_unit_are_refused_at_once() -> None:
+    """Looked at from each of them anew they would take minutes."""
+    with pytest.raises(ValueError, match="is not a duration"):
+        parse_duration("9" * 500_000)
 
 
 @pytest.mark.parametrize("text", ["99999999999999d", f"{'9' * 400}s", f"{'9' * 5000}h"])

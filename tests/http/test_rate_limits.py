@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from recon.errors import TooManyRequests
 from recon.http import Scope
 from recon.http.rate_limits import FAILURES, LIMITER, RateLimiter
 from tests.http.conftest import PAYMENT, bearer
@@ -24,6 +25,12 @@ class Clock:
 
     def __call__(self) -> float:
         return self.at
+
+
+@pytest.fixture
+def clock_alone() -> Clock:
+    """Of a count without a service."""
+    return Clock()
 
 
 @pytest.fixture
@@ -145,3 +152,38 @@ async def test_by_default_a_lobby_may_place_a_thousand_bets_a_second_and_others_
         headers = bearer(await service.key(name, scope))
         async with service.client.get("/api/v1/payments/none", headers=headers) as answer:
             assert answer.headers["RateLimit-Policy"] == policy
+
+
+def test_ten_thousand_callers_are_remembered_however_many_come(clock_alone: Clock) -> None:
+    """A guesser of a million addresses costs no memory beyond that, and each try the same."""
+    limiter = RateLimiter(1, 60, clock_alone, most_names=100)
+
+    for number in range(10_000):
+        limiter.count(f"2001:db8:{number:x}::/64").require()
+
+    assert len(limiter._windows) == 100  # noqa: SLF001 - memory is what is promised
+    with pytest.raises(TooManyRequests):
+        limiter.count("2001:db8:270f::/64").require()
+    # Whoever goes on is not forgotten for those that only pass.
+    for number in range(1_000):
+        limiter.count(f"198.51.100.{number}").require()
+        assert limiter.count("2001:db8:270f::/64").left == -1
+    assert limiter.count("2001:db8:1::/64").left == 0
+
+
+async def test_wrong_keys_from_all_over_one_ipv6_network_are_one_guessers(
+    service: Service, clock: Clock
+) -> None:
+    del clock
+    tried = [
+        (
+            await told(
+                service,
+                "/payments/none",
+                {"Authorization": "Bearer rk_1", "X-Forwarded-For": f"2001:db8:1:{network}::{n}"},
+            )
+        )[0]
+        for network, n in (("2", 1), ("2", 2), ("2", 3), ("3", 1))
+    ]
+
+    assert tried == [401, 401, 429, 401]

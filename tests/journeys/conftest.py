@@ -45,7 +45,7 @@ class Process:
     async def stop(self, number: int = signal.SIGTERM) -> int:
         if self.child.returncode is None:
             self.child.send_signal(number)
-        return await asyncio.wait_for(self.child.wait(), 30)
+        return await asyncio.wait_for(self.child.wait(), 60)
 
 
 @dataclass
@@ -59,7 +59,7 @@ class Recon:
     async def start(self, *arguments: str, **more: str) -> Process:
         child = await self._spawn(arguments, more)
         assert child.stdout is not None
-        line = await asyncio.wait_for(child.stdout.readline(), 30)
+        line = await asyncio.wait_for(child.stdout.readline(), 120)
         if not line:
             _, said = await child.communicate()
             raise AssertionError(f"recon {' '.join(arguments)} did not start: {said.decode()}")
@@ -70,7 +70,7 @@ class Recon:
     async def run(self, *arguments: str, stdin: str = "", **more: str) -> tuple[int, str, str]:
         """Exit code, stdout and stderr of a command."""
         child = await self._spawn(arguments, more)
-        out, said = await asyncio.wait_for(child.communicate(stdin.encode()), 60)
+        out, said = await asyncio.wait_for(child.communicate(stdin.encode()), 120)
         assert child.returncode is not None
         return child.returncode, out.decode(), said.decode()
 

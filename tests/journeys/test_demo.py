@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from recon.db.embedded.child import die_with_parent
+from tests.docs.blocks import ROOT, blocks_of
 from tests.scratch import passable_folder
 
 if TYPE_CHECKING:
@@ -40,7 +41,6 @@ async def start(home: Path, *more: str) -> asyncio.subprocess.Process:
     )
 
 
-@pytest.mark.timeout(180)
 async def test_the_demo_finds_what_it_planted_and_reports_nothing_else(home: Path) -> None:
     demo = await start(home, "--seed", "11", "--exit", "--json")
     out, said = await demo.communicate()
@@ -57,18 +57,36 @@ async def test_the_demo_finds_what_it_planted_and_reports_nothing_else(home: Pat
     assert "webhook_missed" in {fault["fault"] for fault in report["planted"]}
     assert report["bets"] > 0
     assert running_under(home) == []
+    await tour(home)
 
 
-@pytest.mark.timeout(120)
+async def tour(home: Path) -> None:
+    """The README's tour, over what the demo has left."""
+    (block,) = [b for b in blocks_of(ROOT / "README.md") if "recon wallet show u_1001" in b.text]
+    recon = f'recon() {{ "{sys.executable}" -m recon "$@"; }}\n'
+    walking = await asyncio.create_subprocess_exec(
+        *("bash", "-c", recon + block.text),
+        cwd=home,
+        preexec_fn=die_with_parent(),
+        env={"PATH": os.environ["PATH"], "HOME": str(home)},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    out, said = await walking.communicate()
+    assert walking.returncode == 0, said.decode()
+    assert "discrepancy_id,run_id,as_of_ledger" in out.decode()
+    assert "The books hold" in out.decode()
+
+
 async def test_an_interrupt_leaves_no_process_behind(home: Path) -> None:
     demo = await start(home)
     while len(running_under(home)) < 2:  # noqa: ASYNC110 - its Postgres is not there yet
         await asyncio.sleep(0.1)
-    await asyncio.sleep(3)  # it is under way with something, on a slow machine with the beginning
+    await asyncio.sleep(1)  # it is under way with something, on a slow machine with the beginning
     demo.send_signal(signal.SIGINT)
 
     # Read, or a full pipe would hold it up.
-    await asyncio.wait_for(demo.communicate(), 100)
+    await asyncio.wait_for(demo.communicate(), 300)
     assert demo.returncode == 130
     while running_under(home):  # noqa: ASYNC110 - the kernel tells nobody
         await asyncio.sleep(0.1)

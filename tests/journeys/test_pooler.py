@@ -77,6 +77,7 @@ async def test_the_whole_service_works_behind_a_pooler_and_leaves_nothing_in_its
 
         found = await _reconcile(api, service.url)
         assert (found["cause"], found["difference"]) == ("missing_game_update", "-7.77")
+        await _look_at_pages(recon, service.url)
 
         examined, _ = await asyncio.gather(recon.json("doctor", code=5), _until_sealed(straight))
         proof = await recon.json("verify")
@@ -164,12 +165,33 @@ async def _reconcile(api: Api, url: str) -> dict[str, Any]:
     return dict(found)
 
 
+async def _look_at_pages(recon: Recon, url: str) -> None:
+    """A person signs in, looks, writes and exports."""
+    password = "correct horse battery"
+    code, _, said = await recon.run(
+        *("users", "add", "ada", "--role", "analyst", "--password-stdin"), stdin=password
+    )
+    assert code == 0, said
+    headers = {"Accept": "text/html", "Sec-Fetch-Site": "same-origin"}
+    jar = aiohttp.CookieJar(unsafe=True)
+    async with aiohttp.ClientSession(url, headers=headers, cookie_jar=jar) as browser:
+        await browser.post("/sign-in", data={"name": "ada", "password": password})
+        for path in ("/", "/discrepancies", "/wallets", "/runs", "/webhooks", "/audit"):
+            async with browser.get(path) as page:
+                assert (page.status, page.url.path) == (200, path)
+        for kind in ("csv", "json", "xlsx"):
+            async with browser.get(f"/discrepancies/export?format={kind}") as export:
+                body = await export.read()
+                assert (export.status, len(body) > 100) == (200, True)
+                assert kind == "xlsx" or b"7.77" in body
+
+
 async def _until_sealed(dsn: str) -> None:
     """Until a job has sealed what was written; by then all of it was."""
     connection = await asyncpg.connect(dsn)
     try:
         before = await connection.fetchval("SELECT count(*) FROM seals")
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while await connection.fetchval("SELECT count(*) FROM seals") == before:  # noqa: ASYNC110 - it is in the database
                 await asyncio.sleep(0.1)
     finally:

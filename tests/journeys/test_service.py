@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 import json
 import signal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import aiohttp
 
 from tests.journeys.conftest import calling, deliver, deposited
 
 if TYPE_CHECKING:
-    from tests.journeys.conftest import Process, Recon
+    from tests.journeys.conftest import Api, Process, Recon
 
 SERVE = ("serve", "--port", "0", "--json")
 SANDBOX = ("sandbox", "--port", "0", "--json")
@@ -34,7 +34,8 @@ async def test_a_webhook_answered_200_survives_a_kill_right_after(recon: Recon) 
 
 
 async def test_sigterm_ends_it_with_0_and_it_was_unready_first(recon: Recon) -> None:
-    service = await recon.start(*SERVE)
+    # It is unready for long enough to be seen so.
+    service = await recon.start(*SERVE, RECON_DRAIN_NOTICE="3s")
     async with aiohttp.ClientSession(service.url) as session:
         async with session.get("/healthz") as healthy, session.get("/readyz") as ready:
             assert (healthy.status, ready.status) == (200, 200)
@@ -58,7 +59,36 @@ async def test_two_processes_share_one_port_and_book_a_payment_once(recon: Recon
     assert answers == [200] * 12
     wallet = await recon.json("wallet", "show", "u_7")
     assert [one["available"] for one in wallet["wallets"]] == ["20.00"]
+    async with aiohttp.ClientSession(service.url) as session, asyncio.timeout(60):
+        told: list[str] = []
+        # A busy one may not answer the other in time.
+        while not {"recon_processes 2.0", "recon_suspects 0.0"} <= set(told):
+            async with session.get("/metrics") as answer:
+                told = (await answer.text()).splitlines()
+    # Whichever was asked tells of both; what the database knows it tells once.
+    taken = [
+        float(line.rsplit(" ", 1)[1])
+        for line in told
+        if line.startswith("recon_http_requests_total") and 'route="/webhooks/{endpoint}"' in line
+    ]
+    assert sum(taken) == 12
+    assert [line for line in told if line.startswith("recon_suspects ")] == ["recon_suspects 0.0"]
     assert await service.stop() == 0
+
+
+async def test_a_worker_answers_for_itself_where_it_is_told_to(recon: Recon) -> None:
+    worker = await recon.start("worker", "--port", "0", "--json")
+    async with aiohttp.ClientSession(worker.url) as session:
+        async with session.get("/readyz") as ready:
+            assert (ready.status, (await ready.json())["schema"]) == (200, "ok")
+        async with session.get("/metrics") as answer:
+            told = await answer.text()
+            assert "recon_seals_rows_total" in told
+            assert "recon_jobs_last_tick_age_seconds" in told
+        async with session.get("/") as page:
+            assert page.status == 404
+
+    assert await worker.stop() == 0
 
 
 async def test_a_key_of_another_scope_and_a_revoked_one_are_refused(
@@ -157,6 +187,24 @@ async def test_the_openapi_document_has_every_call_of_the_contract(
     }
 
 
+async def _placed(api: Api, user_id: str) -> dict[str, Any]:
+    """A bet of 5.00 that cashes itself out at once; in the next round where betting was over."""
+    async with asyncio.timeout(120):
+        while True:
+            state = await api.until("/api/v1/game/state", "status", "betting")
+            wish = {
+                "user_id": user_id,
+                "round_id": state["round_id"],
+                "amount": "5.00",
+                "currency": "GBP",
+                "auto_cashout": "1.01",
+            }
+            status, bet = await api.post("/api/v1/bets", wish)
+            if (status, bet.get("code")) != (409, "round_closed"):
+                assert (status, bet["state"]) == (201, "placed")
+                return dict(bet)
+
+
 async def test_from_a_deposit_to_an_explained_discrepancy_and_back(recon: Recon) -> None:
     sandbox = await recon.start(*SANDBOX)
     service = await recon.start(*SERVE, **sandbox.ready["settings"])
@@ -170,16 +218,7 @@ async def test_from_a_deposit_to_an_explained_discrepancy_and_back(recon: Recon)
         opened = {"user_id": "u_7", "currency": "GBP", "available": "50.00"}
         await control.post("/sandbox/users", json=opened)
 
-        state = await api.until("/api/v1/game/state", "status", "betting")
-        wish = {
-            "user_id": "u_7",
-            "round_id": state["round_id"],
-            "amount": "5.00",
-            "currency": "GBP",
-            "auto_cashout": "1.01",
-        }
-        status, bet = await api.post("/api/v1/bets", wish)
-        assert (status, bet["state"]) == (201, "placed")
+        bet = await _placed(api, "u_7")
         settled = await api.until(f"/api/v1/bets/{bet['bet_id']}", "state", "cashed_out", "lost")
         expected = "45.00" if settled["state"] == "lost" else "50.05"
         _, wallet = await api.get("/api/v1/wallets/u_7?currency=GBP")
@@ -239,7 +278,12 @@ async def test_every_fault_of_the_settings_is_said_at_once(recon: Recon) -> None
     )
 
     assert code == 2
-    assert all(word in said for word in ("grace_period", "environment", "pool_size"))
+    # Where no person looks, a service speaks as its log does.
+    (line,) = map(json.loads, said.splitlines())
+    assert (line["event"], line["level"]) == ("not_serving", "error")
+    assert {fault.split(":")[0] for fault in line["faults"]} == {
+        *("grace_period", "environment", "pool_size")
+    }
 
 
 async def test_live_refuses_what_is_only_fit_for_a_sandbox(recon: Recon) -> None:

@@ -134,7 +134,7 @@ async def test_a_start_gives_its_role_what_it_lacks_and_else_waits_for_no_migrat
     migrating = await asyncpg.connect(roles.owner)
     try:
         await migrating.execute("SELECT pg_advisory_lock($1)", 0x7265636F6E)
-        again = await asyncio.wait_for(bring_up(roles.owner, service_role=roles.service_role), 5)
+        again = await asyncio.wait_for(bring_up(roles.owner, service_role=roles.service_role), 60)
     finally:
         await migrating.close()
 

@@ -34,7 +34,7 @@ def run(*command: str | Path, cwd: Path, **environment: str) -> str:
         check=False,
         capture_output=True,
         text=True,
-        timeout=110,
+        timeout=500,
     )
     assert ran.returncode == 0, ran.stdout + ran.stderr
     return ran.stdout

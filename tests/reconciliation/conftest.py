@@ -149,7 +149,7 @@ async def open_world(pool: Pool) -> AsyncIterator[World]:
             url,
             "ck_sandbox_test",
             "sk_sandbox_test",
-            retry=RetryPolicy(attempts=2, total_s=0.5, base_s=0.01, cap_s=0.02),
+            retry=RetryPolicy(attempts=2, total_s=30.0, base_s=0.01, cap_s=0.02),
         )
         async with client:
             yield World(pool, game, Reconciler(pool, client, GRACE, {"EUR": 5}, 16), url)

@@ -146,11 +146,11 @@ async def test_the_database_itself_refuses_that_one_does_both(cases: Cases, same
             """
             INSERT INTO adjustments (
                 user_id, adjustment_id, discrepancy_id, currency, amount, reason, state,
-                ledger_version, proposed_by
+                ledger_version, available_difference, ledger_available, game_available, proposed_by
             )
             SELECT
                 user_id, gen_random_uuid(), discrepancy_id, currency, 500, 'mine', 'booked', 1,
-                'leo'
+                available_difference, ledger_available, game_available, 'leo'
             FROM adjustments
             """,
             "begin as proposals",
@@ -193,7 +193,7 @@ async def test_a_proposal_is_stale_once_the_game_shows_another_balance(cases: Ca
     case, proposed = await one_waiting(cases)
 
     assert await cases.seen("u_1", "20.00") == case
-    with pytest.raises(AdjustmentDecidedError):
+    with pytest.raises(StaleAdjustmentError):
         await approve(cases.pool, proposed.adjustment_id, None, step=by("leo"))
 
     assert await state_of(cases, proposed) is AdjustmentState.STALE
@@ -508,7 +508,7 @@ async def test_a_wallet_that_agrees_meanwhile_leaves_nothing_to_approve(cases: C
 
     await cases.agrees("u_1")
 
-    with pytest.raises(AdjustmentDecidedError):
+    with pytest.raises(StaleAdjustmentError):
         await approve(cases.pool, proposed.adjustment_id, None, step=by("leo"))
     assert await state_of(cases, proposed) is AdjustmentState.STALE
     assert (await cases.read(case)).status is Status.CLEARED

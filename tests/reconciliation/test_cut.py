@@ -71,7 +71,7 @@ async def test_a_start_answers_at_once_and_a_worker_cuts_and_sweeps_it(
     )
     jobs = asyncio.create_task(run_worker(settings, world.pool, world.reconciler.game))
     try:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while (ended := await _ended(world, run_id)) is None:  # noqa: ASYNC110 - a database
                 await asyncio.sleep(0.1)
     finally:

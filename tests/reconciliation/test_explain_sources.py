@@ -15,7 +15,7 @@ from recon.game import GameClient, RetryPolicy
 from recon.ledger import rules
 from recon.money import Money
 from recon.payments import ExpectedPayment
-from recon.reconciliation import Cause
+from recon.reconciliation import Cause, Finding
 from recon.reconciliation.account import Account as AccountOf
 from recon.reconciliation.account import account_for
 from recon.reconciliation.look import look
@@ -454,6 +454,7 @@ async def test_what_the_game_counts_again_after_both_had_agreed_is_found(world: 
     found = await account(world)
 
     assert told(found) == (Cause.DUPLICATE, [("posting", 20_00)], 0)
+    assert found.explanation.evidence[0].finding is Finding.TWICE_THERE
     assert (
         "0 postings since version 2 and 2 older ones, of payments, payouts and adjustments"
         in found.looked_at
@@ -550,6 +551,7 @@ async def test_one_payment_that_two_endpoints_have_booked_is_a_duplicate_here(
 
     assert told(found) == (Cause.DUPLICATE, [("posting", -20_00)], 0)
     assert found.explanation.evidence[0].id == "u_1:GBP:2"
+    assert found.explanation.evidence[0].finding is Finding.TWICE_HERE
 
 
 async def test_the_newest_reports_are_looked_at_where_there_are_too_many(

@@ -13,8 +13,8 @@ import pytest
 from recon.clock import format_time, new_id, now
 from recon.ledger import rules
 from recon.money import Money
-from recon.payments import ExpectedPayment
-from recon.reconciliation import Cause
+from recon.payments import Direction, ExpectedPayment
+from recon.reconciliation import Cause, Finding
 from recon.settlements import Account, ImportOptions, import_settlement
 from recon.webhooks import register_payment
 
@@ -94,7 +94,7 @@ async def test_a_bet_that_both_sides_have_settled_otherwise_is_named(
     (found,) = await world.found()
 
     assert (found.cause, found.difference, found.unexplained) == (*expected, 0)
-    assert found.evidence[0].root == "round r_1"
+    assert (found.evidence[0].root, found.evidence[0].finding) == ("round r_1", Finding.SETTLED)
     assert found.confidence >= 95
     assert found.looked_at[-1] == (
         "1 bets settled since both sides last agreed, each asked of the game"
@@ -131,6 +131,7 @@ async def test_what_the_game_says_after_people_have_ruled_is_a_difference_with_a
 
     assert (found.cause, found.difference, found.unexplained) == (*expected, 0)
     assert "as people ruled" in found.evidence[0].summary
+    assert found.evidence[0].finding is Finding.RULED
 
 
 async def test_settled_bets_are_asked_about_only_where_nothing_else_explains(world: World) -> None:
@@ -162,7 +163,93 @@ async def test_an_adjustment_whose_cause_came_in_by_itself_counts_twice(world: W
     assert (found.cause, found.difference, found.unexplained) == (Cause.DUPLICATE, -20_00, 0)
     assert found.evidence[0].summary.startswith("adjustment of 20.00 GBP (adjustments")
     assert found.evidence[0].summary.endswith("a PSP has reported as much since")
+    assert found.evidence[0].finding is Finding.ADJUSTED
     assert [one.evidence[0].cause for one in found.alternatives] == []
+
+
+@pytest.mark.parametrize(
+    ("happened", "cause"),
+    [
+        # The payment that was adjusted for: the webhook was an hour late.
+        (timedelta(hours=-1), Cause.DUPLICATE),
+        # Another payment of the same amount, of which the game has not heard.
+        (timedelta(hours=1), Cause.MISSING_GAME_UPDATE),
+    ],
+)
+async def test_what_came_in_after_both_agreed_over_its_adjustment_counts_twice_if_it_is_older(
+    world: World, happened: timedelta, cause: Cause
+) -> None:
+    await world.deposit("u_1", "100.00")
+    twenty = Money.parse("20.00", "GBP")
+    adjusted_at = now()
+    correction = rules.adjustment("u_1", twenty, adjustment_id=new_id(), event_at=adjusted_at)
+    await world.book(correction)
+    world.game.set("u_1", "120.00")
+    assert (await world.run()).wallets.agreed == 1
+    await world.book(
+        rules.fact_for_player(
+            "u_1",
+            twenty,
+            kind="deposit.succeeded",
+            source="psp:stripe",
+            key="pi_late:deposit",
+            event_at=adjusted_at + happened,
+        )
+    )
+
+    await world.run()
+    (found,) = await world.found()
+
+    assert (found.cause, found.difference, found.unexplained) == (cause, -20_00, 0)
+    assert found.confidence >= 70
+
+
+async def test_a_withdrawal_that_was_adjusted_for_and_then_paid_from_its_reserve_counts_twice(
+    world: World,
+) -> None:
+    await world.deposit("u_1", "100.00")
+    ten = Money.parse("10.00", "GBP")
+    expected = ExpectedPayment("w_1", "stripe", Direction.WITHDRAWAL, "u_1", "10.00", "GBP")
+    registered = await register_payment(world.pool, expected)
+    assert registered.hold_id is not None
+    paid_at = now()
+    # The game has paid it, and the PSP has told the game alone.
+    world.game.set("u_1", "90.00")
+    await world.book(rules.adjustment("u_1", -ten, adjustment_id=new_id(), event_at=now()))
+    assert (await world.run()).wallets.agreed == 1
+    await world.book(
+        rules.reservation_paid(
+            "u_1",
+            ten,
+            hold_id=registered.hold_id,
+            source="psp:stripe",
+            key="po_late:paid",
+            event_at=paid_at,
+        )
+    )
+    await world.pool.execute("UPDATE payments SET state = 'paid', payment_id = 'po_late'")
+
+    await world.run()
+    (found,) = await world.found()
+
+    assert (found.cause, found.difference, found.unexplained) == (Cause.DUPLICATE, 10_00, 0)
+    assert found.evidence[0].finding is Finding.ADJUSTED
+
+
+async def test_a_payout_that_was_adjusted_for_and_then_booked_counts_twice(world: World) -> None:
+    await world.deposit("u_1", "100.00")
+    twenty = Money.parse("20.00", "GBP")
+    completed_at = now()
+    await world.book(rules.adjustment("u_1", twenty, adjustment_id=new_id(), event_at=now()))
+    world.game.set("u_1", "120.00")
+    assert (await world.run()).wallets.agreed == 1
+    await world.book(rules.payout("u_1", twenty, bet_id=new_id(), event_at=completed_at))
+
+    await world.run()
+    (found,) = await world.found()
+
+    assert (found.cause, found.difference, found.unexplained) == (Cause.DUPLICATE, -20_00, 0)
+    assert found.evidence[0].summary.endswith("a bet has paid as much since")
 
 
 async def test_two_things_that_are_as_likely_are_both_said_and_neither_is_chosen(
@@ -222,16 +309,11 @@ async def register(world: World, reference: str, direction: str, amount: str) ->
     await register_payment(world.pool, msgspec.convert(told, ExpectedPayment))
 
 
-async def test_what_a_settlement_file_has_and_we_have_not_is_named_by_its_line(
-    world: World,
-) -> None:
-    await world.deposit("u_1", "100.00")
-    world.game.set("u_1", "100.00")
-    await world.run()
-    await register(world, "ref-1", "deposit", "20.00")
-    await register(world, "ref-2", "deposit", "20.00")
+async def settle(world: World, reference: str) -> None:
+    """The PSP's settlement file has a deposit of 20.00."""
     settled = (
-        f"reference,amount,currency,settled_at,kind\nref-2,20.00,GBP,{format_time(now())},deposit\n"
+        "reference,amount,currency,settled_at,kind\n"
+        f"{reference},20.00,GBP,{format_time(now())},deposit\n"
     )
     await import_settlement(
         world.pool,
@@ -241,6 +323,38 @@ async def test_what_a_settlement_file_has_and_we_have_not_is_named_by_its_line(
         options=ImportOptions(columns={}, grace=timedelta(days=5)),
         actor="ana",
     )
+
+
+@pytest.mark.parametrize(("in_file", "kind"), [(False, "payment"), (True, "settlement")])
+async def test_a_deposit_that_failed_by_the_psps_report_may_have_come_after_all(
+    world: World, kind: str, *, in_file: bool
+) -> None:
+    await world.deposit("u_1", "100.00")
+    world.game.set("u_1", "100.00")
+    await world.run()
+    await register(world, "ref-1", "deposit", "20.00")
+    await world.pool.execute("UPDATE payments SET state = 'failed', updated_at = now()")
+    if in_file:
+        await settle(world, "ref-1")
+    world.game.set("u_1", "120.00")
+
+    await world.run()
+    (found,) = await world.found()
+
+    (fact,) = found.evidence
+    assert (found.cause, fact.kind, fact.amount) == (Cause.MISSING_WEBHOOK, kind, 20_00)
+    assert fact.finding is Finding.FAILED_HERE
+
+
+async def test_what_a_settlement_file_has_and_we_have_not_is_named_by_its_line(
+    world: World,
+) -> None:
+    await world.deposit("u_1", "100.00")
+    world.game.set("u_1", "100.00")
+    await world.run()
+    await register(world, "ref-1", "deposit", "20.00")
+    await register(world, "ref-2", "deposit", "20.00")
+    await settle(world, "ref-2")
     world.game.set("u_1", "120.00")
 
     await world.run()

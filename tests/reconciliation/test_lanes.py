@@ -82,7 +82,7 @@ async def test_ranges_of_the_full_sweep_that_take_long_leave_what_changed_its_tu
             await queue_range(connection, new_id(), f"all {number}", RunScope.ALL)
         jobs = asyncio.create_task(run_worker(settings, world.pool, world.reconciler.game))
         try:
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(60):
                 first = [await begun.get() for _ in range(4)]
                 await queue_range(connection, new_id(), "changed", RunScope.CHANGED)
                 await queue_range(connection, new_id(), "named", RunScope.USERS)

@@ -32,7 +32,7 @@ _WARM: Final = 4_000
 # Half a kilobyte kept of each wallet would be more than this already among the fewest.
 _MOST_GROWTH_MB: Final = 8
 _CONCURRENCY: Final = 32
-_PATIENCE_S: Final = 60 + _WALLETS / 100
+_PATIENCE_S: Final = 600 + _WALLETS / 100
 
 
 @pytest.fixture

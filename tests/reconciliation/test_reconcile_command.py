@@ -98,7 +98,7 @@ async def test_it_exits_3_while_a_discrepancy_is_open_also_when_this_run_saw_non
     ]
     said = " ".join(again.stdout.split())
     assert "Against what was known before: 0 new, 1 as before, 0 come back, 0 healed." in said
-    assert "GBP: 1 discrepancies, -0.01 net; 0.00 explained, 0.01 not." in said
+    assert "GBP: 1 discrepancy, -0.01 net; 0.00 explained, 0.01 not." in said
     assert json.loads(of_another.stdout)["wallets"]["discrepant"] == 0
 
 

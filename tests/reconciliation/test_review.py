@@ -330,3 +330,19 @@ async def test_a_difference_that_comes_back_within_thirty_days_is_the_same_one(
         (Status.INVESTIGATING, "mia") if same else (Status.OPEN, None)
     )
     assert (await cases.history(again))[-1] == ("run", "reopened" if same else "opened")
+
+
+async def test_held_money_that_differs_on_its_own_is_not_what_was_ignored_with_the_available(
+    cases: Cases,
+) -> None:
+    await cases.deposit("u_1", "100.00")
+    case = await cases.seen("u_1", "110.00", held="10.00")
+    await ignore(cases.pool, case, "a test account", until=None, step=by("ana"))
+
+    # The same amount is shown as before, of other money.
+    assert await cases.seen("u_1", "100.00", held="10.00") == case
+
+    found = await cases.read(case)
+    assert (found.difference, found.available_difference, found.of_held) == (1000, 0, True)
+    assert found.status is Status.OPEN
+    assert (await cases.history(case))[-1] == ("run", "reopened")

@@ -21,6 +21,7 @@ from recon.clock import new_id
 from recon.db import POOL
 from recon.http import Scope
 from recon.http.keys import create_key
+from recon.http.openapi import openapi_document
 from recon.http.problems import problem_middleware
 from recon.http.rate_limits import FAILURES, LIMITER, RateLimiter
 from recon.http.request_ids import request_id_middleware
@@ -192,8 +193,62 @@ async def test_a_stale_proposal_answers_409_and_is_listed_as_stale(api: Api, cas
     _, stale = await api.get("/adjustments?state=stale", approver)
 
     assert (first[0], first[1]["code"]) == (409, "stale_adjustment")
+    assert first[1]["outdated"] == {
+        "currency": "GBP",
+        "proposed_on": {"ledger": "0.00", "game": "20.00", "difference": "20.00"},
+        "now": {"ledger": "1.00", "game": "20.00", "difference": None},
+    }
     assert repeated == first
     assert [one["adjustment_id"] for one in stale["items"]] == [proposed["adjustment_id"]]
+
+
+def test_the_document_says_of_one_call_alone_that_its_refusal_tells_the_balances(
+    pool: Pool,
+) -> None:
+    document = openapi_document(application(pool))
+    telling = [
+        (path, status, *answer["content"])
+        for path, methods in document["paths"].items()
+        for operation in methods.values()
+        for status, answer in operation["responses"].items()
+        if "OutdatedProblem" in str(answer)
+    ]
+
+    approving = "/api/v1/adjustments/{adjustment_id}/approve"
+    assert telling == [(approving, "409", "application/problem+json")]
+    schemas = document["components"]["schemas"]
+    # Any other problem has what RFC 9457 and our contract name, and no words of a room.
+    assert {*schemas["OutdatedProblem"]["properties"]} - {*schemas["Problem"]["properties"]} == {
+        "outdated"
+    }
+    assert [*schemas["Problem"]["properties"]] == [
+        *("type", "title", "status", "detail", "code", "message", "request_id")
+    ]
+
+
+async def test_what_a_caller_has_not_seen_is_not_proposed_on_nor_booked_uncompared(
+    api: Api, cases: Cases
+) -> None:
+    _, maker = await api.key("maker")
+    _, approver = await api.key("approver")
+    case = await cases.seen("u_1", "20.00")
+    await cases.seen("u_1", "15.00")
+    await cases.deposit("u_1", "1.00")
+
+    path, said = f"/discrepancies/{case}/adjustments", {"amount": "15.00", "reason": "report"}
+    unseen = await api.post(path, said | {"difference": "20.00"}, maker)
+    unread = await api.post(path, said | {"difference": "twenty"}, maker)
+    status, proposed = await api.post(path, said | {"difference": "15.00"}, maker)
+    booked = await api.post(f"/adjustments/{proposed['adjustment_id']}/approve", {}, approver)
+    _, shown = await api.get("/adjustments?state=proposed", approver)
+
+    assert (unseen[0], unseen[1]["code"]) == (409, "difference_changed")
+    assert (unread[0], unread[1]["code"]) == (400, "invalid_amount")
+    assert (status, proposed["proposed_on"]["difference"]) == (201, "15.00")
+    assert (booked[0], booked[1]["code"]) == (409, "not_compared")
+    (one,) = shown["items"]
+    assert (one["state"], one["now"]) == ("proposed", booked[1]["outdated"]["now"])
+    assert one["now"] == {"ledger": "1.00", "game": "15.00", "difference": None}
 
 
 async def test_a_rejected_proposal_says_why(api: Api, cases: Cases) -> None:

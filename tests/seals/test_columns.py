@@ -61,8 +61,8 @@ async def one_of_each(book: Book) -> Book:
     )
     await book.pool.execute(
         "INSERT INTO adjustments (user_id, discrepancy_id, adjustment_id, currency, amount, reason,"
-        " state, ledger_version, proposed_by)"
-        " VALUES ('u_1', $1, $2, 'GBP', 5, 'why', 'proposed', 1, 'ana')",
+        " state, ledger_version, available_difference, ledger_available, game_available,"
+        " proposed_by) VALUES ('u_1', $1, $2, 'GBP', 5, 'why', 'proposed', 1, 5, 0, 5, 'ana')",
         *(discrepancy, new_id()),
     )
     await book.pool.execute(

@@ -6,6 +6,7 @@ import asyncio
 import itertools
 from dataclasses import replace
 from datetime import timedelta
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 import asyncpg
@@ -15,7 +16,9 @@ from prometheus_client import REGISTRY
 from recon.clock import now
 from recon.db import open_pool
 from recon.seals import ChainBrokenError, Sealer, SealerMovedError, SealKeys, verify_all
+from recon.seals import metrics as seal_metrics
 from recon.seals import seal as sealing
+from recon.seals.metrics import SEAL_NUMBERS
 from recon.seals.queries import insert_seal, last_seal
 from recon.seals.rules import make_seal
 from tests.seals.conftest import KEY, OLD_KEY, Book
@@ -462,9 +465,38 @@ async def test_what_is_sealed_is_counted_and_timed(book: Book) -> None:
     assert REGISTRY.get_sample_value("recon_seals_rows_total") == before + 3
     sealed_at = REGISTRY.get_sample_value("recon_seals_last_seal_timestamp_seconds") or 0
     assert began_at.timestamp() <= sealed_at <= now().timestamp()
-    age_s = REGISTRY.get_sample_value("recon_seals_oldest_unsealed_seconds")
-    assert age_s is not None
-    assert 0 <= age_s < 30
+
+
+async def test_since_when_nothing_is_sealed_is_the_same_whichever_process_is_asked(
+    book: Book,
+) -> None:
+    await book.deposit("u_1")
+    # As the last pass that ended well has left it, whoever made it; none was made here.
+    await book.owner.execute(
+        "INSERT INTO sealing (covers_until) VALUES (now() - interval '20 minutes')"
+    )
+    assert 1200 <= await unsealed_s(book) < 1300
+
+    # A pass that finds nothing new writes no seal, and has looked all the same.
+    for _ in range(2):
+        await book.seal()
+        assert 0 <= await unsealed_s(book) < 60
+
+
+async def test_where_none_was_ever_made_a_pass_is_waited_for_since_the_process_began(
+    book: Book, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(seal_metrics, "_BEGAN_S", monotonic() - 1000)
+
+    assert 1000 <= await unsealed_s(book) < 1100
+
+
+async def unsealed_s(book: Book) -> float:
+    """What is told when somebody asks for the numbers."""
+    await SEAL_NUMBERS.refresh(book.pool)
+    said = REGISTRY.get_sample_value("recon_seals_oldest_unsealed_seconds")
+    assert said is not None
+    return said
 
 
 async def _pretend_ceiling(book: Book, ceiling: int) -> None:

@@ -4,14 +4,22 @@ from __future__ import annotations
 
 import json
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from types import NoneType
+from typing import TYPE_CHECKING, get_args
 
 import pytest
+from pydantic import BaseModel, SecretStr
 
-from recon.settings import ConfigurationError, explain, ignored_variables, load_settings
+from recon.settings import (
+    ConfigurationError,
+    Settings,
+    explain,
+    ignored_variables,
+    load_settings,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     Surroundings = Callable[..., None]
@@ -194,6 +202,183 @@ def test_a_signing_secret_of_the_other_environment_is_a_fault_that_does_not_show
     assert faults() == [f"environment is {environment} and {name.lower()} is a {other} secret"]
 
 
+LIVE = {
+    "ENVIRONMENT": "live",
+    "DATABASE_URL": "postgresql://db.example/recon",
+    "SEAL_KEYS": json.dumps(["k" * 32]),
+    "GAME_URL": "https://game.example",
+    "GAME_API_KEY": "ck_live_1",
+    "GAME_SIGNING_SECRET": "sk_live_1",
+    "PUBLIC_URL": "https://recon.example",
+    "PSP__UK__PROVIDER": "stripe",
+    "PSP__UK__SECRETS": '["whsec_secret"]',
+}
+WHSEC = "whsec_" + "A" * 43 + "="
+
+
+def test_what_live_asks_for_is_enough(surroundings: Surroundings) -> None:
+    surroundings(**LIVE)
+
+    assert load_settings().environment == "live"
+
+
+@pytest.mark.parametrize(
+    ("given", "fault"),
+    [
+        ({"DATABASE_URL": ""}, "live needs database_url; the embedded Postgres is for one machine"),
+        ({"SEAL_KEYS": ""}, "live needs seal_keys: without one, whoever owns the database"),
+        ({"GAME_API_KEY": "ck_sandbox_1"}, "environment is live and game_api_key is a sandbox key"),
+        (
+            {"GAME_SIGNING_SECRET": "sk_sandbox_1"},
+            "environment is live and game_signing_secret is a sandbox secret",
+        ),
+        ({"GAME_URL": "https://sandbox.game.example"}, "live and game_url is a sandbox host"),
+        ({"GAME_URL": "https://game-sandbox.example"}, "live and game_url is a sandbox host"),
+        ({"GAME_URL": "http://127.0.0.1:9"}, "environment is live and game_url is not https"),
+        ({"PUBLIC_URL": "http://127.0.0.1:8080"}, "live and public_url is not https"),
+        ({"PSP__UK__API_KEY": "sk_test_1"}, "live and psp 'uk' has a test api_key"),
+        ({"PSP__UK__API_KEY": "rk_test_1"}, "live and psp 'uk' has a test api_key"),
+        (
+            {"PSP__UK__API_URL": "http://127.0.0.1:9"},
+            "environment is live and psp 'uk' has an http:// api_url",
+        ),
+        (
+            {"PSP__UK__API_URL": "https://api.sandbox.example"},
+            "environment is live and psp 'uk' has a sandbox api_url",
+        ),
+        (
+            {"OIDC__ISSUER": "http://127.0.0.1:9", "OIDC__CLIENT_ID": "recon"},
+            "environment is live and oidc.issuer is not https",
+        ),
+        (
+            {
+                "ALERTS__WEBHOOKS__OPS__URL": "http://127.0.0.1:9",
+                "ALERTS__WEBHOOKS__OPS__SECRET": WHSEC,
+            },
+            "environment is live and alerts.webhooks 'ops' has an http:// url",
+        ),
+    ],
+)
+def test_live_refuses_what_is_not_for_live(
+    surroundings: Surroundings, given: dict[str, str], fault: str
+) -> None:
+    surroundings(**{**LIVE, **given})
+
+    (told,) = faults()
+
+    assert fault in told
+
+
+@pytest.mark.parametrize(
+    ("given", "fault"),
+    [
+        (
+            {"TRUSTED_PROXIES": '["10.0.0.0/8", "10.0.0.1/8"]'},
+            "trusted_proxies: has one that is no network",
+        ),
+        ({"TRUSTED_PROXIES": '["everybody"]'}, "has one that is no network such as"),
+        ({"TRUSTED_PROXIES": "10.0.0.0/8"}, "trusted_proxies: must be a JSON list of strings"),
+        ({"PROXY_HEADER": "cf-connecting-ip"}, "proxy_header: "),
+    ],
+)
+def test_a_proxy_that_cannot_be_known_is_a_fault(
+    surroundings: Surroundings, given: dict[str, str], fault: str
+) -> None:
+    surroundings(**given)
+
+    (told,) = faults()
+
+    assert fault in told
+
+
+def test_every_secret_comes_from_a_file(surroundings: Surroundings, tmp_path: Path) -> None:
+    """Of all that can be set, what is a secret: each by RECON_<NAME>_FILE, none in the open."""
+    values = {
+        "DATABASE_URL": "postgresql://u:Top5ecret@db.example/recon",
+        "MIGRATION_DATABASE_URL": "postgresql://o:Top5ecret@db.example/recon",
+        "GAME_API_KEY": "ck_sandbox_Top5ecret",
+        "GAME_SIGNING_SECRET": "sk_sandbox_Top5ecret",
+        "GAME_SIGNING_SECRET_PREVIOUS": "sk_sandbox_Top5ecret2",
+        "PSP__UK__SECRETS": '["whsec_Top5ecret"]',
+        "PSP__UK__API_KEY": "rk_test_Top5ecret",
+        "SEAL_KEYS": json.dumps(["Top5ecret" * 4]),
+        "OIDC__CLIENT_SECRET": "Top5ecret",
+        "ALERTS__WEBHOOKS__OPS__SECRET": WHSEC,
+        "ALERTS__WEBHOOKS__OPS__SECRET_PREVIOUS": WHSEC,
+        "ALERTS__EMAIL__URL": "smtps://me:Top5ecret@mail.example",
+    }
+    for name, value in values.items():
+        (tmp_path / name).write_text(value + "\n", encoding="utf-8")
+    surroundings(
+        **{f"{name}_FILE": str(tmp_path / name) for name in values},
+        PSP__UK__PROVIDER="stripe",
+        OIDC__ISSUER="https://acme.example",
+        OIDC__CLIENT_ID="recon",
+        PUBLIC_URL="https://recon.example",
+        ALERTS__WEBHOOKS__OPS__URL="https://ops.example",
+        ALERTS__EMAIL__SENDER="a@example.com",
+        ALERTS__EMAIL__RECIPIENTS='["b@example.com"]',
+    )
+
+    settings = load_settings()
+    secrets = dict(_secrets("", settings))
+    shown = {row.name: row.value for row in explain(settings, {})}
+
+    assert {name.upper().replace(".", "__") for name in secrets} == values.keys()
+    assert secrets["game_api_key"] == "ck_sandbox_Top5ecret"
+    assert {shown[name] for name in secrets} == {"********", "1 x ********"}
+    assert "Top5ecret" not in f"{shown} {settings!r} {settings} {settings.model_dump_json()}"
+
+
+@pytest.mark.parametrize("content", ["", " \n\t\n"])
+def test_a_file_with_nothing_in_it_is_no_secret(
+    surroundings: Surroundings, tmp_path: Path, content: str
+) -> None:
+    """As when it is mounted before anybody has filled it; said by the setting's name."""
+    empty = tmp_path / "empty"
+    empty.write_text(content, encoding="utf-8")
+    names = ("GAME_API_KEY", "SEAL_KEYS", "PSP__UK__SECRETS", "OIDC__CLIENT_SECRET")
+    surroundings(
+        **{f"{name}_FILE": str(empty) for name in names},
+        PSP__UK__PROVIDER="stripe",
+        OIDC__ISSUER="https://acme.example",
+        OIDC__CLIENT_ID="recon",
+        PUBLIC_URL="https://recon.example",
+    )
+
+    told = faults()
+
+    assert {f"RECON_{name}_FILE: {empty} is empty" for name in names} <= set(told)
+
+
+def test_a_secret_of_spaces_alone_is_none(surroundings: Surroundings) -> None:
+    surroundings(
+        'game_api_key = ""\n[psp.uk]\nprovider = "stripe"\nsecrets = ["whsec_secret", " "]\n',
+        GAME_SIGNING_SECRET=" ",
+    )
+
+    told = faults()
+
+    for name in ("game_api_key", "game_signing_secret", "psp.uk.secrets.1"):
+        assert f"{name}: is empty" in told
+    assert not any("whsec_secret" in line for line in told)
+
+
+def _secrets(prefix: str, value: object) -> Iterator[tuple[str, str]]:
+    """Name and text of every SecretStr in the settings, wherever it stands."""
+    if isinstance(value, SecretStr):
+        yield prefix, value.get_secret_value()
+    elif isinstance(value, BaseModel):
+        for name in type(value).model_fields:
+            yield from _secrets(f"{prefix}.{name}".strip("."), getattr(value, name))
+    elif isinstance(value, dict):
+        for name, one in value.items():
+            yield from _secrets(f"{prefix}.{name}", one)
+    elif isinstance(value, tuple):
+        for one in value:
+            yield from _secrets(prefix, one)
+
+
 def test_a_previous_signing_secret_alone_is_a_fault(surroundings: Surroundings) -> None:
     surroundings(GAME_SIGNING_SECRET_PREVIOUS="s")
 
@@ -293,6 +478,32 @@ def test_flags_win_over_the_environment_and_it_over_the_file(surroundings: Surro
     assert (settings.psp["bank"].provider, len(settings.psp["bank"].secrets)) == ("stripe", 2)
 
 
+def durations_or_none(model: type[BaseModel], above: str = "") -> Iterator[str]:
+    """The settings that are a time or nothing, which is `off`."""
+    for name, field in model.model_fields.items():
+        if {timedelta, NoneType} <= set(get_args(field.annotation)):
+            yield above + name
+        elif isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            yield from durations_or_none(field.annotation, f"{above}{name}.")
+
+
+@pytest.mark.parametrize("name", [*durations_or_none(Settings)])
+def test_what_is_turned_off_is_shown_as_off(surroundings: Surroundings, name: str) -> None:
+    surroundings(**{name.replace(".", "__").upper(): "off"})
+
+    shown = {row.name: row.value for row in explain(load_settings(), {})}
+
+    assert shown[name] == "off"
+
+
+def test_what_is_only_not_set_is_not_shown_as_off(surroundings: Surroundings) -> None:
+    surroundings()
+
+    shown = {row.name: row.value for row in explain(load_settings(), {})}
+
+    assert {shown[name] for name in ("public_url", "seal_anchor", "alerts.email")} == {"-"}
+
+
 OIDC = {
     "OIDC__ISSUER": "https://acme.example/realms/pay",
     "OIDC__CLIENT_ID": "recon",
@@ -319,7 +530,7 @@ def test_a_sign_in_provider_is_set_up_and_its_secret_stays_one(
     assert settings.oidc.client_secret.get_secret_value() == "hunter2"
     assert list(settings.oidc.roles) == ["Pay Approvers", "pay"]
     assert shown["oidc.client_secret"] == "********"
-    assert shown["password_sign_in"] == "False"
+    assert (shown["password_sign_in"], shown["game_stream"]) == ("off", "on")
 
 
 @pytest.mark.parametrize(

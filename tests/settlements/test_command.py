@@ -9,6 +9,9 @@ import sys
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from click.testing import CliRunner
+
+from recon.cli import recon as commands
 from recon.clock import new_id
 from tests.settlements.conftest import T0, adyen_file, adyen_line, adyen_payout
 
@@ -21,19 +24,34 @@ if TYPE_CHECKING:
     from tests.settlements.conftest import Office
 
 
+def environment(database_url: str) -> dict[str, str]:
+    return {
+        "RECON_DATABASE_URL": database_url,
+        "RECON_CONFIG": os.devnull,
+        "RECON_PSP__ADYEN__PROVIDER": "adyen",
+        "RECON_PSP__ADYEN__SECRETS": '["11"]',
+        "RECON_PSP__ADYEN__MERCHANT_ACCOUNT": "TestMerchant",
+        "COLUMNS": "40",
+    }
+
+
+def unwrapped(words: str) -> str:
+    """What was said, whatever the width that it was fitted to."""
+    return " ".join(words.split())
+
+
+async def recon_here(database_url: str, *arguments: str) -> tuple[int, str, str]:
+    """Run the command in this process, which has imported it: exit code, data and words."""
+    runner = CliRunner(env=environment(database_url))
+    done = await asyncio.to_thread(runner.invoke, commands, ["settlements", *arguments])
+    return done.exit_code, done.stdout, done.stderr
+
+
 async def recon(database_url: str, *arguments: str) -> tuple[int, str, str]:
     """Run the command in a process of its own: its exit code, data and words."""
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "recon", "settlements", *arguments),
-        env=os.environ
-        | {
-            "RECON_DATABASE_URL": database_url,
-            "RECON_CONFIG": os.devnull,
-            "RECON_PSP__ADYEN__PROVIDER": "adyen",
-            "RECON_PSP__ADYEN__SECRETS": '["11"]',
-            "RECON_PSP__ADYEN__MERCHANT_ACCOUNT": "TestMerchant",
-            "COLUMNS": "200",
-        },
+        env=os.environ | environment(database_url),
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
@@ -52,12 +70,12 @@ async def test_a_file_is_imported_listed_and_shown_with_the_exit_codes_of_the_co
     command = ("import", "--endpoint", "adyen", "--json")
 
     clean, again, found = [
-        await recon(database_url, *command, str(path)) for path in (agrees, agrees, differs)
+        await recon_here(database_url, *command, str(path)) for path in (agrees, agrees, differs)
     ]
-    listed = await recon(database_url, "list", "--json")
+    listed = await recon_here(database_url, "list", "--json")
     file_id = json.loads(found[1])["file"]["file_id"]
-    shown = await recon(database_url, "show", file_id, "--kind", "missing_here", "--json")
-    table = await recon(database_url, "show", file_id)
+    shown = await recon_here(database_url, "show", file_id, "--kind", "missing_here", "--json")
+    table = await recon_here(database_url, "show", file_id)
 
     assert (clean[0], again[0], found[0], listed[0], shown[0]) == (0, 0, 3, 3, 3)
     assert json.loads(clean[1]) == json.loads(again[1])
@@ -82,6 +100,7 @@ async def test_a_file_is_imported_listed_and_shown_with_the_exit_codes_of_the_co
     assert (finding["payment_id"], finding["settled"], finding["line_no"]) == ("P2", "20.00", 2)
     assert "not booked here" in table[1]
     assert "[/b]" in table[1], "what a file says is no markup"
+    assert table[1].partition("\n")[0].endswith(file_id), "a pipe has no width to fit"
 
 
 async def test_a_file_may_come_through_a_pipe(
@@ -110,8 +129,9 @@ async def test_what_cannot_be_imported_says_why_and_fails(
     unknown = await recon(database_url, "show", "00000000-0000-0000-0000-000000000000")
 
     assert (failed[0], nobody[0], unknown[0]) == (1, 2, 1)
-    assert "settlement_merchant_account: line 2 is of merchant account Other" in failed[2]
-    assert "there is no endpoint 'paypal'; configured: adyen" in nobody[2]
+    of_another = "settlement_merchant_account: line 2 is of merchant account Other"
+    assert of_another in unwrapped(failed[2])
+    assert "there is no endpoint 'paypal'; configured: adyen" in unwrapped(nobody[2])
     assert await office.files() == []
 
 

@@ -55,7 +55,7 @@ async def test_a_payment_is_found_by_the_reference_it_was_registered_under(offic
     assert (found.kind, found.reference, found.user_id) == (
         *(FindingKind.MISSING_HERE, "order-p2", "u_8"),
     )
-    assert "payment order-p2 is registered here, and registered" in found.detail
+    assert "payment order-p2 is registered here, and nobody has reported it yet" in found.detail
     (batch,) = await office.batches(file)
     assert batch.difference.minor == 0
 

@@ -12,6 +12,7 @@ from aiohttp.test_utils import TestServer
 
 from recon.http.keys import Scope, create_key
 from recon.http.openapi import openapi_document
+from recon.http.uploads import UPLOADS, Uploads
 from tests.settlements.conftest import T0, adyen_file, adyen_line, adyen_payout
 
 if TYPE_CHECKING:
@@ -153,6 +154,34 @@ async def test_a_few_are_taken_at_once_and_more_come_again_later(office: Office,
     assert len(await office.files()) == 1
 
 
+async def test_a_file_that_drips_is_refused_and_leaves_its_place_to_others(
+    office: Office, api: Api
+) -> None:
+    """A byte now and then, never silent for as long as is waited in all; four of them."""
+    assert isinstance(api.server, TestServer)
+    uploads = Uploads(2**20, patience_s=0.5, least_rate=2**10)
+    api.server.app._state[UPLOADS] = uploads  # noqa: SLF001 - a started application is frozen
+    content = adyen_file(adyen_line("Settled", "P1"))
+    told = asyncio.Event()
+
+    async def dripping() -> AsyncIterator[bytes]:
+        while not told.is_set():
+            yield b"x"
+            await asyncio.sleep(0.02)
+
+    async def drip(key: str) -> tuple[int, str]:
+        status, body, _ = await send(api, dripping(), key)
+        return status, body["code"]
+
+    refused = await asyncio.wait_for(asyncio.gather(*(drip(f"d{n}") for n in range(4))), 60)
+    told.set()
+    uploads._patience_s = 60.0  # noqa: SLF001 - a slow machine is no slow sender
+
+    assert refused == [(408, "upload_incomplete")] * 4
+    assert (await send(api, content, "k"))[0] == 201
+    assert len(await office.files()) == 1
+
+
 def test_openapi_says_that_the_body_is_a_file(api: Api) -> None:
     assert isinstance(api.server, TestServer)
     said = openapi_document(api.server.app)["paths"][PATH]["post"]
@@ -161,4 +190,4 @@ def test_openapi_says_that_the_body_is_a_file(api: Api) -> None:
     assert said["requestBody"]["content"]["text/csv"] == {
         "schema": {"type": "string", "format": "binary"}
     }
-    assert {"200", "201", "413", "415", "422"} <= said["responses"].keys()
+    assert {"200", "201", "408", "413", "415", "422"} <= said["responses"].keys()

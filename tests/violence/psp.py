@@ -24,8 +24,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Psp", "Tally"]
 
-# Adyen takes no answer for a refusal after ten seconds, and its calls are the most impatient.
-_PATIENCE_OF_A_PSP_S: Final = 10.0
+# Adyen takes no answer for a refusal after ten seconds, and its calls are the most impatient. What
+# the service does not answer within eight stays so for a minute; between the two, a busy machine.
+_PATIENCE_OF_A_PSP_S: Final = 40.0
 _FIRST_WAIT_S: Final = 0.02
 _LONGEST_WAIT_S: Final = 0.4
 _MOST_OPEN: Final = 200
@@ -75,6 +76,7 @@ class Psp:
         key: an API key that may register payments.
         chance: what is sent and when.
         connections: calls at once.
+        pause_s: between two calls of one of them.
 
     Attributes:
         expected: what each (user, currency) has, in minor units, once all is acknowledged.
@@ -83,7 +85,13 @@ class Psp:
     """
 
     def __init__(
-        self, address: Callable[[], str], key: str, chance: Random, *, connections: int = 24
+        self,
+        address: Callable[[], str],
+        key: str,
+        chance: Random,
+        *,
+        connections: int = 24,
+        pause_s: float = 0.0,
     ) -> None:
         self.tally = Tally()
         self.expected: Counter[tuple[str, str]] = Counter()
@@ -93,6 +101,7 @@ class Psp:
         self._key = key
         self._chance = chance
         self._connections = connections
+        self._pause_s = pause_s
         self._ready: list[Job] = []
         self._sending = False
         self._inventive = False
@@ -142,6 +151,7 @@ class Psp:
                 await asyncio.sleep(0.005)
             else:
                 await self._send(session, job)
+                await asyncio.sleep(self._pause_s)
 
     def _next(self) -> Job | None:
         while self._inventive and len(self._ready) < _MOST_OPEN:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -19,28 +20,33 @@ from recon.db import POOL, open_pool
 from recon.game.handlers import GAME_WATCH, GameWatch
 from recon.http.problems import problem_middleware
 from recon.http.request_ids import request_id_middleware
+from recon.http.security_headers import secure
 from recon.web import Doors, Role, add_staff, install, page_middlewares
+from recon.web.auth.cookies import Cookie
 from recon.web.auth.passwords import hash_password
+from recon.web.auth.tokens import derived, masked
 from recon.webhooks import INTAKE, Intake
 from tests.web.inbox import Inbox, fill
 from tests.web.seeding import Seeded, seed_week
 from tests.webhooks.conftest import ENDPOINTS
 
 if TYPE_CHECKING:
+    import re
     from collections.abc import AsyncIterator
 
     import asyncpg
-    from playwright.async_api import Browser, BrowserContext, Page
+    from playwright.async_api import Browser, BrowserContext, Page, Route
 
     from recon.db import Pool
     from recon.db.embedded import EmbeddedPostgres
+    from tests.databases import Shelf
 
 PASSWORD = "correct horse battery"
 
 _WEEK = "template_week"
 _numbers = count(1)
 
-_PATIENCE_MS = 30_000
+_PATIENCE_MS = 60_000
 """How long a browser may take for what it does at once, on a machine that does much else."""
 
 _CHROMIUM_FLAGS = [
@@ -93,11 +99,12 @@ class Site:
 
     async def csrf(self) -> str:
         """The token that this session's forms carry."""
-        token: str = await self.pool.fetchval(
-            "SELECT csrf_token FROM sessions WHERE revoked_at IS NULL"
-            " ORDER BY created_at DESC LIMIT 1"
-        )
-        return token
+        return masked(derived(self.token(), "csrf"))
+
+    def token(self) -> str:
+        """The session's own, as the browser keeps it."""
+        kept = {cookie.key: cookie.value for cookie in self.client.session.cookie_jar}
+        return kept.get(Cookie.SESSION, "")
 
     async def audited(self) -> list[tuple[str, str, str]]:
         """(actor, action, object) of everything audited, oldest first."""
@@ -117,6 +124,7 @@ async def server_at(pool: Pool, doors: Doors) -> AsyncIterator[TestServer]:
     app = web.Application(
         middlewares=[request_id_middleware, problem_middleware, *page_middlewares]
     )
+    secure(app)
     app[POOL] = pool
     app[INTAKE] = Intake(ENDPOINTS)
     app[GAME_WATCH] = GameWatch()
@@ -177,15 +185,17 @@ async def database_url(
     request: pytest.FixtureRequest,
     server: EmbeddedPostgres,
     administrator: asyncpg.Connection[Any],
-    template: str,
+    shelf: Shelf,
 ) -> AsyncIterator[str]:
     """A database of the test's own: with the week in it where the test asks for the week."""
-    source = template
-    if "week" in request.fixturenames:
-        request.getfixturevalue("week_before")
-        source = _WEEK
+    if "week" not in request.fixturenames:
+        lent = await shelf.lend()
+        yield lent.url
+        await shelf.take_back(lent)
+        return
+    request.getfixturevalue("week_before")
     name = f"web_{next(_numbers)}"
-    await administrator.execute(f"CREATE DATABASE {name} TEMPLATE {source} STRATEGY file_copy")
+    await administrator.execute(f"CREATE DATABASE {name} TEMPLATE {_WEEK} STRATEGY file_copy")
     yield server.service_dsn_for(name)
     await administrator.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
@@ -222,11 +232,43 @@ async def chromium() -> AsyncIterator[Browser]:
 
 
 @dataclass
+class Wire:
+    """What a page asks for, let through until it is cut or held.
+
+    It lies there before the page does: Chromium may let by what a page asks for just after it was
+    told to stop it, so that such a page is answered where a test would have it wait.
+    """
+
+    error: str | None = None
+    free: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def carry(self, route: Route) -> None:
+        """Do with a request what is to be done when it is let go."""
+        await self.free.wait()
+        await (route.continue_() if self.error is None else route.abort(self.error))
+
+    def hold(self) -> None:
+        """Keep what is asked for from now on."""
+        self.free.clear()
+
+    def cut(self, error: str = "connectionrefused") -> None:
+        """Answer nothing from now on, nor what is held."""
+        self.error = error
+        self.free.set()
+
+    def mend(self) -> None:
+        """Let everything through, also what is held."""
+        self.error = None
+        self.free.set()
+
+
+@dataclass
 class Window:
     """One browser window that writes down whatever goes wrong in it."""
 
     page: Page
     origin: str
+    is_scripted: bool = True
     faults: list[str] = field(default_factory=list)
 
     def watch(self) -> None:
@@ -235,13 +277,39 @@ class Window:
         self.page.on("pageerror", lambda error: self.faults.append(f"script: {error}"))
         self.page.on("request", lambda request: self._asked(request.url))
 
+    async def wire(self, pattern: str | re.Pattern[str]) -> Wire:
+        """Where the addresses of this pattern go through, on the pages opened from now on."""
+        wire = Wire()
+        wire.mend()
+        await self.page.route(pattern, wire.carry)
+        return wire
+
     async def open(self, path: str) -> int:
         """Go to a page of ours; its status."""
         response = await self.page.goto(f"{self.origin}{path}")
         return 0 if response is None else response.status
 
+    async def beside(self, path: str) -> Page:
+        """Another tab of the same browser, on a page of ours."""
+        tab = await self.page.context.new_page()
+        await tab.goto(f"{self.origin}{path}")
+        return tab
+
     async def sign_in(self, name: str = "maker") -> None:
-        """Sign in by the form."""
+        """Sign in and see the overview; by the form where there is no JavaScript.
+
+        With it, `test_sign_in_find_the_worst_and_understand_it` does so by the form, for all.
+        """
+        if self.is_scripted:
+            answer = await self.page.context.request.post(
+                f"{self.origin}/sign-in",
+                form={"name": name, "password": PASSWORD},
+                headers={"Sec-Fetch-Site": "same-origin"},
+                max_redirects=0,
+            )
+            assert answer.status == 303
+            await self.open("/")
+            return
         await self.open("/sign-in")
         await self.page.get_by_label("Name").fill(name)
         await self.page.get_by_label("Password").fill(PASSWORD)
@@ -258,12 +326,44 @@ class Window:
 
 
 @dataclass
+class Quarters:
+    """A browser's context, kept for the next test with one empty page in it.
+
+    A new one, and the process of its first page, cost three times what a page costs.
+    """
+
+    context: BrowserContext
+    empty: Page
+
+    @classmethod
+    async def of(cls, browser: Browser) -> Quarters:
+        """New ones."""
+        context = await browser.new_context()
+        context.set_default_timeout(_PATIENCE_MS)
+        return cls(context, await context.new_page())
+
+    async def clear(self, origin: str) -> None:
+        """Close its pages, and forget all that they have kept."""
+        for page in self.context.pages:
+            if page is not self.empty:
+                await page.close()
+        await self.context.clear_cookies()
+        session = await self.context.new_cdp_session(self.empty)
+        await session.send("Network.clearBrowserCache")
+        everything = {"origin": origin, "storageTypes": "all"}
+        await session.send("Storage.clearDataForOrigin", everything)
+        await session.detach()
+
+
+@dataclass
 class Windows:
     """Opens windows on the pages."""
 
     browser: Browser
     origin: str
     pool: Pool
+    kept: list[Quarters]
+    taken: list[Quarters] = field(default_factory=list)
     contexts: list[BrowserContext] = field(default_factory=list)
 
     async def open(
@@ -273,23 +373,42 @@ class Windows:
         color_scheme: Literal["light", "dark"] = "light",
         java_script_enabled: bool = True,
     ) -> Window:
-        """A fresh window with nobody signed in."""
-        context = await self.browser.new_context(
-            viewport={"width": width, "height": 900},
-            color_scheme=color_scheme,
-            java_script_enabled=java_script_enabled,
-        )
-        context.set_default_timeout(_PATIENCE_MS)
-        self.contexts.append(context)
-        window = Window(await context.new_page(), self.origin)
+        """A window of a browser's own, in which nobody is signed in."""
+        if java_script_enabled:
+            taken = self.kept.pop() if self.kept else await Quarters.of(self.browser)
+            self.taken.append(taken)
+            context = taken.context
+        else:
+            context = await self.browser.new_context(java_script_enabled=False)
+            context.set_default_timeout(_PATIENCE_MS)
+            self.contexts.append(context)
+        page = await context.new_page()
+        await page.set_viewport_size({"width": width, "height": 900})
+        await page.emulate_media(color_scheme=color_scheme)
+        window = Window(page, self.origin, java_script_enabled)
         window.watch()
         return window
 
+    async def close(self) -> None:
+        """Close them all; what the next test can use is kept."""
+        for context in self.contexts:
+            await context.close()
+        for taken in self.taken:
+            await taken.clear(self.origin)
+            self.kept.append(taken)
+
+
+@pytest.fixture(scope="session")
+def quarters() -> list[Quarters]:
+    """Contexts that wait for the next test."""
+    return []
+
 
 @pytest.fixture
-async def windows(chromium: Browser, site: Site) -> AsyncIterator[Windows]:
+async def windows(
+    chromium: Browser, site: Site, quarters: list[Quarters]
+) -> AsyncIterator[Windows]:
     """Browser windows, closed after the test."""
-    opened = Windows(chromium, site.origin, site.pool)
+    opened = Windows(chromium, site.origin, site.pool, quarters)
     yield opened
-    for context in opened.contexts:
-        await context.close()
+    await opened.close()

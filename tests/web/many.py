@@ -19,8 +19,9 @@ _DISCREPANCIES: Final = """
 INSERT INTO discrepancies (
     user_id, discrepancy_id, currency, exponent, status, severity, cause,
     ledger_available, ledger_held, ledger_reserved, ledger_version,
-    game_available, game_held, game_as_of, difference, held_difference, explained, unexplained,
-    evidence, looked_at, assignee, first_seen_at, last_seen_at, first_run_id, last_run_id, closed_at
+    game_available, game_held, game_as_of, available_difference, held_difference, difference,
+    explained, unexplained, evidence, looked_at, assignee, first_seen_at, last_seen_at,
+    first_run_id, last_run_id, closed_at
 )
 SELECT
     'u_' || lpad(n::text, 7, '0'),
@@ -42,7 +43,7 @@ SELECT
         'missing_webhook', 'missing_game_update', 'duplicate', 'amount_mismatch',
         'unresolved_bet', 'missed_payout', 'unexplained'
     ])[1 + n % 7],
-    1000000, 0, 0, 3, 1000000 + x, 0, now(), x, 0,
+    1000000, 0, 0, 3, 1000000 + x, 0, now(), x, 0, x,
     CASE WHEN n % 7 = 6 THEN 0 ELSE x END,
     CASE WHEN n % 7 = 6 THEN x ELSE 0 END,
     jsonb_build_array(jsonb_build_object(
@@ -92,10 +93,10 @@ _OTHERS: Final = (
     """
     INSERT INTO adjustments (
         user_id, adjustment_id, discrepancy_id, currency, amount, reason, state, ledger_version,
-        proposed_by
+        available_difference, ledger_available, game_available, proposed_by
     )
     SELECT 'u_' || n, gen_random_uuid(), gen_random_uuid(), 'GBP', n, 'because', 'proposed', 3,
-        'staff:maker'
+        n, 0, n, 'staff:maker'
     FROM generate_series(1, $1::int) AS n
     """,
     """

@@ -15,7 +15,7 @@ from recon.clock import new_id
 from recon.db import load
 from recon.ledger import post_one, rules
 from recon.money import Money
-from recon.reconciliation import Cause, Evidence
+from recon.reconciliation import Cause, Evidence, Finding
 from recon.reconciliation.compare import GameSays, Snapshot, compare
 from recon.reconciliation.explain import Candidate, explain
 from recon.reconciliation.look import Look, LookState
@@ -57,6 +57,7 @@ class _Fact:
     ago: timedelta
     cause: Cause
     summary: str
+    finding: Finding | None = None
 
 
 @dataclass(frozen=True)
@@ -74,9 +75,15 @@ class _Case:
 
 
 def _fact(
-    kind: str, name: str, amount: str, ago: timedelta, cause: Cause, summary: str
+    kind: str,
+    name: str,
+    amount: str,
+    ago: timedelta,
+    cause: Cause,
+    summary: str,
+    finding: Finding | None = None,
 ) -> tuple[_Fact, ...]:
-    return (_Fact(kind, name, amount, ago, cause, summary),)
+    return (_Fact(kind, name, amount, ago, cause, summary, finding),)
 
 
 _CASES: Final = (
@@ -93,7 +100,8 @@ _CASES: Final = (
                    "deposit dep-81230 of 25.00 GBP at stripe_uk is registered: no webhook has told"
                    " its outcome"),
             *_fact("posting", "u_81230:GBP:6", "11.50", 228 * _MINUTE, Cause.DUPLICATE,
-                   "bet.payout of 11.50 GBP is booked here; the game counted it twice"),
+                   "bet.payout of 11.50 GBP is booked here; the game counted it twice",
+                   Finding.TWICE_THERE),
         ),
     ),
     _Case(
@@ -122,7 +130,8 @@ _CASES: Final = (
     _Case(
         "u_55008", "JPY", "30000", "1500", 2 * _HOUR,
         _fact("posting", "u_55008:JPY:1", "1500", 3 * _HOUR, Cause.DUPLICATE,
-              "deposit.succeeded of 1500 JPY is booked here; the game counted it twice"),
+              "deposit.succeeded of 1500 JPY is booked here; the game counted it twice",
+              Finding.TWICE_THERE),
     ),
     _Case(
         "u_64019", "GBP", "77.00", "-5.00", 50 * _HOUR,
@@ -281,6 +290,7 @@ async def _see(
             now - fact.ago,
             fact.summary,
             fact.cause,
+            finding=fact.finding,
         )
         for fact in case.facts
     ]

@@ -79,6 +79,54 @@ async def test_it_is_turned_page_by_page_and_exported_as_shown(site: Site, pool:
     assert seen == [str(number) for number in reversed(range(1203))]
 
 
+async def test_a_person_reads_the_adjustment_and_the_time_and_a_program_what_was_written(
+    site: Site, pool: Pool
+) -> None:
+    await site.sign_in("maker")
+    async with pool.acquire() as connection, connection.transaction():
+        await record_action(
+            connection,
+            actor="cli",
+            action="discrepancy.proposed",
+            obj="discrepancy:1",
+            amount="-12.00",
+            reason="paid_twice",
+            outcome="cashed_out",
+            before={"status": "open"},
+            after={"status": "awaiting_approval"},
+            ignored_until="2026-11-30T21:17:40.489932Z",
+        )
+
+    _, page = await site.get("/audit?action=discrepancy.proposed")
+    assert "Adjustment proposed</a>" in page
+    said = unescape(page)
+    for part in (
+        "amount: \N{MINUS SIGN}12.00",
+        "reason: paid_twice",  # a person's words
+        "outcome: cashed out",
+        "status: open → <strong>awaiting approval</strong>",
+        "until: 30 Nov 2026 21:17:40 UTC",
+    ):
+        assert part in said
+    (row,) = [row for row in await rows_of(site) if row[3] == "discrepancy.proposed"]
+    for written in ("2026-11-30T21:17:40.489932Z", "-12.00", "cashed_out", "awaiting_approval"):
+        assert f'"{written}"' in row[5]
+
+
+@pytest.mark.parametrize(
+    "reason", ["2026-13-40T25:61:61Z", "0001-01-01T00:00:00+14:00", "2026-01-01T::::::::Z"]
+)
+async def test_what_only_looks_like_a_time_stands_as_it_was_written(
+    site: Site, pool: Pool, reason: str
+) -> None:
+    await site.sign_in("maker")
+    async with pool.acquire() as connection, connection.transaction():
+        await record_action(connection, actor="cli", action="tried", obj="thing:1", why=reason)
+
+    status, page = await site.get("/audit?action=tried")
+    assert (status, f"why: {reason}" in unescape(page)) == (200, True)
+
+
 async def test_a_cell_that_a_sheet_would_run_is_text(site: Site, pool: Pool) -> None:
     await site.sign_in("maker")
     async with pool.acquire() as connection, connection.transaction():

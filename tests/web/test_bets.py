@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from recon.clock import new_id, now
 from recon.ledger import post_one, read_wallet, rules
 from recon.money import Money
-from tests.web.test_cases import opened
+from tests.web.test_cases import SPOKEN, opened
 from tests.web.test_pages import words
 
 if TYPE_CHECKING:
@@ -20,23 +20,25 @@ if TYPE_CHECKING:
 TEN = Money.parse("10.00", "GBP")
 
 
-async def resting(pool: Pool, state: str = "placing") -> tuple[UUID, UUID]:
-    """A bet of 10.00 of u_7, who had 100.00, with its case: the game contradicts itself."""
+async def resting(
+    pool: Pool, state: str = "placing", *, why: str = SPOKEN, player: str = "u_7"
+) -> tuple[UUID, UUID]:
+    """A bet of 10.00 of a player, who had 100.00, with its case: the game contradicts itself."""
     bet_id, at = new_id(), now()
     async with pool.acquire() as connection, connection.transaction():
         entries = [
             rules.fact_for_player(
-                "u_7",
+                player,
                 Money.parse("100.00", "GBP"),
                 kind="deposit.succeeded",
                 source="test",
-                key="d",
+                key=f"{player}:d",
                 event_at=at,
             ),
-            rules.stake_held("u_7", TEN, bet_id=bet_id, event_at=at),
+            rules.stake_held(player, TEN, bet_id=bet_id, event_at=at),
         ]
         if state == "placed":
-            entries.append(rules.stake_captured("u_7", TEN, bet_id=bet_id, event_at=at))
+            entries.append(rules.stake_captured(player, TEN, bet_id=bet_id, event_at=at))
         for entry in entries:
             await post_one(connection, entry)
         ticket = ("t_1", at) if state == "placed" else (None, None)
@@ -44,11 +46,11 @@ async def resting(pool: Pool, state: str = "placing") -> tuple[UUID, UUID]:
             "INSERT INTO bets (user_id, bet_id, caller_key, round_id, currency, amount, state,"
             " hold_body, hold_key, confirm_key, release_key, cashout_key, ticket_id, placed_at,"
             " created_at, updated_at, resting, reason)"
-            " VALUES ('u_7', $1, 'k', 'r_1', 'GBP', 1000, $2, '', $1, $1, $1, $1, $3, $4, $5, $5,"
+            " VALUES ($6, $1, 'k', 'r_1', 'GBP', 1000, $2, '', $1, $1, $1, $1, $3, $4, $5, $5,"
             " true, 'bet_mismatch')",
-            *(bet_id, state, *ticket, at),
+            *(bet_id, state, *ticket, at, player),
         )
-    return bet_id, await opened(pool, "bet_mismatch", str(bet_id))
+    return bet_id, await opened(pool, "bet_mismatch", str(bet_id), why=why)
 
 
 async def available(pool: Pool) -> tuple[str, str]:

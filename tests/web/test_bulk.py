@@ -31,7 +31,7 @@ async def some(pool: Pool, count: int) -> list[UUID]:
 
 async def bulk(site: Site, *ids: object, **fields: str) -> tuple[int, str]:
     """The form with some rows ticked."""
-    said = [("csrf", await site.csrf()), ("form", str(new_id())), *fields.items()]
+    said = list({"csrf": await site.csrf(), "form": str(new_id()), **fields}.items())
     async with site.client.post(
         "/discrepancies/bulk",
         data=[*said, *(("id", str(one)) for one in ids)],
@@ -82,6 +82,7 @@ async def test_all_that_match_are_those_of_the_filter_and_no_others(site: Site, 
         site,
         euro,  # ticked on a page of another filter: "all" is what counts
         all="1",
+        matching="3",
         filter="/discrepancies?currency=GBP",
         action="assign",
         assignee="maker",
@@ -89,6 +90,32 @@ async def test_all_that_match_are_those_of_the_filter_and_no_others(site: Site, 
 
     assert (status, "3 are assigned to maker" in page) == (200, True)
     assert [(await cases.read(one)).assignee for one in (*ids, euro)] == [*["maker"] * 3, None]
+
+
+async def test_all_that_match_are_those_that_were_there_to_be_seen(site: Site, pool: Pool) -> None:
+    cases, ids = Cases(pool), await some(pool, 2)
+    await site.sign_in("maker")
+    _, page = await site.get("/discrepancies?limit=1")
+    form, matching = (
+        re.search(rf'name="{name}" value="([^"]+)"', page)[1]  # type: ignore[index] # it is there
+        for name in ("form", "matching")
+    )
+    late = await cases.seen("u_9", "5.00")
+    said = {"action": "ignore", "reason": "test users", "until": "day", "all": "1", "form": form}
+
+    status, page = await bulk(site, **said, matching=matching)
+
+    assert (status, "2 are ignored" in page) == (200, True)
+    assert (await cases.read(late)).status is Status.OPEN
+    assert {(await cases.read(one)).status for one in ids} == {Status.IGNORED}
+    # One that was shown by a page with fewer on it.
+    for form, matching, said_why in (
+        (str(new_id()), "0", "1 match by now, where 0 did"),
+        (str(new_id()), "", "Reload the page"),
+    ):
+        status, page = await bulk(site, **said | {"form": form, "matching": matching})
+        assert (status in {400, 409}, said_why in page) == (True, True), page
+    assert (await cases.read(late)).status is Status.OPEN
 
 
 async def test_nothing_is_done_where_the_form_makes_no_sense(site: Site, pool: Pool) -> None:
@@ -108,9 +135,7 @@ async def test_nothing_is_done_where_the_form_makes_no_sense(site: Site, pool: P
         assert (status, said in page) == (400, True), (fields, page)
     await site.sign_in("watcher")
     assert (await bulk(site, one, action="assign", assignee="watcher"))[0] == 403
-    assert "/discrepancies/bulk" not in re.sub(
-        'action="/discrepancies/bulk" id', "", (await site.get("/discrepancies"))[1]
-    )
+    assert "/discrepancies/bulk" not in (await site.get("/discrepancies"))[1]
 
     assert await cases.history(one) == [("run", "opened")]
 
@@ -142,6 +167,12 @@ async def test_selected_rows_show_their_sum_and_are_assigned_together(
     await page.get_by_label("Currency").select_option("EUR")
     await expect(selected).to_contain_text("Select rows")
     await boxes.first.check()
+    # What is refused is said at the buttons, and nothing that was chosen is lost.
+    await page.get_by_role("button", name="Ignore").click()
+    told = page.locator("#bulk").get_by_role("alert")
+    await expect(told).to_contain_text("Say why they may be left alone")
+    await expect(boxes.first).to_be_checked()
+    assert "400" in window.faults.pop()
     await page.get_by_role("button", name="Assign").click()
     await expect(page.get_by_role("heading", level=1)).to_have_text("1 is assigned to maker")
     await page.get_by_role("link", name="Back to the list").click()

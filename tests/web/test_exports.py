@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import re
+import zipfile
 from html import unescape
 from typing import TYPE_CHECKING
 
 from recon.reconciliation import RunScope, start_run
-from tests.web.many import everything
+from recon.web.discrepancy_list import SORTS
+from tests.web.many import discrepancies, everything
 from tests.web.test_settlements import imported
 
 if TYPE_CHECKING:
@@ -56,7 +59,7 @@ async def test_a_list_of_several_pages_is_exported_whole_and_in_its_order(
     }
 
     runs, page = found["/runs?limit=500"]
-    shown = re.findall(r'<th scope="row"><a href="/runs/([\w-]{36})"', page)
+    shown = re.findall(r'<th scope="row"><a id="[^"]+" href="/runs/([\w-]{36})"', page)
     assert [row["run_id"] for row in runs] == shown
     assert len(shown) == 60
     assert (runs[0]["state"], runs[0]["wallets"], runs[0]["dry_run"]) == ("finished", "9", "no")
@@ -99,3 +102,36 @@ async def test_an_export_keeps_to_the_filter_of_its_page(
     for refused in ("/deliveries/export?state=odd", "/approvals/export?state=odd"):
         assert (await site.get(refused))[0] == 400
     assert (await site.get(f"/settlements/{inbox.booked}/export"))[0] == 404
+
+
+async def test_discrepancies_are_exported_in_the_order_of_their_page(
+    site: Site, owner: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("recon.reconciliation.export_rows._PAGE", 40)
+    await discrepancies(owner, 200)
+    await site.sign_in("maker")
+
+    async def file(page: str, kind: str) -> bytes:
+        link = re.search(rf'href="(/discrepancies/export[^"]+format={kind})"', page)
+        assert link is not None
+        async with site.client.get(unescape(link[1])) as answer:
+            assert answer.status == 200
+            return await answer.read()
+
+    orders = set()
+    for sort in (*SORTS, *(f"-{name}" for name in SORTS)):
+        _, page = await site.get(f"/discrepancies?sort={sort}&limit=500")
+        shown = re.findall(r'name="id" value="([^"]+)"', page)
+        rows = csv.DictReader(io.StringIO((await file(page, "csv")).decode(), newline=""))
+        assert [row["discrepancy_id"] for row in rows] == shown, sort
+        orders.add(tuple(shown))
+    assert (len(shown), len(orders)) == (150, len(SORTS) * 2)
+
+    # The last of them, the most severe first, once more as the other kinds of file.
+    told = json.loads(await file(page, "json"))
+    with zipfile.ZipFile(io.BytesIO(await file(page, "xlsx"))) as book:
+        sheet, of_what = (book.read(f"xl/worksheets/sheet{n}.xml").decode() for n in (2, 4))
+    assert [row["discrepancy_id"] for row in told] == shown
+    assert re.findall(r"<t>([0-9a-f]{8}-[0-9a-f-]{27})</t>", sheet)[::2] == shown
+    assert "<t>sort</t>" in of_what
+    assert "<t>-severity</t>" in of_what

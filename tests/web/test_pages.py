@@ -13,6 +13,7 @@ from recon.clock import format_time, new_id, now
 from recon.game.handlers import GAME_WATCH
 from recon.reconciliation import Cause
 from recon.web.discrepancy_list import DiscrepancyQuery, list_page
+from recon.web.formatting import clock
 from tests.reconciliation.cases import Cases
 from tests.web.seeding import seed_incident
 
@@ -288,7 +289,9 @@ async def test_the_sentence_on_top_says_cause_and_facts_one_after_the_other(
 
     said = words((await site.get(f"/discrepancies/{week.discrepancies['u_81230']}"))[1])
 
-    assert "never reported here. 2 facts together make exactly this difference." in said
+    assert (
+        "credited twice what came in once. 2 facts together make exactly this difference." in said
+    )
 
 
 async def test_what_nothing_explains_says_what_was_looked_at(site: Site, week: Seeded) -> None:
@@ -349,7 +352,10 @@ async def test_runs_are_listed_newest_first_and_paged(site: Site, week: Seeded) 
     path = "/runs?limit=10"
     while path:
         html = (await site.get(path))[1]
-        seen += [UUID(run) for run in re.findall(r'<th scope="row"><a href="/runs/([\w-]+)', html)]
+        seen += [
+            UUID(run)
+            for run in re.findall(r'<th scope="row"><a id="[^"]+" href="/runs/([\w-]+)', html)
+        ]
         following = re.search(r'href="(/runs\?cursor=[^"]+)" rel="next"', html)
         path = f"{following.group(1)}&limit=10" if following else ""
 
@@ -439,3 +445,26 @@ async def test_the_overview_counts_open_cases_and_overdue_payments(site: Site, p
             *(new_id(), kind, state),
         )
     assert "Cases 3 2 overdue payments" in words((await site.get("/"))[1])
+
+
+@pytest.mark.parametrize("runs", [1, 2, 12])
+async def test_a_chart_of_few_runs_says_when_they_were_beside_them(
+    site: Site, owner: Pool, runs: int
+) -> None:
+    await Cases(site.pool).seen("u_1", "20.00")
+    began = await owner.fetch(
+        "INSERT INTO runs (run_id, scope, trigger, state, started_at, finished_at)"
+        " SELECT gen_random_uuid(), 'all', 'test', 'finished', at, at"
+        " FROM generate_series(1, $1::int) AS n,"
+        " LATERAL (SELECT '2025-01-01'::timestamptz + n * interval '1 day' AS at) AS t"
+        " RETURNING started_at",
+        runs,
+    )
+    await site.sign_in("watcher")
+
+    ends = re.findall(r'<p class="ends"[^>]*>(.*?)</p>', (await site.get("/"))[1])
+
+    first, last = (clock(began[place]["started_at"], now()) for place in (0, -1))
+    beside = f"<span>{first}</span>" if runs == 1 else f"<span>{first} to {last}</span>"
+    apart = f"<span>{first}</span><span>{last}</span>"
+    assert ends == [apart if runs == 12 else beside] * 2

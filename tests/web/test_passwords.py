@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
+
 import pytest
 from argon2 import PasswordHasher
 
-from recon.errors import Invalid
-from recon.web.auth.passwords import check_password, hash_password
+from recon.errors import Invalid, Unavailable
+from recon.web.auth.passwords import check_password, hash_password, refuse_if_busy
 
 PASSWORD = "correct horse battery"
 AS_RECOMMENDED = "$argon2id$v=19$m=65536,t=3,p=4$"  # RFC 9106, section 4, the second choice
@@ -63,3 +66,30 @@ async def test_a_password_too_short_or_too_long_is_not_stored(password: str) -> 
 
 async def test_a_password_too_long_is_wrong_whatever_is_stored() -> None:
     assert await check_password("x" * 1025, await hash_password("x" * 1024)) == (False, None)
+
+
+async def test_a_flood_of_passwords_waits_in_a_line_that_has_an_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    let_go = threading.Event()
+
+    def slow(password: str, stored: str | None) -> tuple[bool, None]:
+        del password, stored
+        return let_go.wait(60), None
+
+    monkeypatch.setattr("recon.web.auth.passwords._check", slow)
+    monkeypatch.setattr("recon.web.auth.passwords._MOST_IN_LINE", 8)
+    async with asyncio.TaskGroup() as group:
+        for _ in range(8):
+            refuse_if_busy()
+            group.create_task(check_password(PASSWORD, None))
+            await asyncio.sleep(0)
+        try:
+            with pytest.raises(Unavailable) as refused:
+                refuse_if_busy()
+        finally:
+            let_go.set()
+
+    assert refused.value.code == "sign_in_busy"
+    await asyncio.sleep(0)
+    refuse_if_busy()

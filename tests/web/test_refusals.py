@@ -10,6 +10,8 @@ from playwright.async_api import expect
 
 from recon.clock import new_id
 from recon.reconciliation import Status
+from tests.reconciliation.cases import Cases
+from tests.web.conftest import PASSWORD
 from tests.web.test_review import a_case, proposed
 
 if TYPE_CHECKING:
@@ -68,15 +70,18 @@ async def test_an_approver_whom_another_or_the_wallet_forestalls_is_told_on_the_
 
     if java_script_enabled:
         told = page.locator("#fix").get_by_role("alert")
-        await expect(told).to_contain_text("the wallet moved since this was proposed")
+        await expect(told).to_contain_text("the wallet moved; proposed on ledger 100.00")
         await expect(reason).to_have_value("seen in the report")
         await reason.fill("")
         await page.get_by_role("button", name="Reject").click()
         await expect(told).to_contain_text("Say why")
         await expect(told).to_have_count(1)
+        await page.get_by_role("button", name="Approve and book").click()
+        await told.get_by_role("link", name="Load this page again").click()
+        await expect(page.locator("#fix")).to_contain_text("The fix, before it is made")
     else:
-        await expect(page.locator("#said")).to_contain_text("the wallet moved since")
-        await page.get_by_role("button", name="Back to the page before").click()
+        await expect(page.locator("#said")).to_contain_text("now ledger 101.00")
+        await page.get_by_role("button", name="Look at it as it is now").click()
         await expect(page.get_by_role("heading", level=1)).to_contain_text("u_1 is out by")
     assert await cases.balance("u_1") == "101.00"
     assert all(re.search("40[09]", fault) for fault in window.faults)
@@ -116,3 +121,43 @@ async def test_who_lost_a_right_is_told_why_and_who_has_it_ignores_until_a_day(
     assert (await cases.read(case)).status is Status.OPEN
     (refused,) = window.faults
     assert "403" in refused
+
+
+@pytest.mark.browser
+async def test_who_is_signed_out_while_they_type_signs_in_beside_it_and_sends_it_then(
+    windows: Windows, pool: Pool
+) -> None:
+    _, case, here = await a_case(pool)
+    window = await windows.open()
+    page = window.page
+    await window.sign_in("maker")
+    await window.open(here)
+    comment = page.get_by_label("Comment")
+    await comment.fill("I ask the operator")
+    await pool.execute("UPDATE sessions SET revoked_at = clock_timestamp()")
+
+    # Not even the preview, which asks the server at each stroke, leads away from what was typed.
+    await page.get_by_label("Add to the available money").fill("10")
+    await expect(page.locator("#lost")).to_contain_text("You are signed out.")
+    send = page.get_by_role("button", name="Comment")
+    await send.click()
+    told = page.locator("#work").get_by_role("alert")
+    await expect(told).to_contain_text("You were signed out before this was sent.")
+    async with page.context.expect_page() as opened:
+        await told.get_by_role("link", name="Sign in in another tab").click()
+    tab = await opened.value
+    await tab.get_by_label("Name").fill("checker")
+    await tab.get_by_label("Password").fill(PASSWORD)
+    await tab.keyboard.press("Enter")
+    await tab.wait_for_url(f"{window.origin}/")
+    await send.click()
+    await expect(told).to_contain_text(
+        "You have signed in again since this page was opened, as checker"
+    )
+    await expect(comment).to_have_value("I ask the operator")
+    await send.click()
+
+    await expect(page.locator("#history")).to_contain_text("I ask the operator")
+    await expect(page.locator("#history")).to_contain_text("by checker")
+    assert await Cases(pool).history(case) == [("run", "opened"), ("staff", "commented")]
+    assert all(re.search("40[13]", fault) for fault in window.faults)

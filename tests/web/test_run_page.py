@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from typing import TYPE_CHECKING
 from uuid import UUID
 
 import pytest
 from playwright.async_api import expect
 
-from recon.clock import new_id
-from recon.reconciliation import abandon_run
+from recon.clock import new_id, now
+from recon.reconciliation import abandon_run, forget_seen
 from tests.web.test_pages import words
 
 if TYPE_CHECKING:
@@ -38,7 +39,8 @@ async def test_a_run_says_what_it_came_to_and_how_that_differs_from_the_run_befo
 
     said = words(html)
     assert status == 200
-    assert "Complete: 9,990 of 10,000 wallets agree, 9 differ. Begin with what is new." in said
+    assert "Complete: 9,990 of 10,000 wallets agree, 3 of them only within a tolerance, 9 " in said
+    assert "9 differ, 1 is in flight. Begin with what is new." in said
     assert "Compared 10,000 of 10,000 Agreed 9,990 99.90 % of those compared" in said
     assert "Differ 9 5 known before New 4 and 1 came back Healed 2" in said
     assert "Not compared 0 1 in flight" in said
@@ -54,7 +56,7 @@ async def test_a_run_says_what_it_came_to_and_how_that_differs_from_the_run_befo
     ):
         assert f'href="{there}"' in html
     listed = (await site.get("/runs"))[1]
-    assert f'<th scope="row"><a href="/runs/{newest}">' in listed
+    assert f'" href="/runs/{newest}">' in listed
 
 
 async def test_what_healed_in_a_run_or_came_back_is_listed_page_by_page(
@@ -79,6 +81,14 @@ async def test_what_healed_in_a_run_or_came_back_is_listed_page_by_page(
         path = f"{following[1]}&limit=2" if following else ""
 
     assert seen == [("u/0?", "healed"), ("u/1?", "came back"), ("u/2?", "healed")]
+    assert f'href="/runs/{run_id}/export"' in html
+    rows = (await site.get(f"/runs/{run_id}/export"))[1].splitlines()
+    assert [row.split(",")[1:5] for row in rows[1:]] == [
+        ["u/0?", "healed", "GBP", "20.00"],
+        ["u/1?", "reopened", "GBP", "20.00"],
+        ["u/2?", "healed", "GBP", "20.00"],
+    ]
+    assert (await site.get(f"/runs/{new_id()}/export"))[0] == 404
 
 
 @pytest.mark.parametrize(
@@ -149,3 +159,17 @@ async def test_a_run_is_started_over_everything_and_followed_on_its_page(
     await expect(page.locator(".verdict")).to_contain_text("for the test")
     await expect(progress).to_have_count(0)
     assert window.faults == []
+
+
+async def test_a_run_whose_sightings_are_forgotten_says_so_and_leads_to_no_empty_list(
+    site: Site, week: Seeded
+) -> None:
+    await site.sign_in("watcher")
+    newest = week.runs[-1]
+    await forget_seen(site.pool, now() + timedelta(minutes=1))
+
+    _, html = await site.get(f"/runs/{newest}")
+
+    assert "What a run of that age saw is not known one by one any more" in words(html)
+    assert f"run_id={newest}" not in html
+    assert "GBP 5" in words(html), "its sums are"

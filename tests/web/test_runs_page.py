@@ -23,7 +23,7 @@ async def test_a_run_under_way_is_shown_live_and_without_javascript_it_says_how(
     run_id = await start_run(site.pool, RunScope.ALL, trigger="test", queued=False)
     await site.pool.execute(
         "UPDATE runs SET total = 40000, compared = 9000, agreed = 9000, cut_at = now(),"
-        " started_at = now() - interval '10 seconds' WHERE run_id = $1",
+        " started_at = now() - interval '2 seconds' WHERE run_id = $1",
         run_id,
     )
     await site.pool.execute(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,8 +12,9 @@ from playwright.async_api import expect
 from recon.errors import Unauthentic
 from recon.http import Scope
 from recon.http.keys import list_keys
-from recon.web import list_staff
+from recon.web import create_sign_in_link, list_staff
 from recon.web.auth.links import sign_in_by_link
+from recon.web.auth.refusals import Refusals
 
 if TYPE_CHECKING:
     from recon.db import Pool
@@ -28,9 +30,9 @@ async def test_an_administrator_lets_somebody_in_by_a_link_that_works_once(
 
     (token,) = re.findall(r"/sign-in/once/([\w-]+)<", page)
     assert (status, "nora signs in once by this link" in page) == (200, True)
-    assert await sign_in_by_link(pool, token, address="127.0.0.1")
+    assert await sign_in_by_link(pool, Refusals(), token, address="127.0.0.1")
     with pytest.raises(Unauthentic):
-        await sign_in_by_link(pool, token, address="127.0.0.1")
+        await sign_in_by_link(pool, Refusals(), token, address="127.0.0.1")
     assert token not in (await site.get("/settings"))[1]
     assert {one.name: one.role for one in await list_staff(pool)}["nora"] == "approver"
     done = [(actor, action) for actor, action, obj in await site.audited() if obj == "staff:nora"]
@@ -71,6 +73,37 @@ async def test_who_is_disabled_is_out_at_once_and_can_be_let_in_again(
     assert await site.sign_in("maker") == 303
 
 
+async def test_somebody_is_signed_out_everywhere_and_may_sign_in_again(
+    site: Site, pool: Pool
+) -> None:
+    token = await create_sign_in_link(pool, "maker", timedelta(minutes=5))
+    await sign_in_by_link(pool, Refusals(), token, address="127.0.0.1")
+    await site.sign_in("root")
+    live = "SELECT count(*) FROM sessions WHERE name = 'maker' AND revoked_at IS NULL"
+    assert await pool.fetchval(live) == 1
+
+    assert (await site.act("/settings/staff/sign-out", name="maker"))[0] == 303
+
+    assert await pool.fetchval(live) == 0
+    assert ("staff:root", "signed_out_by_another", "staff:maker") in await site.audited()
+    status, page, _ = await site.act("/settings/staff/sign-out", name="maker")
+    assert (status, "maker is signed in nowhere" in page) == (404, True)
+    assert await site.sign_in("maker") == 303
+
+
+async def test_an_account_of_the_provider_is_unlinked(site: Site, pool: Pool) -> None:
+    await pool.execute("INSERT INTO staff_identities VALUES ('https://id.example', 's1', 'maker')")
+    await site.sign_in("root")
+    assert (await site.get("/settings"))[1].count("/settings/staff/unlink") == 1
+
+    assert (await site.act("/settings/staff/unlink", name="maker"))[0] == 303
+
+    assert await pool.fetchval("SELECT count(*) FROM staff_identities") == 0
+    assert ("staff:root", "identity_unlinked", "staff:maker") in await site.audited()
+    assert "/settings/staff/unlink" not in (await site.get("/settings"))[1]
+    assert (await site.act("/settings/staff/unlink", name="maker"))[0] == 404
+
+
 async def test_a_key_is_made_shown_once_and_revoked(site: Site, pool: Pool) -> None:
     await site.sign_in("root")
 
@@ -100,17 +133,42 @@ async def test_a_key_is_made_shown_once_and_revoked(site: Site, pool: Pool) -> N
     ]
 
 
-@pytest.mark.parametrize("who", ["watcher", "maker", "checker"])
-async def test_nobody_but_an_administrator_manages_users_and_keys(
-    site: Site, pool: Pool, who: str
+@pytest.mark.browser
+async def test_a_key_that_is_refused_is_put_right_where_it_was_and_shown_once(
+    windows: Windows, pool: Pool
 ) -> None:
-    await site.sign_in(who)
-    _, page = await site.get("/settings")
-    assert ("Where you are signed in" in page, "Who may sign in" in page) == (True, False)
-    for path in ("staff", "staff/link", "staff/role", "staff/disable", "staff/enable", "keys"):
-        assert (await site.act(f"/settings/{path}", name="watcher", role="admin"))[0] == 403, path
-    assert (await site.act("/settings/keys/revoke", key_id="key_1"))[0] == 403
-    assert await list_keys(pool) == []
+    window = await windows.open()
+    page, form = window.page, window.page.locator("form[action='/settings/keys']")
+    await window.sign_in("root")
+    await window.open("/settings")
+    await form.get_by_label("Caller").fill("lobby")
+    await form.get_by_role("button", name="Make a key").click()
+    await expect(form.get_by_role("alert")).to_contain_text("unknown scopes: none given")
+    await expect(form.get_by_label("Caller")).to_have_value("lobby")
+    assert "400" in window.faults.pop()
+    await form.get_by_label("write:bet").check()
+
+    await form.get_by_role("button", name="Make a key").dblclick()
+
+    await expect(page.locator("code.secret")).to_contain_text("rk_")
+    await expect(page.locator("#main")).to_be_focused()
+    await page.reload()
+    await expect(page.locator("code.secret")).to_have_count(0)
+    assert [key.name for key in await list_keys(pool)] == ["lobby"]
+    # A refusal in a menu stands where it was asked for.
+    await pool.execute("UPDATE staff SET disabled_at = clock_timestamp() WHERE name = 'maker'")
+    menu = page.locator('summary[aria-label="Change maker"]')
+    await menu.focus()
+    await page.keyboard.press("Enter")
+    link = page.get_by_role("button", name="New link for maker")
+    await link.focus()
+    await page.keyboard.press("Enter")
+    await expect(page.locator("#staff").get_by_role("alert")).to_contain_text("nobody called maker")
+    await page.keyboard.press("Escape")
+    await expect(link).to_be_hidden()
+    await expect(menu).to_be_focused()
+    assert "404" in window.faults.pop()
+    assert window.faults == []
 
 
 @pytest.mark.browser

@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 NAME = "march <b>1</b>.csv"
 
 
-async def imported(pool: Pool, *, name: str = NAME, batch: str = "7") -> SettlementFile:
+async def imported(
+    pool: Pool, *, name: str = NAME, batch: str = "7", second: str | None = None
+) -> SettlementFile:
     """A file of two payments that nobody has booked, one of them u_7's by its registration."""
     await register_payment(
         pool,
@@ -30,7 +32,7 @@ async def imported(pool: Pool, *, name: str = NAME, batch: str = "7") -> Settlem
     )
     content = adyen_file(
         adyen_line("Settled", f"P{batch}" if batch != "7" else "P1", batch_number=batch),
-        adyen_line("Settled", f"<i>{batch}</i>", batch_number=batch),
+        adyen_line("Settled", second or f"<i>{batch}</i>", batch_number=batch),
         adyen_payout("40.00", batch=batch),
     )
     done = await import_settlement(

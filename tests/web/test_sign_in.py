@@ -9,11 +9,16 @@ from typing import TYPE_CHECKING
 import pytest
 
 from recon.errors import Conflict, Invalid, NotFound
+from recon.http.flood import FloodGate
 from recon.web import Role, add_staff, create_sign_in_link, disable_staff, list_staff
+from recon.web.auth.refusals import REFUSALS, Refusals
+from recon.web.auth.tokens import derived
+from tests.web.conftest import PASSWORD, Site
 
 if TYPE_CHECKING:
+    from aiohttp.test_utils import TestServer
+
     from recon.db import Pool
-    from tests.web.conftest import Site
 
 _TEN_MINUTES = timedelta(minutes=10)
 
@@ -59,14 +64,19 @@ async def test_the_cookie_is_for_this_host_and_out_of_reach_of_scripts(site: Sit
         headers={"Sec-Fetch-Site": "same-origin", "X-Forwarded-Proto": "https"},
         allow_redirects=False,
     ) as response:
-        (cookie,) = response.headers.getall("Set-Cookie")
+        cookie, known = response.headers.getall("Set-Cookie")
 
+    kept, *how = known.split("; ")
+    assert kept.startswith("__Host-recon-known=")
+    assert set(how) == {"HttpOnly", "Max-Age=2592000", "Path=/", "SameSite=Lax", "Secure"}
     name, *attributes = cookie.split("; ")
     assert name.startswith("__Host-recon=")
     assert set(attributes) == {"HttpOnly", "Path=/", "SameSite=Lax", "Secure"}
     token = name.partition("=")[2]
-    stored = await site.pool.fetchval("SELECT encode(session_hash, 'escape') FROM sessions")
-    assert token not in stored
+    stored = bytes(str(await site.pool.fetch("SELECT * FROM sessions")), "utf-8")
+    for secret in (token, derived(token, "csrf"), kept.partition("=")[2]):
+        assert len(secret) == 43
+        assert secret.encode() not in stored
 
 
 async def test_a_password_is_not_taken_over_plain_http_from_another_machine(site: Site) -> None:
@@ -110,6 +120,47 @@ async def test_the_sixth_wrong_password_from_one_address_waits_and_so_does_a_rig
     assert await site.sign_in("maker") == 303
 
 
+async def test_whoever_guesses_keeps_nobody_out_who_has_signed_in_there_before(
+    site: Site,
+) -> None:
+    """Tries from all over and from one's own network; one's own browser has five of its own."""
+    await site.sign_in("maker")
+    await site.pool.execute(
+        "INSERT INTO sign_in_attempts (attempt_id, place, name_hash)"
+        " SELECT gen_random_uuid(), CASE WHEN n <= 5 THEN '127.0.0.1' ELSE '10.0.0.' || n END,"
+        " sha256('maker') FROM generate_series(1, 60) AS n"
+    )
+
+    async def tried(name: str, password: str, **headers: str) -> int:
+        return (await site.post("/sign-in", {"name": name, "password": password}, **headers))[0]
+
+    assert await tried("maker", PASSWORD) == 303
+    (known,) = [c.value for c in site.client.session.cookie_jar if c.key == "recon-known"]
+    site.client.session.cookie_jar.clear()
+    there = {"Cookie": f"recon-known={known}"}
+
+    assert await tried("maker", PASSWORD) == 429
+    assert await tried("maker", PASSWORD, Cookie="recon-known=made-up") == 429
+    # It is the browser of one name and no other.
+    assert [await tried("checker", "wrong", **there) for _ in range(6)] == [*[401] * 5, 429]
+    assert [await tried("maker", "wrong", **there) for _ in range(6)] == [*[401] * 5, 429]
+    assert await tried("maker", PASSWORD, **there) == 429
+
+
+async def test_a_flood_at_the_door_fills_no_audit(site: Site, server_at: TestServer) -> None:
+    """Links that open nothing, and tries that come too early: three of them are written down."""
+    gate = FloodGate(burst=3, clock=lambda: 0.0)
+    server_at.app._state[REFUSALS] = Refusals(gate)  # noqa: SLF001 - a started application is frozen
+
+    links = [(await site.post("/sign-in/once/none", {}))[0] for _ in range(9)]
+    wrong = [await site.sign_in("maker", "wrong") for _ in range(5)]
+    early = [await site.sign_in("maker") for _ in range(9)]
+
+    assert (links, wrong, early) == ([401] * 3 + [429] * 6, [401] * 5, [429] * 9)
+    told = [obj for _, action, obj in await site.audited() if action == "sign_in_failed"]
+    assert told == ["link"] * 3 + ["staff:maker"] * 5
+
+
 async def test_guesses_sent_at_once_gain_nothing(site: Site) -> None:
     statuses = await asyncio.gather(*(site.sign_in("maker", f"wrong {n}") for n in range(9)))
 
@@ -119,7 +170,7 @@ async def test_guesses_sent_at_once_gain_nothing(site: Site) -> None:
 
 async def test_one_address_cannot_try_many_names(site: Site) -> None:
     await site.pool.execute(
-        "INSERT INTO sign_in_attempts (attempt_id, address, name_hash)"
+        "INSERT INTO sign_in_attempts (attempt_id, place, name_hash)"
         " SELECT gen_random_uuid(), '127.0.0.1', sha256(n::text::bytea)"
         " FROM generate_series(1, 50) AS n"
     )
@@ -177,15 +228,22 @@ async def test_a_viewer_is_not_shown_what_they_may_not_do(site: Site) -> None:
 async def test_a_link_signs_in_once(site: Site) -> None:
     token = await create_sign_in_link(site.pool, "watcher", _TEN_MINUTES)
 
-    async with site.client.get(
-        f"/sign-in/once/{token}", headers={"Sec-Purpose": "prefetch"}, allow_redirects=False
-    ) as response:
-        assert response.status == 403
-    assert (await site.get(f"/sign-in/once/{token}"))[0] == 303
+    # A program that reads mail looks first, and a browser ahead.
+    for _ in range(2):
+        status, text = await site.get(f"/sign-in/once/{token}")
+        assert (status, "Sign in as watcher</button>" in text) == (200, True)
+        async with site.client.head(f"/sign-in/once/{token}") as response:
+            assert response.status == 200
+    assert (await site.get("/"))[0] == 303
+    crossed = await site.post(f"/sign-in/once/{token}", {}, Sec_Fetch_Site="cross-site")
+    assert crossed[0] == 403
+
+    assert (await site.post(f"/sign-in/once/{token}", {}))[0] == 303
     assert (await site.get("/"))[0] == 200
-    status, text = await site.get(f"/sign-in/once/{token}")
-    assert status == 401
-    assert "used already or is too old" in text
+    again = await site.post(f"/sign-in/once/{token}", {})
+    for status, text in (again[:2], await site.get(f"/sign-in/once/{token}")):
+        assert status == 401
+        assert "used already or is too old" in text
     assert ("staff:watcher", "signed_in", "staff:watcher") in await site.audited()
 
 
@@ -194,8 +252,9 @@ async def test_a_link_is_worth_nothing_when_it_is_old_or_its_owner_is_gone(site:
     gone = await create_sign_in_link(site.pool, "watcher", _TEN_MINUTES)
     await disable_staff(site.pool, "watcher", actor="cli")
 
-    assert (await site.get(f"/sign-in/once/{old}"))[0] == 401
-    assert (await site.get(f"/sign-in/once/{gone}"))[0] == 401
+    for token in (old, gone):
+        assert (await site.get(f"/sign-in/once/{token}"))[0] == 401
+        assert (await site.post(f"/sign-in/once/{token}", {}))[0] == 401
     with pytest.raises(NotFound):
         await create_sign_in_link(site.pool, "watcher", _TEN_MINUTES)
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from recon.web.charts import columns, permille
-from recon.web.formatting import amount, clock, instant, sign_class, signed, span
+from recon.web.formatting import amount, clock, instant, sign_class, signed, span, told
 
 _NOON = datetime(2026, 3, 4, 12, 0, 0, tzinfo=UTC)
 
@@ -51,6 +51,27 @@ def test_a_time_is_as_short_as_it_can_be_without_being_another() -> None:
     assert clock(_NOON - timedelta(hours=13), _NOON) == "3 Mar 23:00"
     assert clock(_NOON - timedelta(days=90), _NOON) == "4 Dec 2025"
     assert instant(_NOON) == "4 Mar 2026 12:00:00 UTC"
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        ("1 payout to -40.00: -1.00 is left", "1 payout to \u221240.00: \u22121.00 is left"),
+        ("it is out (-5)", "it is out (\u22125)"),
+        ("bet.payout of 11.50 GBP is booked here", "bet payout of 11.50 GBP is booked here"),
+        ("1 bets whose outcome is not booked", "1 bet whose outcome is not booked"),
+        ("1 deliveries that could not be booked", "1 delivery that could not be booked"),
+        ("1 registered payments of 21 bets", "1 registered payment of 21 bets"),
+        ("11 bets, 41 postings", "11 bets, 41 postings"),
+        # What is no sum, and what a PSP calls its own event, is as it was.
+        ("order-7 of -x, -2026-01-31, 5-7", "order-7 of -x, -2026-01-31, 5-7"),
+        ("deposit.succeeded from adyen_eu says 5.00", "deposit.succeeded from adyen_eu says 5.00"),
+    ],
+)
+def test_what_the_service_wrote_of_money_is_read_as_everything_on_the_pages(
+    written: str, read: str
+) -> None:
+    assert told(written) == read
 
 
 def test_columns_stack_to_the_height_of_the_tallest_and_show_the_smallest() -> None:

@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from recon.clock import format_time, new_id, now
 from recon.db import POOL, Pool
+from recon.http.flood import FloodGate
 from recon.http.keys import Scope, create_key
 from recon.http.problems import problem_middleware
 from recon.http.rate_limits import FAILURES, LIMITER, RateLimiter
@@ -33,7 +34,6 @@ from recon.webhooks import (
     read_delivery,
     register_payment,
 )
-from recon.webhooks.flood import FloodGate
 from recon.webhooks.handlers import routes
 from recon.webhooks.inbox import CaseRow, list_cases
 from recon.webhooks.psp import adyen, standard_webhooks, stripe

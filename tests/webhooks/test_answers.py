@@ -13,9 +13,9 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
 from recon.db import open_pool
+from recon.http.flood import FloodGate
 from recon.http.problems import problem_middleware
 from recon.webhooks import DRAIN, INTAKE, Drain, Intake
-from recon.webhooks.flood import FloodGate
 from recon.webhooks.handlers import routes
 from tests.webhooks.conftest import (
     ADYEN_OLD,

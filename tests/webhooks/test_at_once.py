@@ -399,7 +399,7 @@ async def until_waiting(pool: Pool, count: int) -> None:
         "SELECT count(*) FROM pg_stat_activity"
         " WHERE wait_event_type = 'Lock' AND datname = current_database()"
     )
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while await pool.fetchval(waiting) < count:  # noqa: ASYNC110 - Postgres sets no event
             await asyncio.sleep(0.002)
 

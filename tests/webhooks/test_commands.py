@@ -56,6 +56,13 @@ async def test_a_sample_is_booked_once_however_often_it_is_sent(door: Door) -> N
     assert await door.available("u_7") == "20.00"
 
 
+async def test_whoever_names_no_endpoint_is_told_which_there_are(door: Door) -> None:
+    refused = await send(door, "nowhere", "deposit.succeeded")
+
+    assert refused.exit_code == 2
+    assert "there is no endpoint 'nowhere'; configured: adyen, s" in refused.output
+
+
 async def test_samples_of_one_reference_hang_together(door: Door) -> None:
     story = ["deposit.succeeded", "deposit.refunded", "deposit.refund_failed"]
     for kind in [*story, "deposit.charged_back", "deposit.chargeback_reversed"]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -152,6 +152,34 @@ async def test_a_refund_without_an_id_of_its_own_is_the_one_that_is_booked(door:
     assert await door.available() == "0.00"
 
 
+@pytest.mark.parametrize("kind", ["deposit.refunded", "deposit.charged_back"])
+async def test_an_id_that_stands_for_another_payment_s_movement_is_for_people_and_no_repeat(
+    door: Door, kind: str
+) -> None:
+    await door.standard("deposit.succeeded", "pay_1", user="u_7")
+    await door.standard("deposit.succeeded", "pay_2", user="u_8")
+    assert await door.standard(kind, "pay_1", user="u_7", amount="5.00", effect_id="1") == "booked"
+
+    # A provider that counts what befalls each payment from one.
+    told: dict[str, Any] = {"user": None, "amount": "5.00", "effect_id": "1"}
+    assert await door.standard(kind, "pay_2", **told, event_id="e_1") == "quarantined"
+    assert await door.standard(kind, "pay_1", **told, event_id="e_2") == "repeated"
+
+    (case,) = await door.cases()
+    assert (case.kind, case.user_id) == ("movement_conflict", "u_8")
+    assert case.reason == "its id stands for what has moved for payment pay_1"
+    assert await door.available("u_7") == "15.00"
+    assert await door.available("u_8") == "20.00"
+
+
+async def test_what_failed_of_one_payment_gives_back_nothing_of_another_s(door: Door) -> None:
+    await door.standard("withdrawal.paid", "out_1", user="u_7", amount="5.00", effect_id="1")
+    failure = await door.standard("withdrawal.failed", "out_2", amount="5.00", effect_id="1", at=9)
+
+    assert failure == "quarantined"
+    assert await door.available("u_7") == "-5.00"
+
+
 async def test_a_refund_that_overtakes_its_deposit_waits_for_it(door: Door) -> None:
     assert await door.standard("deposit.refunded", user=None, amount="5.00", at=9) == "waiting"
     assert await door.standard("deposit.succeeded", amount="20.00") == "booked"
@@ -228,6 +256,16 @@ async def test_more_is_never_given_again_than_was_taken(door: Door) -> None:
 
     assert state == "quarantined"
     assert await door.available() == "15.00"
+
+
+async def test_a_chargeback_is_reversed_once_whatever_its_reversal_is_called(door: Door) -> None:
+    await door.standard("deposit.succeeded", amount="20.00")
+    await door.standard("deposit.charged_back", amount="20.00")
+    kind = "deposit.chargeback_reversed"
+    assert await door.standard(kind, amount="20.00", effect_id="dp_1") == "booked"
+
+    assert await door.standard(kind, amount="20.00", effect_id="dp_2") == "quarantined"
+    assert await door.available() == "20.00"
 
 
 async def test_a_failure_after_the_success_takes_the_money_back(door: Door) -> None:

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from recon.webhooks.flood import FloodGate
+from recon.http.flood import FloodGate
 from tests.webhooks.conftest import (
     adyen_body,
     dispute,

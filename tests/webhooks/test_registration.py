@@ -355,7 +355,7 @@ async def test_a_registration_waits_for_the_webhook_that_is_being_booked(door: D
 
 
 async def _until_locked(door: Door, sessions: int) -> None:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while (  # noqa: ASYNC110 - the database has no event for it
             await door.pool.fetchval(
                 "SELECT count(*) FROM pg_stat_activity"

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from recon.errors import Invalid, Unauthentic, UnsupportedContent
@@ -18,6 +18,7 @@ from recon.settings import Psp
 from recon.webhooks import Endpoint, build_endpoints
 from recon.webhooks.errors import MisconfiguredError
 from recon.webhooks.psp import PROVIDERS, adyen, standard_webhooks, stripe
+from tests.fuzzing import fuzz
 from tests.webhooks.conftest import (
     ADYEN_KEY,
     ADYEN_OLD,
@@ -165,7 +166,7 @@ def refused(provider: str, headers: dict[str, str], body: bytes, secrets: list[s
         PROVIDERS[provider].verify(headers, body, secrets, NOW)
 
 
-@settings(max_examples=300, deadline=None)
+@fuzz(300)
 @given(header=HEADER, parts=st.lists(HEADER, max_size=4), body=BODY)
 @example(header="t=1614265330,v1=\u0661", parts=[], body=b"")
 @example(header="t=" + "9" * 5000 + ",v1=aa", parts=[], body=b"")
@@ -178,7 +179,7 @@ def test_no_stripe_header_or_body_raises_anything_else(
     refused("stripe", {"Stripe-Signature": joined}, body, [STRIPE_SECRET, STRIPE_OLD])
 
 
-@settings(max_examples=300, deadline=None)
+@fuzz(300)
 @given(
     message_id=HEADER,
     timestamp=HEADER | st.just("1614265330"),
@@ -199,7 +200,7 @@ def test_no_standard_header_or_body_raises_anything_else(
     refused("standard-webhooks", headers, body, [STANDARD_SECRET, STANDARD_PUBLIC])
 
 
-@settings(max_examples=300, deadline=None)
+@fuzz(300)
 @given(body=BODY, notified=JSON, additional=JSON)
 def test_no_adyen_body_raises_anything_else(body: bytes, notified: Any, additional: Any) -> None:  # noqa: ANN401 - JSON
     refused("adyen", {}, body, [ADYEN_KEY, ADYEN_OLD])
@@ -209,7 +210,7 @@ def test_no_adyen_body_raises_anything_else(body: bytes, notified: Any, addition
     refused("adyen", {}, json.dumps(document).encode(), [ADYEN_KEY, ADYEN_OLD])
 
 
-@settings(max_examples=300, deadline=None)
+@fuzz(300)
 @given(body=BODY, event_type=st.sampled_from(["refund.created", "payout.paid", "x"]), shown=JSON)
 def test_whatever_was_signed_is_read_or_unusable_or_no_json(
     body: bytes,

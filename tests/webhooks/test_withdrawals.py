@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -156,6 +156,69 @@ async def test_more_never_comes_back_than_was_paid(door: Door) -> None:
 
     assert state == "quarantined"
     assert await door.available() == "-20.00"
+
+
+@pytest.mark.parametrize(("payout", "back"), [(None, "rt_1"), ("po_1", None)])
+async def test_a_part_that_comes_back_under_another_id_is_of_the_one_payout(
+    door: Door, payout: str | None, back: str | None
+) -> None:
+    await door.standard("withdrawal.paid", "out_1", amount="10.00", effect_id=payout)
+    kind = "withdrawal.returned"
+    # The bank keeps its fee.
+    assert await door.standard(kind, "out_1", amount="9.50", effect_id=back, at=9) == "booked"
+    again = await door.standard(kind, "out_1", amount="9.50", effect_id=back, at=9)
+
+    assert again == "repeated"
+    assert await door.available() == "-0.50"
+
+
+async def test_parts_that_come_back_under_ids_of_their_own_are_no_more_than_was_paid(
+    door: Door,
+) -> None:
+    kind = "withdrawal.returned"
+    assert await door.standard(kind, "out_1", amount="6.00", effect_id="rt_1", at=9) == "waiting"
+    await door.standard("withdrawal.paid", "out_1", amount="10.00")
+    assert await door.available() == "-4.00"
+    assert await door.standard(kind, "out_1", amount="6.00", effect_id="rt_2") == "quarantined"
+    assert await door.standard(kind, "out_1", amount="4.00", effect_id="rt_3") == "booked"
+
+    assert await door.available() == "0.00"
+
+
+@pytest.mark.parametrize("reference", ["out-1", None])
+async def test_a_part_that_comes_back_before_its_payout_is_told_of_waits_for_it(
+    door: Door, reference: str | None
+) -> None:
+    if reference:
+        await funded(door, amount="10.00")
+    else:
+        await door.standard("deposit.succeeded", "pay_0", amount="50.00", at=-100)
+    told: dict[str, Any] = {"reference": reference, "amount": "9.50", "effect_id": "rt_1"}
+    assert await door.standard("withdrawal.returned", **told, at=9) == "waiting"
+    assert await door.standard("withdrawal.paid", reference=reference, amount="10.00") == "booked"
+
+    assert await balances(door) == ("49.50", "0.00")
+    assert await door.cases() == []
+
+
+async def test_what_comes_back_of_a_reservation_and_is_no_part_of_it_is_for_people(
+    door: Door,
+) -> None:
+    await funded(door, amount="10.00")
+    for kind, amount in {"withdrawal.returned": "10.01", "withdrawal.failed": "9.50"}.items():
+        state = await door.standard(kind, reference="out-1", amount=amount)
+        assert state == "quarantined"
+
+    assert await balances(door) == ("40.00", "10.00")
+
+
+async def test_a_payout_comes_back_once_whatever_its_return_is_called(door: Door) -> None:
+    await door.standard("withdrawal.paid", "out_1", amount="10.00", effect_id="po_1")
+    kind = "withdrawal.returned"
+    assert await door.standard(kind, "out_1", amount="9.50", at=9) == "booked"
+
+    assert await door.standard(kind, "out_1", amount="10.00", effect_id="po_1") == "quarantined"
+    assert await door.available() == "-0.50"
 
 
 @pytest.mark.parametrize("failed", ["payout.failed", "payout.canceled"])

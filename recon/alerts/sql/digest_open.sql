@@ -1,11 +1,11 @@
--- What stands open, by currency, in minor units.
+-- What stands open, by currency, in minor units; from what was added up as it changed.
 SELECT
-    d.currency,
-    count(*) AS count,
-    count(*) FILTER (WHERE d.unexplained <> 0) AS unexplained_count,
-    sum(d.difference) AS difference,
-    sum(abs(d.unexplained)) AS unexplained
-FROM discrepancies AS d
-WHERE d.status IN ('open', 'investigating', 'awaiting_approval')
+    t.currency,
+    sum(t.discrepancies)::bigint AS count,
+    coalesce(sum(t.discrepancies) FILTER (WHERE t.is_unexplained), 0)::bigint AS unexplained_count,
+    sum(t.net) AS difference,
+    sum(t.unexplained) AS unexplained
+FROM discrepancy_tallies AS t
 GROUP BY 1
+HAVING sum(t.discrepancies) <> 0
 ORDER BY 1

@@ -52,6 +52,9 @@ taken AS (
         f.unexplained
     FROM found AS f
     WHERE f.reason IS NOT NULL
+    -- All are found before the first is written: where the table was small when this was planned it
+    -- is read row by row for each of them, and it would grow meanwhile.
+    ORDER BY f.subject
     ON CONFLICT (kind, subject, generation) DO NOTHING
     RETURNING subject
 )

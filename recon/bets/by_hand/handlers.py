@@ -55,8 +55,6 @@ class WaitingPage(msgspec.Struct, frozen=True):
     answers={200: WaitingPage, 400: Problem},
     query={
         "waiting_for": "people: those that rest, or have no outcome an hour after they were made",
-        "cursor": "next_cursor of the page before",
-        "limit": "1 to 500",
     },
 )
 async def waiting(request: web.Request) -> web.Response:
@@ -88,8 +86,6 @@ async def propose(request: web.Request) -> web.Response:
     query={
         "state": f"one of {', '.join(RulingState)}",
         "bet_id": "only this bet's",
-        "cursor": "next_cursor of the page before",
-        "limit": "1 to 500",
     },
 )
 async def rulings(request: web.Request) -> web.Response:

@@ -10,7 +10,7 @@ from recon.bets.by_hand.errors import RulingNotFoundError
 from recon.bets.by_hand.model import Ruling, RulingOutcome, RulingState
 from recon.bets.model import BetState
 from recon.bets.rules import OLD
-from recon.db import load
+from recon.db import is_turned, load, load_in_order
 from recon.money import Money
 
 if TYPE_CHECKING:
@@ -91,9 +91,21 @@ async def list_rulings(
     bet_id: UUID | None = None,
     before: UUID | None = None,
     limit: int = 50,
+    sort: str = "age",
 ) -> list[Ruling]:
-    """A page of rulings, newest first."""
-    rows = await connection.fetch(load(_ROOM, "rulings"), state, bet_id, before, limit)
+    """A page of rulings, from after the one that ``before`` names.
+
+    Args:
+        connection: any.
+        state: only those in it.
+        bet_id: only those of it.
+        before: the last of the page before.
+        limit: how many.
+        sort: ``age``, newest first, or ``amount`` that is paid out, in whole units and nothing as
+            zero; with ``-`` before it for the largest first. ``-age`` is the oldest.
+    """
+    statement = load_in_order(_ROOM, "rulings", turned=is_turned(sort))
+    rows = await connection.fetch(statement, state, bet_id, before, limit, sort.removeprefix("-"))
     return [_ruling(row) for row in rows]
 
 

@@ -51,8 +51,8 @@ _FAULTS = {
     "answer_503": 0.02,
     "answer_slow": 0.03,
 }
-_SETTLE_S = 40.0
-_RUN_S = 120.0
+_SETTLE_S = 120.0
+_RUN_S = 300.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,8 +35,8 @@ __all__ = ["Stage", "raise_stage"]
 
 _AS_IT_COMES: Final[Mapping[str, str]] = MappingProxyType({})
 _PREFIX = "demo_"
-_READY_S = 60
-_STOP_S = 15
+_READY_S = 120
+_STOP_S = 30
 _LAST_WORDS = 30
 _LONGEST_LINE = 2**22
 

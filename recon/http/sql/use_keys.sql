@@ -6,6 +6,7 @@ WITH used AS (
     WHERE
         key_hash = any($1)
         AND revoked_at IS NULL
+        AND (expires_at IS NULL OR expires_at > clock_timestamp())
         AND (last_used_at IS NULL OR last_used_at < clock_timestamp() - interval '1 minute')
 )
 

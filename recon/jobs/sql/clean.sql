@@ -2,6 +2,11 @@
 WITH forgotten AS (
     DELETE FROM job_starts
     WHERE last_started_at < $1
+),
+
+untried AS (
+    DELETE FROM tick_failures
+    WHERE failed_at < $1
 )
 
 DELETE FROM pgqueuer_log

@@ -1,6 +1,7 @@
 -- $1 user, $2 currency, $3 only versions below this (null: from the newest), $4 how many,
 -- $5 only postings recorded until this instant (null: all). Newest first. As recorded_at rises with
 -- the version, the last one until then is found by halving the versions, as in wallet_at.sql.
+-- Turned it is the other way round, and before is after.
 WITH RECURSIVE halves AS (
     SELECT
         0::bigint AS low,
@@ -37,9 +38,9 @@ FROM postings
 WHERE
     user_id = $1
     AND currency = $2
-    AND ($3::bigint IS NULL OR version < $3)
+    AND ($3::bigint IS NULL OR version < $3) -- turns
     AND version <= coalesce(
         (SELECT h.low FROM halves AS h WHERE h.low = h.high), 9223372036854775807
     )
-ORDER BY version DESC
+ORDER BY version DESC -- turns
 LIMIT $4

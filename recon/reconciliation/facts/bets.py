@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from recon.bets import BetState, SettledBet
@@ -11,7 +11,7 @@ from recon.errors import ReconError
 from recon.game import BetStatus, GameRefused, GameUnavailable, PayoutStatus, Refusal
 from recon.money import Money
 from recon.reconciliation.candidate import Candidate
-from recon.reconciliation.model import Cause, Evidence
+from recon.reconciliation.model import Cause, Evidence, Finding
 from recon.reconciliation.odds import Standing
 
 if TYPE_CHECKING:
@@ -175,7 +175,10 @@ def _candidates(bet: UnsettledBet | SettledBet, there: _There, *, held: bool) ->
         told = (
             f"is {bet.state} here{ruled}, which gave the player {Money(given, bet.amount.currency)}"
         )
-        fact = _fact(bet, amount, f"{told}; the game {there.told}", _cause(bet, there, given))
+        fact = replace(
+            _fact(bet, amount, f"{told}; the game {there.told}", _cause(bet, there, given)),
+            finding=Finding.RULED if bet.by_hand else Finding.SETTLED,
+        )
         return [Candidate(fact, Standing.KNOWN if there.is_known else Standing.LIKELY)]
     if payout is not None and payout.status is not PayoutStatus.FAILED and not held:
         return [_payout(bet, payout, amount)]

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from recon.payments import Direction, PaymentState
 from recon.reconciliation.candidate import Candidate
 from recon.reconciliation.facts.money import DEPOSIT, WITHDRAWAL, of_kind
-from recon.reconciliation.model import Cause, Evidence
+from recon.reconciliation.model import Cause, Evidence, Finding
 from recon.reconciliation.odds import Standing
 from recon.webhooks import Kind
 
@@ -198,12 +199,15 @@ def failed_here(
     """Deposits that failed by what the PSP told us; that one succeeded after all may be lost."""
     return [
         Candidate(
-            _fact(
-                payment,
-                payment.amount.minor,
-                payment.updated_at,
-                Cause.MISSING_WEBHOOK,
-                f"at {payment.endpoint} failed; no webhook has told that it came after all",
+            replace(
+                _fact(
+                    payment,
+                    payment.amount.minor,
+                    payment.updated_at,
+                    Cause.MISSING_WEBHOOK,
+                    f"at {payment.endpoint} failed; no webhook has told that it came after all",
+                ),
+                finding=Finding.FAILED_HERE,
             ),
             Standing.OPEN,
             doubts=1 + (agreed_at is not None and payment.updated_at + _PAID_WITHIN < agreed_at),

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from recon.money import Money
 from recon.reconciliation.candidate import Candidate
 from recon.reconciliation.facts.money import WITHDRAWAL
-from recon.reconciliation.model import Cause, Evidence
+from recon.reconciliation.model import Cause, Evidence, Finding
 from recon.reconciliation.odds import Standing
 from recon.reconciliation.slips import Booked
 
@@ -38,7 +39,7 @@ def of_postings(
     twice_here = _booked_twice(postings)
     return [
         candidate._replace(
-            doubts=int(posting.version <= agreed_version),
+            doubts=int(_complete_at(posting, postings) <= agreed_version),
             money=_name(posting, moneys) if posting.source.startswith(PSP) else "",
         )
         for posting in postings
@@ -69,23 +70,50 @@ def _of_posting(
         meaning = "the game's balance has not got it"
         yield _candidate(posting, -change, Cause.MISSED_PAYOUT, meaning)
     elif posting.kind == "adjustment" and change:
-        twice = any(
-            later.source.startswith(PSP)
-            and later.version > posting.version
-            and later.available_change == change
-            for later in postings
-        )
         # What it stood for may have come in by itself afterwards, and counts twice then.
-        meaning = "a PSP has reported as much since" if twice else "the game has none like it"
+        twice = _came_after(posting, postings)
+        meaning = "the game has none like it"
+        if twice:
+            by_psp = any(later.source.startswith(PSP) for later in twice)
+            who = "a PSP has reported" if by_psp else "a bet has paid"
+            meaning = f"{who} as much since"
         standing = Standing.LIKELY if twice else Standing.SUGGESTED
-        yield _candidate(posting, -change, Cause.DUPLICATE, meaning, standing)
+        yield _candidate(posting, -change, Cause.DUPLICATE, meaning, standing, Finding.ADJUSTED)
     elif posting.source.startswith(PSP) and change:
         if posting.version in twice_here:
             meaning = "another endpoint has reported the same payment, and it is booked here twice"
-            yield _candidate(posting, -change, Cause.DUPLICATE, meaning, Standing.LIKELY)
+            here = Finding.TWICE_HERE
+            yield _candidate(posting, -change, Cause.DUPLICATE, meaning, Standing.LIKELY, here)
         lost, twice_there = "it never reached the game", "the game counted it twice"
         yield _candidate(posting, -change, Cause.MISSING_GAME_UPDATE, lost)
-        yield _candidate(posting, change, Cause.DUPLICATE, twice_there)
+        yield _candidate(posting, change, Cause.DUPLICATE, twice_there, finding=Finding.TWICE_THERE)
+
+
+def _came_after(adjustment: Posting, postings: Sequence[Posting]) -> list[Posting]:
+    """What a PSP has reported, or a bet has paid, of the same amount since it was adjusted."""
+    return [
+        later
+        for later in postings
+        if (later.source.startswith(PSP) or later.kind == "bet.payout")
+        and later.version > adjustment.version
+        and _change_there(later) == adjustment.available_change
+    ]
+
+
+def _complete_at(posting: Posting, postings: Sequence[Posting]) -> int:
+    """The wallet's version from which on both sides would differ if the posting were wrong.
+
+    That they agreed over an adjustment says nothing against what came in only then of a payment
+    from before it: that is when the money stood twice. A payment from after it is another one.
+    """
+    if posting.kind != "adjustment":
+        return posting.version
+    late = [
+        later.version
+        for later in _came_after(posting, postings)
+        if later.event_at <= posting.recorded_at
+    ]
+    return max([posting.version, *late])
 
 
 def _booked_twice(postings: Sequence[Posting]) -> set[int]:
@@ -118,8 +146,10 @@ def _candidate(
     cause: Cause,
     meaning: str,
     standing: Standing = Standing.SUGGESTED,
+    finding: Finding | None = None,
 ) -> Candidate:
-    return Candidate(_fact(posting, amount, cause, meaning), standing)
+    fact = _fact(posting, amount, cause, meaning)
+    return Candidate(replace(fact, finding=finding), standing)
 
 
 def _name(posting: Posting, moneys: Moneys) -> str:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from recon.reconciliation.candidate import Candidate
 from recon.reconciliation.facts.money import of_line
-from recon.reconciliation.model import Cause, Evidence
+from recon.reconciliation.model import Cause, Evidence, Finding
 from recon.reconciliation.odds import Standing
 from recon.settlements import FindingKind
 
@@ -54,6 +54,7 @@ def settled_otherwise(
         )
         if fact.kind not in _CAUSES or not fact.amount.minor or name in told:
             continue
+        conflicts = fact.kind is FindingKind.STATUS_CONFLICT
         # What is found has happened by then, whatever a file's clock says.
         at = fact.found_at if fact.settled_at is None else min(fact.settled_at, fact.found_at)
         candidates.append(
@@ -66,6 +67,7 @@ def settled_otherwise(
                     summary=fact.summary,
                     cause=_CAUSES[fact.kind],
                     root=fact.endpoint,
+                    finding=Finding.FAILED_HERE if conflicts else None,
                 ),
                 # What the PSP has paid is no opinion; what is missing there may come in the next.
                 Standing.LIKELY if fact.kind is FindingKind.MISSING_THERE else Standing.KNOWN,

@@ -18,7 +18,7 @@ LEFT JOIN LATERAL (
         d.user_id = $1
         AND d.currency = $2
         AND d.status IN ('open', 'investigating', 'awaiting_approval', 'ignored')
-        AND d.difference = any($3::numeric[])
+        AND d.available_difference = any($3::numeric[])
         AND d.held_difference = $4
         AND e.action IN ('opened', 'changed', 'reopened')
 ) AS d ON true

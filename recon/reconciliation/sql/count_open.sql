@@ -1,4 +1,3 @@
--- How many discrepancies people still have to deal with.
-SELECT count(*)
-FROM discrepancies
-WHERE status IN ('open', 'investigating', 'awaiting_approval')
+-- How many discrepancies people still have to deal with, from what was added up as it changed.
+SELECT coalesce(sum(discrepancies), 0)::bigint
+FROM discrepancy_tallies

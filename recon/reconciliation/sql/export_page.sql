@@ -1,5 +1,5 @@
--- $1..$13 as in discrepancies.sql. Each with the adjustment that counts (the booked one, else the
--- newest), why it is ignored, and its last comment. Newest first.
+-- $1..$14 as in discrepancies.sql, $15 only these (null: any). Each with the adjustment that counts
+-- (the booked one, else the newest), why it is ignored, and its last comment. Newest first.
 SELECT
     d.discrepancy_id,
     d.user_id,
@@ -12,8 +12,8 @@ SELECT
     d.game_available,
     d.game_held,
     d.game_as_of,
+    d.available_difference,
     d.difference,
-    d.held_difference,
     d.explained,
     d.unexplained,
     d.evidence,
@@ -30,12 +30,10 @@ SELECT
     a.decided_by,
     i.reason AS ignored_reason,
     c.text AS last_comment
-FROM discrepancies AS d
-LEFT JOIN run_discrepancies AS r
-    ON
-        d.discrepancy_id = r.discrepancy_id
-        AND r.run_id = $4
-        AND ($7::uuid IS NULL OR r.discrepancy_id < $7)
+FROM
+    matching_discrepancies(
+        $1, $2, $5, $3, $4, $9, $10, $11, $12, $13, $6, $14, $7
+    ) AS d
 LEFT JOIN LATERAL (
     SELECT
         j.adjustment_id,
@@ -69,23 +67,6 @@ LEFT JOIN LATERAL (
     ORDER BY e.at DESC
     LIMIT 1
 ) AS c ON true
-WHERE
-    ($1::text[] IS NULL OR d.status = any($1))
-    AND ($2::text[] IS NULL OR d.cause = any($2))
-    AND ($3::text IS NULL OR d.user_id = $3)
-    AND ($4::uuid IS NULL OR r.standing <> 'healed')
-    AND ($5::text IS NULL OR d.currency = $5)
-    AND ($6::uuid IS NULL OR d.incident_id = $6)
-    AND ($7::uuid IS NULL OR d.discrepancy_id < $7)
-    AND ($9::uuid IS NULL OR d.first_run_id = $9)
-    AND ($10::text IS NULL OR d.assignee = $10)
-    AND ($11::timestamptz IS NULL OR d.first_seen_at >= $11)
-    AND ($12::timestamptz IS NULL OR d.first_seen_at < $12)
-    AND (
-        $13::text IS NULL
-        OR starts_with(d.user_id, $13)
-        OR starts_with(d.discrepancy_id::text, lower($13))
-        OR d.evidence @> jsonb_build_array(jsonb_build_object('id', $13))
-    )
+WHERE $15::uuid[] IS NULL OR d.discrepancy_id = any($15)
 ORDER BY d.discrepancy_id DESC
 LIMIT $8

@@ -1,5 +1,6 @@
 -- $1 only open ones, $2 only this one (null: any), $3 only before this one (null: from the newest),
--- $4 how many. Newest first, with what their discrepancies come to by currency.
+-- $4 how many. Newest first, with what their discrepancies come to by currency; $5 as many of each
+-- added up at most (null: all).
 SELECT
     i.incident_id,
     i.cause,
@@ -20,8 +21,15 @@ LEFT JOIN LATERAL (
             count(*) AS discrepancies,
             count(*) FILTER (WHERE d.closed_at IS NULL) AS still_open,
             sum(d.difference)::text AS difference
-        FROM discrepancies AS d
-        WHERE d.incident_id = i.incident_id
+        FROM (
+            SELECT
+                o.currency,
+                o.closed_at,
+                o.difference
+            FROM discrepancies AS o
+            WHERE o.incident_id = i.incident_id
+            LIMIT $5 -- noqa: AM09
+        ) AS d
         GROUP BY d.currency
     ) AS c
 ) AS p ON true

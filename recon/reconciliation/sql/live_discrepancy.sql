@@ -1,10 +1,10 @@
--- $1 user, $2 currency, $3 difference, $4 held difference, $5 how long a closed one may come back.
--- The wallet's discrepancy that is still alive, else the newest that has closed, if it was of these
--- very differences; locked.
+-- $1 user, $2 currency, $3 available and $4 held difference, $5 for how long a closed one may come
+-- back. The wallet's discrepancy that is still alive, else the newest that has closed, if it was of
+-- these very differences; locked.
 SELECT
     discrepancy_id,
     status,
-    difference,
+    available_difference,
     held_difference,
     cause,
     severity
@@ -16,7 +16,7 @@ WHERE
         status IN ('open', 'investigating', 'awaiting_approval', 'ignored')
         OR (
             closed_at > clock_timestamp() - $5::interval
-            AND difference = $3
+            AND available_difference = $3
             AND held_difference = $4
             -- What has closed later was of another difference: this one's life is over.
             AND closed_at >= (

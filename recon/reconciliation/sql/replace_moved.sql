@@ -1,11 +1,17 @@
--- $1 user, $2 discrepancy, $3 the wallet's version: what was proposed at another one is stale.
-UPDATE adjustments
+-- $1 user, $2 discrepancy: what is proposed and can no longer be booked is stale. No row: nothing
+-- is, or it still can.
+UPDATE adjustments AS j
 SET
     state = 'stale',
-    decision_reason = 'the wallet moved, and it was proposed again'
+    decision_reason = n.why_stale || ', and it was proposed again'
+FROM adjustments_now() AS n
 WHERE
-    user_id = $1
-    AND discrepancy_id = $2
-    AND state = 'proposed'
-    AND ledger_version <> $3
-RETURNING adjustment_id
+    n.user_id = $1
+    AND n.discrepancy_id = $2
+    AND n.why_stale IS NOT NULL
+    AND j.user_id = n.user_id
+    AND j.adjustment_id = n.adjustment_id
+    AND j.state = 'proposed'
+RETURNING
+    j.adjustment_id,
+    n.why_stale

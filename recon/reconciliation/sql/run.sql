@@ -17,6 +17,7 @@ SELECT
     opened,
     persisting,
     reopened,
-    healed
+    healed,
+    forgotten_at
 FROM runs
 WHERE run_id = $1

@@ -12,8 +12,9 @@ SET
     game_available = $10,
     game_held = $11,
     game_as_of = $12,
-    difference = $13,
+    available_difference = $13,
     held_difference = $14,
+    difference = coalesce(nullif($13::numeric, 0), $14::numeric),
     explained = $15,
     unexplained = $16,
     evidence = $17,
@@ -38,7 +39,7 @@ SET
             status = 'ignored'
             AND NOT (
                 coalesce(ignored_until > clock_timestamp(), true)
-                AND difference = $13
+                AND available_difference = $13
                 AND held_difference = $14
             )
             THEN CASE WHEN assignee IS NULL THEN 'open' ELSE 'investigating' END
@@ -47,7 +48,7 @@ SET
             -- What is proposed is stale by that.
             OR (
                 status = 'awaiting_approval'
-                AND (difference <> $13 OR held_difference <> $14)
+                AND (available_difference <> $13 OR held_difference <> $14)
             )
             THEN CASE WHEN assignee IS NULL THEN 'open' ELSE 'investigating' END
         ELSE status
@@ -57,7 +58,7 @@ SET
     ignored_until = CASE
         WHEN
             coalesce(ignored_until > clock_timestamp(), true)
-            AND difference = $13
+            AND available_difference = $13
             AND held_difference = $14
             THEN ignored_until
     END

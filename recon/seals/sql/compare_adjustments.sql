@@ -34,6 +34,9 @@ FULL JOIN (
                     j.amount,
                     j.reason,
                     j.ledger_version,
+                    j.available_difference,
+                    j.ledger_available,
+                    j.game_available,
                     j.proposed_by,
                     j.proposed_at
                 )

@@ -14,6 +14,9 @@ SELECT
                 j.amount,
                 j.reason,
                 j.ledger_version,
+                j.available_difference,
+                j.ledger_available,
+                j.game_available,
                 j.proposed_by,
                 j.proposed_at
             )

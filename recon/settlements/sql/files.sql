@@ -1,5 +1,6 @@
 -- $1 only this file, $2 endpoint (each null: any), $3 before this file (null: the newest), $4 how
 -- many. Newest first.
+-- Turned it is the other way round, and before is after.
 SELECT
     f.file_id,
     f.endpoint,
@@ -40,6 +41,6 @@ CROSS JOIN
 WHERE
     ($1::uuid IS NULL OR f.file_id = $1)
     AND ($2::text IS NULL OR f.endpoint = $2)
-    AND ($3::uuid IS NULL OR f.file_id < $3)
-ORDER BY f.file_id DESC
+    AND ($3::uuid IS NULL OR f.file_id < $3) -- turns
+ORDER BY f.file_id DESC -- turns
 LIMIT $4

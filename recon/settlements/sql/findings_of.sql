@@ -1,5 +1,6 @@
 -- $1 file, $2 state (null: any), $3 kind (null: any), $4 after this finding (null: the first), $5
 -- how many. In the order of their lines.
+-- Turned it is the other way round, and before is after.
 SELECT
     finding_id,
     user_id,
@@ -27,6 +28,6 @@ WHERE
     file_id = $1
     AND ($2::text IS NULL OR state = $2)
     AND ($3::text IS NULL OR kind = $3)
-    AND ($4::uuid IS NULL OR finding_id > $4)
-ORDER BY finding_id
+    AND ($4::uuid IS NULL OR finding_id > $4) -- turns
+ORDER BY finding_id ASC -- turns
 LIMIT $5

@@ -8,7 +8,8 @@ SELECT
     p.state,
     p.currency,
     p.amount,
-    'payment ' || p.reference || ' is registered here, and ' || p.state AS detail,
+    'payment ' || p.reference || ' is registered here, and '
+    || CASE p.state WHEN 'registered' THEN 'nobody has reported it yet' ELSE p.state END AS detail,
     p.direction AS kind
 FROM payments AS p
 WHERE p.endpoint = $1 AND (p.payment_id = any($2::text[]) OR p.reference = any($3::text[]))

@@ -1,4 +1,6 @@
-"""What the browser keeps: a session, or a sign-in that is at the provider.
+"""What the browser keeps: a session, a sign-in that is at the provider, when it last wrote.
+
+And, for a month, by what it is known again as one in which somebody has signed in.
 
 Over https, and on this machine, a cookie is ``__Host-…``: Secure, HttpOnly, SameSite=Lax, for this
 host alone. Chromium and Firefox keep Secure cookies of ``http://localhost`` and ``127.0.0.1``;
@@ -12,8 +14,11 @@ from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
 from recon.errors import Forbidden
+from recon.http.proxies import caller_of
 
 if TYPE_CHECKING:
+    from datetime import timedelta
+
     from aiohttp import web
 
 __all__ = ["Cookie", "clear_cookie", "require_private_line", "set_cookie", "token_of"]
@@ -24,6 +29,8 @@ class Cookie(StrEnum):
 
     SESSION = "recon"
     AT_THE_PROVIDER = "recon-oidc"
+    WRITTEN = "recon-written"
+    KNOWN = "recon-known"
 
     @property
     def for_host(self) -> str:
@@ -40,12 +47,28 @@ def token_of(request: web.Request, cookie: Cookie = Cookie.SESSION) -> str | Non
 
 
 def set_cookie(
-    request: web.Request, response: web.Response, token: str, cookie: Cookie = Cookie.SESSION
+    request: web.Request,
+    response: web.Response,
+    token: str,
+    cookie: Cookie = Cookie.SESSION,
+    *,
+    lasts: timedelta | None = None,
 ) -> None:
-    """Keep a token in the browser until it is closed; the server ends it sooner."""
-    response.set_cookie(cookie.for_host, token, secure=True, httponly=True, samesite="Lax")
+    """Keep a token in the browser.
+
+    Args:
+        request: what is answered.
+        response: the answer.
+        token: what is kept.
+        cookie: as what.
+        lasts: for how long; ``None``: until the browser is closed, and the server ends it sooner.
+    """
+    max_age = None if lasts is None else int(lasts.total_seconds())
+    response.set_cookie(
+        cookie.for_host, token, secure=True, httponly=True, samesite="Lax", max_age=max_age
+    )
     if _is_plain_loopback(request):
-        response.set_cookie(cookie, token, httponly=True, samesite="Lax")
+        response.set_cookie(cookie, token, httponly=True, samesite="Lax", max_age=max_age)
 
 
 def clear_cookie(
@@ -65,15 +88,14 @@ def require_private_line(request: web.Request) -> None:
     """
     if not _is_https(request) and not _is_loopback(request):
         raise Forbidden(
-            "Sign in over https, or from the machine itself at http://localhost.",
+            "Sign in over https, or from the machine itself at http://localhost. "
+            "A proxy that speaks https has to be in RECON_TRUSTED_PROXIES.",
             code="https_required",
         )
 
 
 def _is_https(request: web.Request) -> bool:
-    # Who forges the header only gets a stricter cookie for themselves.
-    forwarded = request.headers.get("X-Forwarded-Proto", "").split(",")[0].strip()
-    return request.secure or forwarded == "https"
+    return caller_of(request).is_https
 
 
 def _is_plain_loopback(request: web.Request) -> bool:

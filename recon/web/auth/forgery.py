@@ -6,22 +6,41 @@ there; inside a session a form also carries the session's token.
 
 from __future__ import annotations
 
-import hmac
 from typing import TYPE_CHECKING, Final
 
 from yarl import URL
 
 from recon.errors import Forbidden
+from recon.http.bodies import form_of
 
 if TYPE_CHECKING:
     from aiohttp import web
 
     from recon.web.auth.sessions import Session
 
-__all__ = ["refuse_cross_site", "refuse_without_token"]
+__all__ = ["STAYS", "FormOfEarlierSession", "refuse_cross_site", "refuse_without_token"]
+
+STAYS: Final = "X-Stay"
+"""Our script says so: it sends the form, and the page stays where it is. No other site's can, for
+a browser would ask us first whether it may send such a header."""
 
 _FIELD: Final = "csrf"
 _HEADER: Final = "X-CSRF-Token"
+
+
+class FormOfEarlierSession(Forbidden):
+    """A form carries the token of another session, or none.
+
+    Args:
+        message: what people are told.
+        headers: for our script, which may send the form once more: the token of this session.
+    """
+
+    code = "csrf_token_mismatch"
+
+    def __init__(self, message: str, headers: dict[str, str]) -> None:
+        super().__init__(message)
+        self.headers = headers
 
 
 def refuse_cross_site(request: web.Request) -> None:
@@ -45,19 +64,22 @@ def refuse_cross_site(request: web.Request) -> None:
 
 
 async def refuse_without_token(request: web.Request, session: Session) -> None:
-    """Let only forms of this session in.
+    """Let only forms of this session in; after `refuse_cross_site`.
 
     Raises:
-        Forbidden: ``csrf_token_mismatch``.
+        FormOfEarlierSession: ``csrf_token_mismatch``.
     """
-    given = request.headers.get(_HEADER) or (await request.post()).get(_FIELD)
-    if not isinstance(given, str) or not hmac.compare_digest(
-        given.encode(), session.csrf_token.encode()
-    ):
-        raise Forbidden(
-            "This form is of an earlier session. Go back, reload the page and try again.",
-            code="csrf_token_mismatch",
+    given = request.headers.get(_HEADER) or (await form_of(request)).get(_FIELD)
+    if isinstance(given, str) and session.knows(given):
+        return
+    if STAYS in request.headers:
+        raise FormOfEarlierSession(
+            f"You have signed in again since this page was opened, as {session.name}.",
+            {_HEADER: session.csrf_token},
         )
+    raise FormOfEarlierSession(
+        "This form is of an earlier session. Go back, reload the page and try again.", {}
+    )
 
 
 def _authority(origin: str) -> str | None:

@@ -9,19 +9,28 @@ from aiohttp import web
 from yarl import URL
 
 from recon.db import POOL
-from recon.errors import Forbidden
+from recon.errors import Forbidden, Unauthentic
 from recon.web.auth.cookies import token_of
 from recon.web.auth.forgery import refuse_cross_site, refuse_without_token
-from recon.web.auth.sessions import Session, read_session
+from recon.web.auth.sessions import Session, read_visit
+from recon.web.replica import read_or_write
 from recon.web.roles import Right
-from recon.web.shell import Shell, read_shell
+from recon.web.shell import Shell
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
-__all__ = ["local_path", "page", "session_of", "session_or_none", "shell_or_none"]
+__all__ = [
+    "local_path",
+    "page",
+    "page_of",
+    "session_of",
+    "session_or_none",
+    "shell_or_none",
+    "sign_in_for",
+]
 
 _SESSION: web.RequestKey[Session] = web.RequestKey("session", Session)
 _SHELL: web.RequestKey[Shell] = web.RequestKey("shell", Shell)
@@ -56,17 +65,24 @@ def page(right: Right = Right.READ, *, touch: bool = True) -> Callable[[Handler]
     def guarded(handler: Handler) -> Handler:
         @wraps(handler)
         async def answer(request: web.Request) -> web.StreamResponse:
-            token = token_of(request)
-            session = (
-                None
-                if token is None
-                else await read_session(request.config_dict[POOL], token, touch=touch)
-            )
-            if session is None:
-                raise _to_sign_in(request)
-            request[_SESSION] = session
             if request.method not in _SAFE:
                 refuse_cross_site(request)
+            token = token_of(request)
+            visit = (
+                None
+                if token is None
+                else await read_visit(request.config_dict[POOL], token, touch=touch)
+            )
+            if visit is None:
+                if request.method not in _SAFE:
+                    raise Unauthentic(
+                        "You were signed out before this was sent.", code="signed_out"
+                    )
+                raise _to_sign_in(request)
+            session = request[_SESSION] = visit.session
+            if visit.shell is not None:
+                request[_SHELL] = visit.shell
+            if request.method not in _SAFE:
                 await refuse_without_token(request, session)
             if not session.may(right):
                 raise Forbidden(
@@ -74,10 +90,7 @@ def page(right: Right = Right.READ, *, touch: bool = True) -> Callable[[Handler]
                     "Ask an administrator if you need it.",
                     code="insufficient_role",
                 )
-            if touch:
-                async with request.config_dict[POOL].acquire() as connection:
-                    request[_SHELL] = await read_shell(connection, session.actor)
-            return await handler(request)
+            return await read_or_write(request, handler)
 
         return answer
 
@@ -100,12 +113,23 @@ def local_path(text: str) -> str:
     return text
 
 
+def page_of(request: web.Request, address: str) -> str:
+    """The page of ours that a browser says it is on, as a path; ``/`` where it is none."""
+    try:
+        url = URL(address)
+        return local_path(url.raw_path_qs) if url.authority == request.host else "/"
+    except ValueError:
+        return "/"
+
+
+def sign_in_for(wanted: str) -> str:
+    """Where to sign in, to get to a path of ours."""
+    return str(URL("/sign-in").with_query({} if wanted == "/" else {"next": wanted}))
+
+
 def _to_sign_in(request: web.Request) -> web.HTTPException:
-    url = URL("/sign-in")
-    wanted = local_path(request.path_qs) if request.method in _SAFE else "/"
-    if wanted != "/":
-        url = url.with_query(next=wanted)
     if "HX-Request" in request.headers:
-        # A fragment of a page cannot show the form; the whole page must go there.
-        return web.HTTPUnauthorized(headers={"HX-Redirect": str(url)})
-    return web.HTTPSeeOther(url)
+        # A fragment of a page cannot show the form: the whole page must go there, and come back.
+        whole = page_of(request, request.headers.get("HX-Current-URL", ""))
+        return web.HTTPUnauthorized(headers={"HX-Redirect": sign_in_for(whole)})
+    return web.HTTPSeeOther(sign_in_for(local_path(request.path_qs)))

@@ -1,4 +1,8 @@
-"""Links that sign one person in, once, soon."""
+"""Links that sign one person in, once, soon.
+
+A link is looked at as often as anybody likes, by whatever reads mail before people do; a form on
+the page that it leads to uses it up.
+"""
 
 from __future__ import annotations
 
@@ -14,8 +18,9 @@ if TYPE_CHECKING:
     from datetime import timedelta
 
     from recon.db import Pool
+    from recon.web.auth.refusals import Refusals
 
-__all__ = ["create_sign_in_link", "sign_in_by_link"]
+__all__ = ["create_sign_in_link", "name_on_link", "sign_in_by_link"]
 
 
 async def create_sign_in_link(
@@ -43,23 +48,40 @@ async def create_sign_in_link(
     return token
 
 
-async def sign_in_by_link(pool: Pool, token: str, *, address: str) -> str:
+async def name_on_link(pool: Pool, token: str) -> str:
+    """Whom a link signs in; it stays as it is.
+
+    Raises:
+        Unauthentic: ``invalid_link``: used, too old, or never made.
+    """
+    async with pool.acquire() as connection:
+        name: str | None = await connection.fetchval(
+            load("recon.web", "name_on_link"), digest_of(token)
+        )
+    if name is None:
+        raise _spent()
+    return name
+
+
+async def sign_in_by_link(pool: Pool, refusals: Refusals, token: str, *, address: str) -> str:
     """Use a link up; the session's token.
 
     Raises:
         Unauthentic: ``invalid_link``: used, too old, or never made.
+        TooManyRequests: and so were many others from this address.
     """
     session: str | None = None
     async with pool.acquire() as connection, connection.transaction():
         name = await connection.fetchval(load("recon.web", "use_link"), digest_of(token))
         if name is not None:
             session = await open_session(connection, name, by="link", address=address)
-        if session is None:
-            await record_action(
-                connection, actor="nobody", action="sign_in_failed", obj="link", address=address
-            )
     if session is None:
-        raise Unauthentic(
-            "This link was used already or is too old. Ask for a new one.", code="invalid_link"
-        )
+        await refusals.record(pool, obj="link", address=address)
+        raise _spent()
     return session
+
+
+def _spent() -> Unauthentic:
+    return Unauthentic(
+        "This link was used already or is too old. Ask for a new one.", code="invalid_link"
+    )

@@ -1,16 +1,21 @@
-"""Sessions: kept in Postgres, ended by time, by their owner, or by an administrator."""
+"""Sessions: kept in Postgres, ended by time, by their owner, or by an administrator.
+
+The browser alone holds the token. The database has a digest of it and of what follows from it, so
+that a dump of the database signs nobody in and forges no form.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from recon.audit import record_action
 from recon.db import load
-from recon.errors import Forbidden
-from recon.web.auth.tokens import digest_of, new_token
+from recon.errors import Forbidden, NotFound
+from recon.web.auth.tokens import derived, digest_of, is_masked, masked, new_token
 from recon.web.roles import Right, Role, allows
+from recon.web.shell import Shell
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -24,11 +29,14 @@ __all__ = [
     "IDLE",
     "OpenSession",
     "Session",
+    "Visit",
+    "browser_token_of",
+    "end_all_sessions",
     "end_other_sessions",
     "end_session",
     "list_sessions",
     "open_session",
-    "read_session",
+    "read_visit",
 ]
 
 IDLE: Final = timedelta(minutes=30)
@@ -44,7 +52,16 @@ class Session:
 
     name: str
     role: Role
-    csrf_token: str
+    csrf_secret: str = field(repr=False)
+
+    @property
+    def csrf_token(self) -> str:
+        """What a form carries: another text each time, as pages are packed."""
+        return masked(self.csrf_secret)
+
+    def knows(self, given: str) -> bool:
+        """Whether a form carries a token of this session."""
+        return is_masked(given, self.csrf_secret)
 
     @property
     def actor(self) -> str:
@@ -90,7 +107,10 @@ async def open_session(
     """
     token = new_token()
     opened = await connection.fetchval(
-        load("recon.web", "insert_session"), digest_of(token), name, new_token()
+        load("recon.web", "insert_session"),
+        digest_of(token),
+        name,
+        digest_of(browser_token_of(token)),
     )
     if opened is None:
         return None
@@ -105,22 +125,40 @@ async def open_session(
     return token
 
 
-async def read_session(pool: Pool, token: str, *, touch: bool) -> Session | None:
-    """Whose session a token is, while it lasts.
+def browser_token_of(token: str) -> str:
+    """What the browser keeps when the session is over: its owner has signed in there before."""
+    return derived(token, "browser")
+
+
+class Visit(NamedTuple):
+    """Who asks, and what the navigation around the answer counts, where it has any."""
+
+    session: Session
+    shell: Shell | None
+
+
+async def read_visit(pool: Pool, token: str, *, touch: bool) -> Visit | None:
+    """Whose session a token is, while it lasts, and what their navigation counts: one statement.
 
     Args:
         pool: the database.
         token: from the cookie.
-        touch: count this as use by a person; a page that refreshes itself is none.
+        touch: count this as use by a person; a part of a page that refreshes itself is none, and
+            has no navigation.
     """
     digest = digest_of(token)
     async with pool.acquire() as connection:
-        row = await connection.fetchrow(load("recon.web", "read_session"), digest, IDLE, ABSOLUTE)
+        row = await connection.fetchrow(
+            load("recon.web", "read_session"), digest, IDLE, ABSOLUTE, touch
+        )
         if row is None:
             return None
         if touch and row["to_touch"]:
             await connection.execute(load("recon.web", "touch_session"), digest)
-    return Session(row["name"], Role(row["role"]), row["csrf_token"])
+    return Visit(
+        Session(row["name"], Role(row["role"]), derived(token, "csrf")),
+        Shell(row["open_rows"], row["waiting"]) if touch else None,
+    )
 
 
 async def list_sessions(
@@ -148,6 +186,25 @@ async def end_other_sessions(pool: Pool, name: str, token: str) -> int:
                 sessions=len(ended),
             )
     return len(ended)
+
+
+async def end_all_sessions(pool: Pool, name: str, *, actor: str) -> None:
+    """Sign somebody out everywhere, as when they have lost a computer; they may sign in anew.
+
+    Raises:
+        NotFound: ``session_not_found``: nobody of that name is signed in.
+    """
+    async with pool.acquire() as connection, connection.transaction():
+        ended = await connection.fetch(load("recon.web", "revoke_sessions_of"), name)
+        if not ended:
+            raise NotFound(f"{name} is signed in nowhere", code="session_not_found")
+        await record_action(
+            connection,
+            actor=actor,
+            action="signed_out_by_another",
+            obj=f"staff:{name}",
+            sessions=len(ended),
+        )
 
 
 async def end_session(pool: Pool, token: str) -> None:

@@ -1,5 +1,7 @@
--- The names of those who may sign in, by name.
-SELECT name
+-- Those who may sign in, and their roles, by name.
+SELECT
+    name,
+    role
 FROM staff
 WHERE disabled_at IS NULL
 ORDER BY name

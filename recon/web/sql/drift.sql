@@ -8,6 +8,7 @@ SELECT
     r.agreed,
     r.discrepant,
     r.not_compared,
+    r.forgotten_at,
     coalesce(t.discrepancies, 0) AS rows,
     coalesce(t.explained, 0) AS explained,
     coalesce(t.unexplained, 0) AS unexplained,
@@ -20,7 +21,8 @@ FROM (
         compared,
         agreed,
         discrepant,
-        not_compared
+        not_compared,
+        forgotten_at
     FROM runs
     WHERE scope <> 'users' AND NOT dry_run AND state IN ('finished', 'incomplete')
     ORDER BY started_at DESC

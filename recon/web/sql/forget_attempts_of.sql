@@ -1,3 +1,3 @@
--- $1 address, $2 hash of the name: they knew the password after all.
+-- $1 place, $2 hash of the name: they knew the password after all.
 DELETE FROM sign_in_attempts
-WHERE address = $1 AND name_hash = $2
+WHERE place = $1 AND name_hash = $2

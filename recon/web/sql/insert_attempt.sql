@@ -1,3 +1,3 @@
--- $1 id, $2 address, $3 hash of the name.
-INSERT INTO sign_in_attempts (attempt_id, address, name_hash)
+-- $1 id, $2 place, $3 hash of the name.
+INSERT INTO sign_in_attempts (attempt_id, place, name_hash)
 VALUES ($1, $2, $3)

@@ -1,5 +1,6 @@
--- $1 hash of the token, $2 name, $3 CSRF token. Nothing where the person is disabled by now.
-INSERT INTO sessions (session_hash, name, csrf_token)
+-- $1 hash of the token, $2 name, $3 hash of what the browser keeps of it. Nothing where the person
+-- is disabled by now.
+INSERT INTO sessions (session_hash, name, browser_hash)
 SELECT
     $1,
     s.name,

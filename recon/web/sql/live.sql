@@ -1,19 +1,20 @@
--- $1 now. What people still have to deal with, by currency, cause and age.
+-- $1 now, by the minute. What people still have to deal with, by currency, cause and age; from what
+-- was added up as it changed, so that it takes as long for a million as for a hundred.
 SELECT
-    d.currency,
-    d.cause,
+    t.currency,
+    t.cause,
     CASE
-        WHEN d.first_seen_at > $1::timestamptz - interval '1 day' THEN 'day'
-        WHEN d.first_seen_at > $1::timestamptz - interval '3 days' THEN 'three_days'
-        WHEN d.first_seen_at > $1::timestamptz - interval '7 days' THEN 'week'
+        WHEN t.seen_at >= $1::timestamptz - interval '1 day' THEN 'day'
+        WHEN t.seen_at >= $1::timestamptz - interval '3 days' THEN 'three_days'
+        WHEN t.seen_at >= $1::timestamptz - interval '7 days' THEN 'week'
         ELSE 'older'
     END AS age,
-    count(*) AS rows,
-    count(*) FILTER (WHERE d.unexplained <> 0) AS unexplained_rows,
-    sum(d.difference) AS net,
-    sum(abs(d.difference)) AS gross,
-    sum(abs(d.unexplained)) AS unexplained
-FROM discrepancies AS d
-WHERE d.status IN ('open', 'investigating', 'awaiting_approval')
+    sum(t.discrepancies)::bigint AS rows,
+    coalesce(sum(t.discrepancies) FILTER (WHERE t.is_unexplained), 0)::bigint AS unexplained_rows,
+    sum(t.net) AS net,
+    sum(t.gross) AS gross,
+    sum(t.unexplained) AS unexplained
+FROM discrepancy_tallies AS t
 GROUP BY 1, 2, 3
+HAVING sum(t.discrepancies) <> 0
 ORDER BY 1, 2, 3

@@ -2,3 +2,4 @@
 UPDATE sessions
 SET revoked_at = clock_timestamp()
 WHERE name = $1 AND revoked_at IS NULL
+RETURNING name

@@ -1,6 +1,7 @@
 -- $1 user, $2 currency, $3 until, $4 how many of a kind at most. What postings, deliveries,
 -- payments and bets say of a wallet up to that time, the newest of each kind; oldest first.
--- `amount` is what it means for the player's available money, null where it means nothing for it.
+-- `amount` of a posting is what it has moved of the player's available money, null where nothing;
+-- of all else what it is over, without a sign. `id` is what its page is found by.
 SELECT
     t.at,
     t.kind,
@@ -70,7 +71,7 @@ FROM (
             q.reference AS id,
             q.direction || ' ' || q.reference || ' registered at ' || q.endpoint AS title,
             q.state,
-            CASE WHEN q.direction = 'deposit' THEN q.amount ELSE -q.amount END AS amount,
+            q.amount,
             NULL::bigint AS version,
             NULL::numeric AS available_after
         FROM payments AS q
@@ -86,7 +87,7 @@ FROM (
             b.bet_id::text AS id,
             'Bet ' || coalesce(b.ticket_id, b.bet_id::text) || ' in round ' || b.round_id AS title,
             b.state || coalesce(': ' || b.reason, '') AS state,
-            CASE WHEN b.state = 'cashed_out' THEN b.payout ELSE -b.amount END AS amount,
+            CASE WHEN b.state = 'cashed_out' THEN b.payout ELSE b.amount END AS amount,
             NULL::bigint AS version,
             NULL::numeric AS available_after
         FROM bets AS b

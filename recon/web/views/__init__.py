@@ -13,6 +13,7 @@ from recon.web.views import (
     review,
     runs,
     settings,
+    settings_exports,
     settlements,
     sign_in,
     wallets,
@@ -37,5 +38,6 @@ all_routes = [
     settlements.routes,
     audit.routes,
     settings.routes,
+    settings_exports.routes,
     docs.routes,
 ]

@@ -13,7 +13,7 @@ from recon.http import Cursor
 from recon.money import Money
 from recon.reconciliation.adjustments import AdjustmentState, list_adjustments, read_adjustment
 from recon.reconciliation.decide import approve, reject
-from recon.web.addresses import id_in
+from recon.web.addresses import id_in, sort_in
 from recon.web.auth.guard import page, session_of
 from recon.web.csv_pages import PAGE, cell, csv_chunks, last_of, money_cells, send_csv
 from recon.web.forms import field, step_of, words
@@ -38,31 +38,49 @@ _COLUMNS: Final = (
     *("proposed_by", "proposed_at", "reason", "decided_by", "decided_at", "decision_reason"),
 )
 _ADJUSTMENTS: Final = "adjustment"
+_RULINGS: Final = "ruling"
 
 
 @routes.get("/approvals")
 @page()
 async def approvals(request: web.Request) -> web.Response:
-    """Proposals in one state, newest first; those that wait, where the URL names none."""
-    cursor, state = Cursor.of(request), _state(request)
+    """Proposals in one state, by age or amount; those that wait, where the URL names none.
+
+    Rulings of bets come first. They are few: the page on which the last of them stands goes on with
+    adjustments.
+    """
+    cursor, state, sort = Cursor.of(request), _state(request), sort_in(request, "amount")
+    kind, before = _place(cursor)
+    rulings: Sequence[Ruling] = []
     async with request.config_dict[POOL].acquire() as connection:
-        found = await list_adjustments(
-            connection, state=state, before=cursor.after_id, limit=cursor.limit + 1
+        if kind == _RULINGS:
+            rulings = await list_rulings(
+                connection,
+                state=RulingState(state),
+                before=before,
+                limit=cursor.one_more,
+                sort=sort,
+            )
+            before = None
+        adjustments = await list_adjustments(
+            connection, state=state, before=before, limit=cursor.one_more, sort=sort
         )
-        # They are few, and stand above the first page.
-        rulings = []
-        if cursor.after is None:
-            rulings = await list_rulings(connection, state=RulingState(state), limit=cursor.limit)
-    more = len(found) > cursor.limit
-    found = found[: cursor.limit]
+    following = None
+    if len(rulings) > cursor.limit:
+        rulings, adjustments = rulings[: cursor.limit], []
+        following = cursor.seal(f"{_RULINGS}:{rulings[-1].ruling_id}")
+    elif len(adjustments) > cursor.limit:
+        adjustments = adjustments[: cursor.limit]
+        following = cursor.seal(f"{_ADJUSTMENTS}:{adjustments[-1].adjustment_id}")
     return render(
         request,
         "approvals.html",
-        adjustments=found,
+        adjustments=adjustments,
         rulings=rulings,
         state=state,
+        sort=sort,
         states=list(AdjustmentState),
-        following=cursor.seal(str(found[-1].adjustment_id)) if more else None,
+        following=following,
         is_first=cursor.after is None,
     )
 
@@ -71,17 +89,21 @@ async def approvals(request: web.Request) -> web.Response:
 @page()
 async def export(request: web.Request) -> web.StreamResponse:
     """Every proposal in one state, rulings of bets first, as CSV."""
-    state = _state(request)
+    state, sort = _state(request), sort_in(request, "amount")
 
     async def read(
         connection: asyncpg.Connection[Any], place: tuple[str, UUID | None] | None
     ) -> tuple[Sequence[Sequence[str]], tuple[str, UUID | None] | None]:
-        kind, before = place or ("ruling", None)
+        kind, before = place or (_RULINGS, None)
         if kind == _ADJUSTMENTS:
-            found = await list_adjustments(connection, state=state, before=before, limit=PAGE)
+            found = await list_adjustments(
+                connection, state=state, before=before, limit=PAGE, sort=sort
+            )
             last = last_of(found, lambda row: row.adjustment_id)
             return [_of_adjustment(row) for row in found], None if last is None else (kind, last)
-        ruled = await list_rulings(connection, state=RulingState(state), before=before, limit=PAGE)
+        ruled = await list_rulings(
+            connection, state=RulingState(state), before=before, limit=PAGE, sort=sort
+        )
         last = last_of(ruled, lambda row: row.ruling_id)
         return [_of_ruling(row) for row in ruled], (kind if last else _ADJUSTMENTS, last)
 
@@ -117,6 +139,16 @@ async def turn_down(request: web.Request) -> web.StreamResponse:
     raise _to(adjustment)
 
 
+def _place(cursor: Cursor) -> tuple[str, UUID | None]:
+    """Of which kind the page begins, and after which of them."""
+    if cursor.after is None:
+        return _RULINGS, None
+    kind, _, last = cursor.after.partition(":")
+    if kind not in {_RULINGS, _ADJUSTMENTS}:
+        raise Invalid("the cursor is none of ours", code="invalid_cursor")
+    return kind, Cursor(last, cursor.limit).after_id
+
+
 def _of_adjustment(row: Adjustment) -> list[str]:
     what = (_ADJUSTMENTS, row.adjustment_id, row.discrepancy_id, row.user_id)
     return [
@@ -128,7 +160,7 @@ def _of_adjustment(row: Adjustment) -> list[str]:
 
 
 def _of_ruling(row: Ruling) -> list[str]:
-    what = ("ruling", row.ruling_id, row.bet_id, row.user_id)
+    what = (_RULINGS, row.ruling_id, row.bet_id, row.user_id)
     payout = money_cells(row.payout)[1]
     return [*(cell(value) for value in what), row.currency, payout, row.outcome, *_decided(row)]
 

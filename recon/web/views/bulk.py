@@ -11,6 +11,7 @@ from aiohttp import web
 from recon.clock import now
 from recon.db import POOL
 from recon.errors import Conflict, Invalid, NotFound
+from recon.http.bodies import form_of
 from recon.reconciliation.assign import assign
 from recon.reconciliation.ignore import ignore
 from recon.web.auth.guard import page
@@ -90,11 +91,35 @@ async def _step(request: web.Request) -> tuple[Take, str]:
     raise Invalid("Choose what to do with them.", code="invalid_action")
 
 
+async def _as_shown(request: web.Request, found: list[UUID]) -> list[UUID]:
+    """Of those that match now, those that were there when the page was.
+
+    What a run has opened since nobody has seen, and is left alone. Ids and the form's carry the
+    time at which they were made.
+
+    Raises:
+        Invalid: ``invalid_form``.
+        Conflict: ``list_changed``: others have come to match.
+    """
+    try:
+        form, shown = UUID(await field(request, "form")), int(await field(request, "matching"))
+    except ValueError:
+        raise Invalid("Reload the page and try again.", code="invalid_form") from None
+    seen = [one for one in found if one < form]
+    if len(seen) > shown:
+        raise Conflict(
+            f"{len(seen):,} match by now, where {shown:,} did: look at the list again.",
+            code="list_changed",
+        )
+    return seen
+
+
 async def _chosen(request: web.Request, wanted: DiscrepancyQuery) -> list[UUID]:
     """Which, `AT_ONCE` at most.
 
     Raises:
         Invalid: ``nothing_selected``, ``invalid_form``, or ``too_many_selected``.
+        Conflict: ``list_changed``.
     """
     if await field(request, "all"):
         async with request.config_dict[POOL].acquire() as connection:
@@ -108,8 +133,8 @@ async def _chosen(request: web.Request, wanted: DiscrepancyQuery) -> list[UUID]:
                 f" most {AT_ONCE}.",
                 code="too_many_selected",
             )
-        return [row.discrepancy_id for row in found.rows]
-    said = (await request.post()).getall("id", [])
+        return await _as_shown(request, [row.discrepancy_id for row in found.rows])
+    said = (await form_of(request)).getall("id", [])
     try:
         chosen = list(dict.fromkeys(UUID(str(one)) for one in said))
     except ValueError:

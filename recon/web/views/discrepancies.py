@@ -10,12 +10,13 @@ from recon.http import Cursor
 from recon.reconciliation import Cause, Status
 from recon.reconciliation.send_export import send_export
 from recon.web.addresses import id_in
+from recon.web.advice import UNEXPLAINED, advice_on
 from recon.web.auth.guard import page, session_of
 from recon.web.discrepancy_detail import read_detail
 from recon.web.discrepancy_list import ADDED_UP, DiscrepancyQuery, list_page, read_totals
 from recon.web.fix import read_fix
 from recon.web.rendering import render
-from recon.web.staff import list_active
+from recon.web.staff import list_workers
 from recon.web.views.bulk import AT_ONCE
 
 __all__ = ["routes"]
@@ -37,7 +38,7 @@ async def discrepancies(request: web.Request) -> web.Response:
         if totals is None and request.query.get("totals") == "all":
             totals = await read_totals(connection, wanted, now=now())
         currencies = await connection.fetch(load("recon.web", "currencies_seen"))
-        staff = await list_active(connection)
+        staff = await list_workers(connection)
     return render(
         request,
         "discrepancies.html",
@@ -69,9 +70,11 @@ async def all_totals(request: web.Request) -> web.Response:
 @routes.get("/discrepancies/export")
 @page()
 async def export(request: web.Request) -> web.StreamResponse:
-    """Everything that the URL's filter matches, as a file."""
+    """Everything that the URL's filter matches, in its order, as a file."""
     wanted = DiscrepancyQuery.parse(request.query)
-    return await send_export(request, wanted.filter(now()), asked_by=session_of(request).actor)
+    return await send_export(
+        request, wanted.filter(now()), asked_by=session_of(request).actor, sort=wanted.sort
+    )
 
 
 @routes.get("/discrepancies/{discrepancy_id}")
@@ -81,13 +84,15 @@ async def discrepancy(request: web.Request) -> web.Response:
     async with request.config_dict[POOL].acquire() as connection:
         shown = await read_detail(connection, id_in(request, "discrepancy_id"))
         fix = await read_fix(connection, shown.discrepancy)
-        staff = await list_active(connection)
+        staff = await list_workers(connection)
     return render(
         request,
         "discrepancy.html",
         shown=shown,
         found=shown.discrepancy,
         fix=fix,
+        advice=advice_on(shown.discrepancy),
+        unexplained=UNEXPLAINED,
         staff=staff,
         form=new_id(),
     )

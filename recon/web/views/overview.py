@@ -7,6 +7,7 @@ from aiohttp import web
 from recon.clock import now
 from recon.db import POOL
 from recon.web.auth.guard import page, session_of
+from recon.web.discrepancy_list import ADDED_UP
 from recon.web.overview import read_overview, read_verdict
 from recon.web.rendering import PAGES, render
 
@@ -27,7 +28,7 @@ async def overview(request: web.Request) -> web.Response:
             every=request.config_dict[PAGES].reconcile_every,
             now=now(),
         )
-    return render(request, "overview.html", shown=shown, verdict=shown.verdict)
+    return render(request, "overview.html", shown=shown, verdict=shown.verdict, added_up=ADDED_UP)
 
 
 @routes.get("/verdict")

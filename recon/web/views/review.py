@@ -95,6 +95,7 @@ async def propose_fix(request: web.Request) -> web.StreamResponse:
         discrepancy_id,
         plain_amount(await field(request, "amount")),
         await words(request, "reason", "Say why"),
+        seen=plain_amount(await field(request, "difference")) or None,
         step=await step_of(request),
     )
     raise _back(discrepancy_id, "fix")

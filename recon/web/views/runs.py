@@ -9,14 +9,15 @@ from aiohttp import web
 from recon.db import POOL
 from recon.errors import Invalid
 from recon.http import Cursor
-from recon.reconciliation import RunScope, RunState, list_runs, read_run, start_run
-from recon.web.addresses import id_in
+from recon.money import Money
+from recon.reconciliation import RunScope, RunState, join_run, list_runs, read_run
+from recon.web.addresses import id_in, sort_in
 from recon.web.auth.guard import page, session_of
-from recon.web.csv_pages import PAGE, cell, csv_chunks, last_of, send_csv
+from recon.web.csv_pages import PAGE, cell, csv_chunks, last_of, money_cells, send_csv
 from recon.web.forms import field
 from recon.web.rendering import PAGES, render
 from recon.web.roles import Right
-from recon.web.run_detail import read_run_detail
+from recon.web.run_detail import list_returned, read_run_detail
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     import asyncpg
 
     from recon.reconciliation import Run
+    from recon.web.run_detail import Returned
 
 __all__ = ["routes"]
 
@@ -36,12 +38,16 @@ _COLUMNS: Final = (
     *("wallets", "compared", "agreed", "discrepant", "in_flight", "not_compared"),
     *("opened", "persisting", "reopened", "healed"),
 )
+_RETURNED: Final = (
+    *("discrepancy_id", "user_id", "in_this_run"),
+    *("currency", "difference", "seen_at", "first_seen_at"),
+)
 
 
 @routes.get("/runs")
 @page()
 async def runs(request: web.Request) -> web.Response:
-    """Runs, newest first."""
+    """Runs, by when they began or how long they took."""
     cursor = Cursor.of(request)
     found, more = await _page(request, cursor)
     return render(
@@ -50,6 +56,7 @@ async def runs(request: web.Request) -> web.Response:
         runs=found,
         running=_any_runs(found),
         here=request.query.get("cursor"),
+        sort=sort_in(request, "duration"),
         following=cursor.seal(str(found[-1].run_id)) if more else None,
         is_first=cursor.after is None,
         every=request.config_dict[PAGES].reconcile_every,
@@ -67,38 +74,64 @@ async def table(request: web.Request) -> web.Response:
         runs=found,
         running=_any_runs(found),
         here=request.query.get("cursor"),
+        sort=sort_in(request, "duration"),
+        every=request.config_dict[PAGES].reconcile_every,
     )
 
 
 @routes.get("/runs/export")
 @page()
 async def export(request: web.Request) -> web.StreamResponse:
-    """Every run, as CSV."""
+    """Every run, in the order of the page, as CSV."""
+    sort = sort_in(request, "duration")
 
     async def read(
         connection: asyncpg.Connection[Any], before: UUID | None
     ) -> tuple[list[Run], UUID | None]:
-        found = await list_runs(connection, before=before, limit=PAGE)
+        found = await list_runs(connection, before=before, limit=PAGE, sort=sort)
         return found, last_of(found, lambda run: run.run_id)
 
     chunks = csv_chunks(request.config_dict[POOL], _COLUMNS, read, _cells)
     return await send_csv(request, chunks, "runs")
 
 
+@routes.get("/runs/{run_id}/export")
+@page()
+async def export_returned(request: web.Request) -> web.StreamResponse:
+    """What healed in a run or came back, as CSV; what it saw is an export of discrepancies."""
+    run_id, pool = id_in(request, "run_id"), request.config_dict[POOL]
+    newest = _newest(request)
+    async with pool.acquire() as connection:
+        await read_run(connection, run_id)
+
+    async def read(
+        connection: asyncpg.Connection[Any], after: UUID | None
+    ) -> tuple[list[Returned], UUID | None]:
+        found = await list_returned(connection, run_id, after=after, limit=PAGE, newest=newest)
+        return found, last_of(found, lambda row: row.discrepancy_id)
+
+    return await send_csv(request, csv_chunks(pool, _RETURNED, read, _returned_cells), "returned")
+
+
 @routes.get("/runs/{run_id}")
 @page()
 async def one_run(request: web.Request) -> web.Response:
     """One run: what it compared and found, and how that differs from the run before."""
-    cursor = Cursor.of(request)
+    cursor, newest = Cursor.of(request), _newest(request)
     async with request.config_dict[POOL].acquire() as connection:
         shown = await read_run_detail(
-            connection, id_in(request, "run_id"), after=cursor.after_id, limit=cursor.limit
+            connection,
+            id_in(request, "run_id"),
+            after=cursor.after_id,
+            limit=cursor.limit,
+            newest=newest,
         )
     return render(
         request,
         "run.html",
         shown=shown,
         run=shown.run,
+        newest=newest,
         following=None if shown.after is None else cursor.seal(str(shown.after)),
         is_first=cursor.after is None,
     )
@@ -117,11 +150,14 @@ async def progress(request: web.Request) -> web.Response:
 @routes.post("/runs")
 @page(Right.RECONCILE)
 async def run_now(request: web.Request) -> web.StreamResponse:
-    """Start a run over what has changed, or over everything; see it where that was asked for."""
+    """Start a run over what has changed, or over everything; see it where that was asked for.
+
+    Pressed twice it is one run: one's own that is under way.
+    """
     said = await field(request, "scope") or RunScope.CHANGED
     if said not in _SCOPES:
         raise Invalid("Choose what to compare: what has changed, or all.", code="invalid_scope")
-    run_id = await start_run(
+    run_id = await join_run(
         request.config_dict[POOL], RunScope(said), trigger=session_of(request).actor
     )
     raise web.HTTPSeeOther(f"/runs/{run_id}" if await field(request, "scope") else "/")
@@ -130,12 +166,30 @@ async def run_now(request: web.Request) -> web.StreamResponse:
 async def _page(request: web.Request, cursor: Cursor) -> tuple[Sequence[Run], bool]:
     """A page of runs, and whether there are more."""
     async with request.config_dict[POOL].acquire() as connection:
-        found = await list_runs(connection, before=cursor.after_id, limit=cursor.limit + 1)
+        found = await list_runs(
+            connection,
+            before=cursor.after_id,
+            limit=cursor.one_more,
+            sort=sort_in(request, "duration"),
+        )
     return found[: cursor.limit], len(found) > cursor.limit
+
+
+def _newest(request: web.Request) -> bool:
+    """Whether what healed or came back is asked for from its newest on; the oldest comes first."""
+    return request.query.get("sort") == "age"
 
 
 def _any_runs(runs: Sequence[Run]) -> bool:
     return any(run.state is RunState.RUNNING for run in runs)
+
+
+def _returned_cells(row: Returned) -> Sequence[str]:
+    return (
+        *(cell(value) for value in (row.discrepancy_id, row.user_id, row.standing)),
+        *money_cells(Money(row.difference, row.currency)),
+        *(cell(at) for at in (row.seen_at, row.first_seen_at)),
+    )
 
 
 def _cells(run: Run) -> Sequence[str]:

@@ -7,16 +7,20 @@ from typing import Any, Final
 
 from aiohttp import web
 
+from recon.clock import new_id
 from recon.db import POOL
 from recon.errors import Invalid
 from recon.http import Scope
+from recon.http.bodies import form_of
 from recon.http.keys import create_key, list_keys, revoke_key
+from recon.http.proxies import origin_of
 from recon.reconciliation.send_export import PUBLIC_URL
 from recon.web.auth.cookies import token_of
 from recon.web.auth.guard import page, session_of
 from recon.web.auth.links import create_sign_in_link
-from recon.web.auth.sessions import end_other_sessions, list_sessions
-from recon.web.forms import field
+from recon.web.auth.oidc import unlink_staff
+from recon.web.auth.sessions import end_all_sessions, end_other_sessions, list_sessions
+from recon.web.forms import field, step_of
 from recon.web.rendering import render
 from recon.web.roles import Right, Role
 from recon.web.staff import add_staff, change_role, disable_staff, enable_staff, list_staff
@@ -101,19 +105,40 @@ async def enable(request: web.Request) -> web.StreamResponse:
     raise web.HTTPSeeOther("/settings#staff")
 
 
+@routes.post("/settings/staff/sign-out")
+@page(Right.MANAGE)
+async def sign_them_out(request: web.Request) -> web.StreamResponse:
+    """End every session of somebody's; they may sign in again."""
+    await end_all_sessions(
+        request.config_dict[POOL], await field(request, "name"), actor=session_of(request).actor
+    )
+    raise web.HTTPSeeOther("/settings#staff")
+
+
+@routes.post("/settings/staff/unlink")
+@page(Right.MANAGE)
+async def unlink(request: web.Request) -> web.StreamResponse:
+    """Let the next account of the sign-in provider that comes under this name have it."""
+    await unlink_staff(
+        request.config_dict[POOL], await field(request, "name"), actor=session_of(request).actor
+    )
+    raise web.HTTPSeeOther("/settings#staff")
+
+
 @routes.post("/settings/keys")
 @page(Right.MANAGE)
 async def make_key(request: web.Request) -> web.Response:
-    """Make a key for a caller; it is shown this once."""
+    """Make a key for a caller; it is shown this once, and its form makes no second one."""
     lifetime = await field(request, "lifetime")
     if lifetime not in _LIFETIMES:
         raise Invalid("Choose how long it lasts.", code="invalid_lifetime")
     created = await create_key(
         request.config_dict[POOL],
         name=await field(request, "name"),
-        scopes=[str(one) for one in (await request.post()).getall("scope", [])],
+        scopes=[str(one) for one in (await form_of(request)).getall("scope", [])],
         lifetime=_LIFETIMES[lifetime],
         actor=session_of(request).actor,
+        intent=(await step_of(request)).step_id,
     )
     return await _show(request, created=created)
 
@@ -132,7 +157,7 @@ async def _with_link(request: web.Request, name: str) -> web.Response:
     token = await create_sign_in_link(
         request.config_dict[POOL], name, _LINK_LASTS, actor=session_of(request).actor
     )
-    base = request.config_dict.get(PUBLIC_URL) or str(request.url.origin())
+    base = request.config_dict.get(PUBLIC_URL) or origin_of(request)
     return await _show(request, link_for=name, link=f"{base}/sign-in/once/{token}")
 
 
@@ -151,6 +176,7 @@ async def _show(request: web.Request, **made: Any) -> web.Response:  # noqa: ANN
         roles=list(Role),
         scopes=list(Scope),
         lifetimes=list(_LIFETIMES),
+        form=new_id(),
         **{"created": None, "link": None, "link_for": None, **made},
     )
 

@@ -19,7 +19,7 @@ from recon.settlements import (
     read_batches,
     read_file,
 )
-from recon.web.addresses import id_in
+from recon.web.addresses import id_in, oldest_first
 from recon.web.auth.guard import page, session_of
 from recon.web.csv_pages import PAGE, cell, csv_chunks, last_of, money_cells, send_csv
 from recon.web.rendering import render
@@ -54,12 +54,16 @@ _FINDINGS: Final = (
 @routes.get("/settlements")
 @page()
 async def settlements(request: web.Request) -> web.Response:
-    """Imported files, of every endpoint or of one; newest first."""
-    cursor = Cursor.of(request)
+    """Imported files, of every endpoint or of one; newest first or oldest."""
+    cursor, oldest = Cursor.of(request), oldest_first(request)
     endpoint = request.query.get("endpoint") or None
     async with request.config_dict[POOL].acquire() as connection:
         found = await list_files(
-            connection, endpoint=endpoint, before=cursor.after_id, limit=cursor.one_more
+            connection,
+            endpoint=endpoint,
+            before=cursor.after_id,
+            limit=cursor.one_more,
+            oldest=oldest,
         )
     shown = found[: cursor.limit]
     return render(
@@ -67,6 +71,7 @@ async def settlements(request: web.Request) -> web.Response:
         "settlements.html",
         files=shown,
         endpoint=endpoint,
+        oldest=oldest,
         following=cursor.seal(str(shown[-1].file_id)) if len(found) > len(shown) else None,
         is_first=cursor.after is None,
     )
@@ -76,12 +81,14 @@ async def settlements(request: web.Request) -> web.Response:
 @page()
 async def export(request: web.Request) -> web.StreamResponse:
     """Every file that the URL asks for, as CSV: what it came to, not its lines."""
-    endpoint = request.query.get("endpoint") or None
+    endpoint, oldest = request.query.get("endpoint") or None, oldest_first(request)
 
     async def read(
         connection: asyncpg.Connection[Any], before: UUID | None
     ) -> tuple[list[SettlementFile], UUID | None]:
-        found = await list_files(connection, endpoint=endpoint, before=before, limit=PAGE)
+        found = await list_files(
+            connection, endpoint=endpoint, before=before, limit=PAGE, oldest=oldest
+        )
         return found, last_of(found, lambda file: file.file_id)
 
     chunks = csv_chunks(request.config_dict[POOL], _FILES, read, _of_file)
@@ -95,6 +102,7 @@ async def export_findings(request: web.Request) -> web.StreamResponse:
     file_id, pool = id_in(request, "file_id"), request.config_dict[POOL]
     state = _one_of(FindingState, request.query.get("state"))
     kind = _one_of(FindingKind, request.query.get("kind"))
+    back = _back(request)
     async with pool.acquire() as connection:
         await read_file(connection, file_id)
 
@@ -102,7 +110,7 @@ async def export_findings(request: web.Request) -> web.StreamResponse:
         connection: asyncpg.Connection[Any], after: UUID | None
     ) -> tuple[list[Finding], UUID | None]:
         found = await list_findings(
-            connection, file_id, state=state, kind=kind, after=after, limit=PAGE
+            connection, file_id, state=state, kind=kind, after=after, limit=PAGE, back=back
         )
         return found, last_of(found, lambda row: row.finding_id)
 
@@ -117,6 +125,7 @@ async def settlement(request: web.Request) -> web.Response:
     file_id = id_in(request, "file_id")
     state = _one_of(FindingState, request.query.get("state"))
     kind = _one_of(FindingKind, request.query.get("kind"))
+    back = _back(request)
     async with request.config_dict[POOL].acquire() as connection:
         file = await read_file(connection, file_id)
         batches = await read_batches(connection, file_id)
@@ -127,6 +136,7 @@ async def settlement(request: web.Request) -> web.Response:
             kind=kind,
             after=cursor.after_id,
             limit=cursor.one_more,
+            back=back,
         )
     shown = found[: cursor.limit]
     return render(
@@ -137,6 +147,7 @@ async def settlement(request: web.Request) -> web.Response:
         findings=shown,
         state=state,
         kind=kind,
+        back=back,
         states=list(FindingState),
         following=cursor.seal(str(shown[-1].finding_id)) if len(found) > len(shown) else None,
         is_first=cursor.after is None,
@@ -190,6 +201,11 @@ def _there(place: Place | None, otherwise: str) -> web.HTTPSeeOther:
     # The page begins after what stands before it.
     before = Cursor.seal(str(UUID(int=place.finding_id.int - 1)))
     return web.HTTPSeeOther(f"/settlements/{place.file_id}?cursor={before}#f{place.finding_id}")
+
+
+def _back(request: web.Request) -> bool:
+    """Whether findings are asked for from the file's last line on."""
+    return request.query.get("sort") == "-line"
 
 
 def _one_of(words: type[E], text: str | None) -> E | None:

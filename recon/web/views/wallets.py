@@ -13,6 +13,7 @@ from recon.db import POOL, load
 from recon.errors import Invalid
 from recon.http import Cursor
 from recon.ledger import read_currencies, read_entries, read_wallet
+from recon.web.addresses import oldest_first
 from recon.web.auth.guard import page
 from recon.web.csv_pages import send_csv
 from recon.web.rendering import render
@@ -49,7 +50,8 @@ async def wallet(request: web.Request) -> web.Response:
     """A wallet; ``at`` in the query shows it as it was."""
     user_id, currency = request.match_info["user_id"], request.match_info["currency"]
     at, cursor = _at(request.query), Cursor.of(request)
-    before = _before(cursor, request.query.get("v"))
+    oldest = oldest_first(request)
+    before = _before(cursor, None if oldest else request.query.get("v"))
     async with request.config_dict[POOL].acquire() as connection:
         shown = await read_wallet(connection, user_id, currency, at=at)
         entries = await read_entries(
@@ -59,6 +61,7 @@ async def wallet(request: web.Request) -> web.Response:
             before_version=before,
             limit=cursor.one_more,
             at=at,
+            oldest=oldest,
         )
         live = await connection.fetchrow(load("recon.web", "live_of_wallet"), user_id, currency)
     more = len(entries) > cursor.limit
@@ -70,6 +73,7 @@ async def wallet(request: web.Request) -> web.Response:
         entries=entries,
         live=live,
         at=at,
+        oldest=oldest,
         following=cursor.seal(str(entries[-1].version)) if more else None,
         is_first=before is None,
     )
@@ -78,12 +82,12 @@ async def wallet(request: web.Request) -> web.Response:
 @routes.get("/wallets/{user_id}/{currency}/statement")
 @page()
 async def statement(request: web.Request) -> web.StreamResponse:
-    """Every entry, as CSV."""
+    """Every entry, in the order of the page, as CSV."""
     pool, at = request.config_dict[POOL], _at(request.query)
     user_id, currency = request.match_info["user_id"], request.match_info["currency"]
     async with pool.acquire() as connection:
         await read_wallet(connection, user_id, currency, at=at)
-    chunks = statement_chunks(pool, user_id, currency, at=at)
+    chunks = statement_chunks(pool, user_id, currency, at=at, oldest=oldest_first(request))
     return await send_csv(request, chunks, f"statement-{currency}")
 
 

@@ -9,7 +9,7 @@ from aiohttp import web
 from recon.clock import now
 from recon.db import POOL
 from recon.http import Cursor
-from recon.web.addresses import id_in
+from recon.web.addresses import id_in, oldest_first
 from recon.web.auth.guard import page, session_of
 from recon.web.csv_pages import PAGE, cell, csv_chunks, money_cells, send_csv
 from recon.web.payloads import show_payload
@@ -52,12 +52,14 @@ _COLUMNS: Final = (
 @routes.get("/webhooks")
 @page()
 async def inbox(request: web.Request) -> web.Response:
-    """The deliveries that the URL asks for, newest first."""
+    """The deliveries that the URL asks for, newest first or oldest."""
     wanted = InboxQuery.parse(request.query)
-    cursor = Cursor.of(request)
+    cursor, oldest = Cursor.of(request), oldest_first(request)
     endpoints = _endpoints(request)
     async with request.config_dict[POOL].acquire() as connection:
-        found = await browse_inbox(connection, wanted, before=cursor.after_id, limit=cursor.limit)
+        found = await browse_inbox(
+            connection, wanted, before=cursor.after_id, limit=cursor.limit, oldest=oldest
+        )
         counts = await count_states(connection)
         proofs = await read_proofs(connection, endpoints.values(), now=now())
     return render(
@@ -65,6 +67,7 @@ async def inbox(request: web.Request) -> web.Response:
         "webhooks.html",
         wanted=wanted,
         found=found,
+        oldest=oldest,
         following=None if found.after is None else cursor.seal(str(found.after)),
         is_first=cursor.after is None,
         counts=counts,
@@ -79,12 +82,12 @@ async def inbox(request: web.Request) -> web.Response:
 @page()
 async def export(request: web.Request) -> web.StreamResponse:
     """Every delivery that the URL asks for, without its bytes, as CSV."""
-    wanted = InboxQuery.parse(request.query)
+    wanted, oldest = InboxQuery.parse(request.query), oldest_first(request)
 
     async def read(
         connection: asyncpg.Connection[Any], before: UUID | None
     ) -> tuple[list[StoredDelivery], UUID | None]:
-        found = await browse_inbox(connection, wanted, before=before, limit=PAGE)
+        found = await browse_inbox(connection, wanted, before=before, limit=PAGE, oldest=oldest)
         return found.rows, found.after
 
     chunks = csv_chunks(request.config_dict[POOL], _COLUMNS, read, _cells)

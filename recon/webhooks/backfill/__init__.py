@@ -19,7 +19,7 @@ from recon.webhooks.backfill.errors import (
 )
 from recon.webhooks.backfill.listing import EventList, ListedEvent, open_event_list
 from recon.webhooks.backfill.missed import missed_events
-from recon.webhooks.backfill.progress import BackfillProgress, read_progress, refresh_gauges
+from recon.webhooks.backfill.progress import BackfillProgress, read_progress
 from recon.webhooks.backfill.run import Backfilled, backfill, backfill_due
 
 __all__ = [
@@ -38,5 +38,4 @@ __all__ = [
     "missed_events",
     "open_event_list",
     "read_progress",
-    "refresh_gauges",
 ]

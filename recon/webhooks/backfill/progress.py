@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING
 from prometheus_client import Gauge
 
 from recon.db import load
+from recon.db.numbers import DatabaseNumbers
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
     from recon.db import Pool
 
-__all__ = ["BackfillProgress", "read_progress", "refresh_gauges"]
+__all__ = ["BackfillProgress", "backfill_numbers", "read_progress"]
 
 _age = Gauge(
     "recon_backfill_age_seconds",
@@ -54,10 +56,25 @@ async def read_progress(pool: Pool) -> list[BackfillProgress]:
     return [BackfillProgress(**dict(row)) for row in rows]
 
 
-async def refresh_gauges(pool: Pool) -> None:
-    """Set this room's gauges by the database: the jobs may run in a process without metrics."""
-    for one in await read_progress(pool):
-        # Never completed is older than any alarm.
-        _age.labels(one.endpoint).set(float("inf") if one.age_s is None else one.age_s)
-        _events.labels(one.endpoint).set(one.events)
-        _failing.labels(one.endpoint).set(one.failure is not None)
+def backfill_numbers(endpoints: Sequence[str]) -> DatabaseNumbers:
+    """Whether the lists of PSPs are compared by the clock; the jobs may be another process's.
+
+    Args:
+        endpoints: the accounts whose lists are. What is known of any other is nobody's concern: it
+            was retired, or is listed by hand.
+    """
+    names = frozenset(endpoints)
+
+    async def refresh(pool: Pool) -> None:
+        progress = await read_progress(pool)
+        for gauge in (_age, _events, _failing):
+            gauge.clear()
+        for one in progress:
+            if one.endpoint not in names:
+                continue
+            # Never completed is older than any alarm.
+            _age.labels(one.endpoint).set(float("inf") if one.age_s is None else one.age_s)
+            _events.labels(one.endpoint).set(one.events)
+            _failing.labels(one.endpoint).set(one.failure is not None)
+
+    return DatabaseNumbers("backfills", refresh, (_age, _events, _failing))

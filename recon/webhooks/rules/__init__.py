@@ -3,7 +3,7 @@
 The rules, which `decide` applies one event at a time:
 
 - A movement is (endpoint, object, effect) and is booked once. Another event about it is
-  ``repeated``; if it tells another amount or player it is quarantined, with a case.
+  ``repeated``; if it tells another amount, player or payment it is quarantined, with a case.
 - The player of a deposit or a withdrawal is the registered payment's; without one, the one whom the
   signed bytes name. Nobody named, or another direction, amount, currency or player than registered:
   the money is booked in suspense (in the book ``~<endpoint>:<object>``), with a case. The delivery
@@ -22,7 +22,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from recon.webhooks.model import Event, Kind, State
+from msgspec.structs import replace
+
+from recon.webhooks.model import CaseKind, Effect, Event, Kind, State
 from recon.webhooks.rules import deposits, effects, withdrawals
 from recon.webhooks.rules.decision import Booking, Decision
 from recon.webhooks.rules.known import Known
@@ -47,6 +49,22 @@ _RULES: Final[dict[Kind, Callable[[Event, Known], Decision]]] = {
     Kind.WITHDRAWAL_RETURNED: withdrawals.failed,
 }
 
+_REFUNDS: Final = frozenset({Effect.REFUND, Effect.REFUND_FAILED})
+_DISPUTES: Final = frozenset(
+    {Effect.CHARGEBACK, Effect.SECOND_CHARGEBACK, Effect.CHARGEBACK_REVERSED}
+)
+_PAYOUTS: Final = frozenset({Effect.PAID, Effect.VOIDED, Effect.RETURNED})
+_OF_ONE_OBJECT: Final[dict[Kind, frozenset[Effect]]] = {
+    Kind.DEPOSIT_REFUNDED: _REFUNDS,
+    Kind.DEPOSIT_REFUND_FAILED: _REFUNDS,
+    Kind.DEPOSIT_CHARGED_BACK: _DISPUTES,
+    Kind.DEPOSIT_CHARGEBACK_REVERSED: _DISPUTES,
+    Kind.WITHDRAWAL_PAID: _PAYOUTS,
+    Kind.WITHDRAWAL_FAILED: _PAYOUTS,
+    Kind.WITHDRAWAL_RETURNED: _PAYOUTS,
+}
+"""What an event may be about, where what moves has an id of its own."""
+
 
 def decide(event: Event, known: Known) -> Decision:
     """What to book for an event, and what becomes of its delivery.
@@ -57,6 +75,15 @@ def decide(event: Event, known: Known) -> Decision:
     """
     if event.kind is None:
         return Decision(State.IGNORED, "this type moves no money", user_id=known.holder(event))
+    taken = known.of_another_payment(event, _OF_ONE_OBJECT.get(event.kind, frozenset()))
+    if taken is not None:
+        others = tuple(one for one in known.movements if one.object_id != taken.object_id)
+        return Decision(
+            State.QUARANTINED,
+            f"its id stands for what has moved for payment {taken.payment_id}",
+            user_id=replace(known, movements=others).holder(event),
+            case=CaseKind.MOVEMENT_CONFLICT,
+        )
     return _RULES[event.kind](event, known)
 
 

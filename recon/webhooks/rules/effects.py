@@ -11,6 +11,8 @@ from recon.webhooks.rules.decision import Decision, Nobody, Somebody, conflict, 
 from recon.webhooks.rules.known import amount_of
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from recon.webhooks.model import Event
     from recon.webhooks.rules.known import Known
 
@@ -68,7 +70,8 @@ def given_again(event: Event, known: Known) -> Decision:
         holder = known.holder(event)
         return Decision(State.WAITING, "what it gives again was not taken yet", user_id=holder)
     given = amount_of(event)
-    if given.currency != taken.amount.currency or given.minor > taken.amount.minor:
+    left = _moved(known, undoes, given.currency) - _moved(known, {effect}, given.currency)
+    if given.currency != taken.amount.currency or given.minor > min(taken.amount.minor, left):
         return conflict(taken, f"{taken.amount} {taken.amount.currency} was taken")
     if taken.in_suspense:
         nobody = Nobody("what it gives again is in suspense", known.holder(event))
@@ -79,6 +82,16 @@ def given_again(event: Event, known: Known) -> Decision:
         user_id=taken.user_id,
         bookings=(for_player(movement, str(event.kind)),),
     )
+
+
+def _moved(known: Known, effects: Collection[Effect], currency: str) -> int:
+    """What has moved of a payment by these effects, in minor units, under whatever ids."""
+    moved = {
+        (movement.object_id, movement.base_effect): movement.amount.minor
+        for movement in known.movements
+        if movement.base_effect in effects and movement.amount.currency == currency
+    }
+    return sum(moved.values())
 
 
 def _taken(event: Event) -> Effect:

@@ -67,6 +67,26 @@ class Known(msgspec.Struct, frozen=True):
                 return self.find(effects, movement.object_id)
         return None
 
+    def of_another_payment(self, event: Event, effects: Collection[str]) -> Movement | None:
+        """What moved under the very id that an event names, for a payment that is not its own.
+
+        A provider's ids are its own to give, and not all give them once: ``refund-1`` may be the
+        first refund of each payment. Where one is known by two ids, which of them is told is no
+        sign of another payment.
+        """
+        if event.also_known_as is not None:
+            return None
+        names = {payment_id_of(event), self._payment_id(event)}
+        for movement in self.movements:
+            if (
+                movement.object_id == object_of(event)
+                and movement.base_effect in effects
+                and movement.payment_id not in names
+                and movement.also_known_as is None
+            ):
+                return movement
+        return None
+
     def deposit(self) -> Movement | None:
         """The money that what befalls the payment is about.
 

@@ -26,6 +26,9 @@ __all__ = ["accepted", "failed", "paid"]
 _FAILURE_IS_LAST = frozenset({"stripe", "adyen"})
 """Where a payout that failed is never paid afterwards, whatever whole seconds say."""
 
+_NEVER_SAYS_PAID = frozenset({"adyen"})
+"""Where nothing that waits for a payout would ever see one."""
+
 
 def accepted(event: Event, known: Known) -> Decision:
     """The PSP has taken the order: the reservation stands."""
@@ -81,9 +84,10 @@ def failed(event: Event, known: Known) -> Decision:
     """Reserved → player before it was paid, clearing → player after.
 
     A provider that never says "paid" may say "returned" of what is still reserved. Where nothing is
-    known to be reserved or paid, it waits for the payout.
+    known to be reserved or paid, it waits for the payout; so does a part that comes back of what is
+    still reserved, since only what was paid comes back in parts.
     """
-    out = known.same(event, {Effect.PAID})
+    out = known.same(event, {Effect.PAID}) or _paid_once(event, known)
     if out is not None:
         return _returned(event, known, out)
     voided = known.find({Effect.VOIDED})
@@ -93,6 +97,9 @@ def failed(event: Event, known: Known) -> Decision:
         holder = known.holder(event)
         return Decision(State.WAITING, "nothing is known to be reserved or paid", user_id=holder)
     fault = known.mismatch(event, Direction.WITHDRAWAL, whole=True)
+    if fault is not None and _is_part(event, known):
+        holder = known.payment.user_id
+        return Decision(State.WAITING, "a part came back of what is not paid yet", user_id=holder)
     if fault is None and known.hold_id is None:
         fault = "its reservation is settled by another payout"
     if fault is not None or known.hold_id is None:
@@ -118,7 +125,8 @@ def _returned(event: Event, known: Known, out: Movement) -> Decision:
     ):
         return Decision(State.IGNORED, "it was paid later", user_id=known.holder(event))
     amount = amount_of(event)
-    if amount.currency != out.amount.currency or amount.minor > out.amount.minor:
+    left = out.amount.minor - _came_back(known)
+    if amount.currency != out.amount.currency or amount.minor > left:
         return conflict(out, f"{out.amount} {out.amount.currency} was paid")
     if out.in_suspense:
         nobody = Nobody("what came back is in suspense", known.holder(event))
@@ -132,6 +140,52 @@ def _returned(event: Event, known: Known, out: Movement) -> Decision:
         bookings=(for_player(movement, str(event.kind)),),
         report=PaymentState.RETURNED,
     )
+
+
+def _is_part(event: Event, known: Known) -> bool:
+    """Whether a part comes back of a registered withdrawal whose payout is still to be told of."""
+    return (
+        event.kind is Kind.WITHDRAWAL_RETURNED
+        and event.provider not in _NEVER_SAYS_PAID
+        and known.payment is not None
+        and known.hold_id is not None
+        and known.mismatch(event, Direction.WITHDRAWAL, whole=False) is None
+        and amount_of(event).minor < known.payment.amount.minor
+    )
+
+
+def _paid_once(event: Event, known: Known) -> Movement | None:
+    """The one payout of a payment, where a part of it comes back and either has no id of its own.
+
+    A bank keeps its fee of what it sends back, so that the amount is no sign.
+    """
+    paid = _payouts(known)
+    if event.kind is not Kind.WITHDRAWAL_RETURNED or len(paid) != 1:
+        return None
+    out = known.find({Effect.PAID}, *paid)
+    is_named = out is not None and out.object_id != out.payment_id and event.effect_id is not None
+    return None if is_named else out
+
+
+def _came_back(known: Known) -> int:
+    """What has come back of the one payout of a payment, in minor units, under whatever ids.
+
+    Of several each comes back under its own.
+    """
+    if len(_payouts(known)) != 1:
+        return 0
+    back = {
+        movement.object_id: movement.amount.minor
+        for movement in known.movements
+        if movement.base_effect == Effect.RETURNED
+    }
+    return sum(back.values())
+
+
+def _payouts(known: Known) -> set[str]:
+    return {
+        movement.object_id for movement in known.movements if movement.base_effect == Effect.PAID
+    }
 
 
 def _is_out(known: Known) -> bool:

@@ -127,7 +127,7 @@ class Holder:
         return str(self.answer["dsn"])
 
     def leave(self) -> None:
-        self.process.communicate("\n", timeout=20)
+        self.process.communicate("\n", timeout=60)
 
     def kill(self) -> None:
         self.process.kill()

@@ -96,7 +96,7 @@ class Listener:
 
     async def next(self) -> News:
         """The next news."""
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             await self.bulletin.wait()
         return self.bulletin.take()
 
@@ -141,6 +141,6 @@ async def ended(url: str, api_key: str = "ck_sandbox_any", patience: Patience = 
 
 
 async def until(condition: Callable[[], object]) -> None:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while not condition():  # noqa: ASYNC110 - it is on the other side of a socket
             await asyncio.sleep(0.005)

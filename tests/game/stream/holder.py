@@ -13,7 +13,8 @@ from recon.game.stream import Bulletin, Lease, StreamAddress, StreamWatch, hold,
 
 __all__ = ["QUICK"]
 
-QUICK = Lease(lasts_s=1.0, renew_s=0.2, hang_up_s=0.3, ask_s=0.1)
+QUICK = Lease(lasts_s=4.0, renew_s=0.3, hang_up_s=1.5, ask_s=0.1)
+"""Renewed and asked about often; lasting longer than a busy machine stands still."""
 
 
 async def _main() -> None:

@@ -81,6 +81,22 @@ async def process(game: Game, database_url: str) -> AsyncIterator[asyncio.subpro
         await child.wait()
 
 
+async def sessions_of(pool: Pool) -> int:
+    """How many sessions this database has."""
+    return int(
+        await pool.fetchval(
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+        )
+    )
+
+
+async def more_sessions(pool: Pool, than: int) -> None:
+    """Until another process is there as well."""
+    async with asyncio.timeout(60):
+        while await sessions_of(pool) <= than:  # noqa: ASYNC110 - Postgres sets no event
+            await asyncio.sleep(0.05)
+
+
 async def left_s(pool: Pool) -> float:
     """How long the lease lasts from now on."""
     left = await pool.fetchval("SELECT held_until - clock_timestamp() FROM stream_holders")
@@ -91,14 +107,38 @@ async def holder_of(pool: Pool) -> object:
     return await pool.fetchval("SELECT held_by FROM stream_holders")
 
 
+async def renewals(pool: Pool, times: int = 4) -> None:
+    """Until the lease has been renewed so often; the others ask for it three times as often."""
+    async with asyncio.timeout(60):
+        for _ in range(times):
+            before = await pool.fetchval(HELD_UNTIL)
+            while await pool.fetchval(HELD_UNTIL) == before:  # noqa: ASYNC110 - a database
+                await asyncio.sleep(0.02)
+
+
+async def waiting_for_a_lock(pool: Pool, many: int) -> None:
+    """Until so many of this database do."""
+    async with asyncio.timeout(60):
+        while many != await pool.fetchval(  # noqa: ASYNC110 - Postgres sets no event
+            "SELECT count(*) FROM pg_stat_activity"
+            " WHERE wait_event_type = 'Lock' AND datname = current_database()"
+        ):
+            await asyncio.sleep(0.01)
+
+
+async def ends_soon(pool: Pool) -> None:
+    """Nobody renews it any more, so that it is not worth waiting for its end."""
+    await pool.execute(
+        "UPDATE stream_holders SET held_until = clock_timestamp() + interval '0.5 s'"
+    )
+
+
 async def test_one_of_several_works_and_the_next_one_when_it_goes(pool: Pool) -> None:
     loop, lease = asyncio.get_running_loop(), replace(QUICK, lasts_s=30.0)
     async with contending(pool, lease) as second:
         async with contending(pool, lease) as first:
             await until(lambda: first.works or second.works)
-            held_until = await pool.fetchval(HELD_UNTIL)
-            while await pool.fetchval(HELD_UNTIL) == held_until:  # noqa: ASYNC110 - a database
-                await asyncio.sleep(0.02)
+            await renewals(pool, 1)
             # Whoever came first keeps it by renewing it.
             one, other = (first, second) if first.works else (second, first)
             assert (one.works, other.works, one.ended_at) == (True, False, None)
@@ -111,67 +151,67 @@ async def test_one_of_several_works_and_the_next_one_when_it_goes(pool: Pool) ->
 
 async def test_of_those_who_see_it_free_at_once_one_takes_it(pool: Pool, owner: Pool) -> None:
     await pool.execute("INSERT INTO stream_holders (stream, held_until) VALUES ('game', now())")
+    lasting = replace(QUICK, lasts_s=60.0)
     async with AsyncExitStack() as stack:
         async with owner.acquire() as other, other.transaction():
             await other.execute("SELECT * FROM stream_holders FOR UPDATE")
-            all_of_them = [await stack.enter_async_context(contending(pool)) for _ in range(8)]
-            await asyncio.sleep(0.4)  # each has seen that nobody has it, and waits to write so
+            all_of_them = [
+                await stack.enter_async_context(contending(pool, lasting)) for _ in range(8)
+            ]
+            await waiting_for_a_lock(owner, 8)  # each has seen that nobody has it
         await until(lambda: any(one.works for one in all_of_them))
-        await asyncio.sleep(QUICK.lasts_s / 2)
+        await waiting_for_a_lock(owner, 0)
+        await renewals(pool)
 
         assert sum(one.works or one.ended_at is not None for one in all_of_them) == 1
 
 
 async def test_those_who_hear_nothing_take_turns(pool: Pool) -> None:
-    deaf = replace(QUICK, renew_s=0.05, deaf_s=0.1)
+    deaf = replace(QUICK, renew_s=0.05, deaf_s=0.1, ask_s=1.0)
     async with contending(pool, deaf) as one, contending(pool, deaf) as other:
         turns = one.turns = other.turns
-        await until(lambda: len(turns) == 8)
+        await until(lambda: len(turns) >= 4)
 
-    assert all(before is not after for before, after in pairwise(turns))
+    assert all(before is not after for before, after in pairwise(turns[:4]))
 
 
 async def test_a_killed_holder_is_followed_by_another_process(
     game: Game, pool: Pool, database_url: str
 ) -> None:
-    loop = asyncio.get_running_loop()
     async with process(game, database_url) as first:
         await until(lambda: game.streams == 1)
-        held = await holder_of(pool)
+        held, sessions = await holder_of(pool), await sessions_of(pool)
         async with process(game, database_url) as second:
-            await asyncio.sleep(1.5 * QUICK.lasts_s)
+            await more_sessions(pool, sessions)
+            await renewals(pool)
             assert (game.streams, await holder_of(pool)) == (1, held)
 
             first.send_signal(signal.SIGKILL)
-            killed = loop.time()
             await until(lambda: game.streams == 0)
+            assert (await holder_of(pool), await left_s(pool) > 0) == (held, True)
+            await ends_soon(pool)
             await until(lambda: game.streams == 1)
-            took_s = loop.time() - killed
             assert await holder_of(pool) not in {held, None}
             assert second.returncode is None
-    print(f"taken over {took_s:.2f} s after SIGKILL, by a lease of {QUICK.lasts_s:g} s")  # noqa: T201
-    assert took_s < QUICK.lasts_s + 10.0
 
 
 async def test_a_holder_that_hangs_loses_it_and_lets_go_when_it_wakes(
     game: Game, pool: Pool, database_url: str
 ) -> None:
-    loop = asyncio.get_running_loop()
     async with process(game, database_url) as first:
         await until(lambda: game.streams == 1)
-        held = await holder_of(pool)
+        held, sessions = await holder_of(pool), await sessions_of(pool)
         async with process(game, database_url):
-            await asyncio.sleep(0.5)
+            await more_sessions(pool, sessions)
             first.send_signal(signal.SIGSTOP)
+            await ends_soon(pool)
             await until(lambda: game.streams == 2)  # its socket is still open, and nobody reads it
             followed = await holder_of(pool)
             assert followed != held
 
-            woke_s = loop.time()
             first.send_signal(signal.SIGCONT)
             await until(lambda: game.streams == 1)
-            assert loop.time() - woke_s < 10.0
-            await asyncio.sleep(2 * QUICK.lasts_s)
+            await renewals(pool)
             assert (game.streams, await holder_of(pool)) == (1, followed)
 
 
@@ -242,7 +282,7 @@ async def test_the_database_says_how_the_stream_stands(pool: Pool, game: Game) -
         contender.watch.heard_at = listener.watch.heard_at
 
         await until(lambda: contender.works)
-        await asyncio.sleep(3 * QUICK.renew_s)
+        await renewals(pool, 2)  # of which the second began after it was told
         holding = await read_holding(pool)
         assert holding is not None
         assert holding.is_held

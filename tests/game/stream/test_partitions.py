@@ -13,16 +13,17 @@ from recon.db import open_pool
 from recon.game.stream import Backoff, Bulletin, StreamAddress, StreamWatch, hold, listen
 from tests.game.stream.conftest import PATIENCE, until
 from tests.game.stream.holder import QUICK
-from tests.game.stream.test_holding import holder_of, left_s
+from tests.game.stream.test_holding import holder_of, left_s, renewals
 from tests.violence.line import Line
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from recon.db import Pool
+    from recon.game.stream import Lease
     from tests.game.stream.conftest import Game
 
-LEASE = replace(QUICK, deaf_s=0.6, refused_s=1.5)
+LEASE = replace(QUICK, deaf_s=1.5, refused_s=1.5)
 
 
 class Member:
@@ -38,10 +39,10 @@ class Member:
 
 
 @asynccontextmanager
-async def member(pool: Pool, url: str, api_key: str) -> AsyncIterator[Member]:
+async def member(pool: Pool, url: str, api_key: str, lease: Lease = LEASE) -> AsyncIterator[Member]:
     one = Member()
     address = StreamAddress(url, api_key)
-    patience = replace(PATIENCE, silence_s=0.6, opening_s=0.4)
+    patience = replace(PATIENCE, silence_s=2.0)
     task = asyncio.create_task(
         hold(
             pool,
@@ -49,7 +50,7 @@ async def member(pool: Pool, url: str, api_key: str) -> AsyncIterator[Member]:
                 address, one.bulletin, one.watch, patience=patience, backoff=one.backoff
             ),
             one.watch,
-            lease=LEASE,
+            lease=lease,
         )
     )
     try:
@@ -86,6 +87,12 @@ async def heartbeats(game: Game) -> AsyncIterator[None]:
         telling.cancel()
 
 
+async def until_let_go(pool: Pool, held: object) -> None:
+    async with asyncio.timeout(60):
+        while await holder_of(pool) == held:  # noqa: ASYNC110 - a database
+            await asyncio.sleep(0.02)
+
+
 @pytest.mark.parametrize("fault", ["swallow_everything", "cut"])
 async def test_cut_off_from_the_database_it_hangs_up_before_another_listens(
     game: Game, pool: Pool, database_url: str, fault: str
@@ -108,7 +115,7 @@ async def test_cut_off_from_the_database_it_hangs_up_before_another_listens(
 
         # The network is mended: it is one of those who wait.
         await line.mend()
-        await asyncio.sleep(2 * LEASE.lasts_s)
+        await renewals(pool)
         assert (first.listens, second.listens, game.streams) == (False, True, 1)
 
 
@@ -131,23 +138,24 @@ async def test_cut_off_from_the_game_it_lets_another_try(
         assert await holder_of(pool) not in {held, None}
 
         await line.mend()
-        await asyncio.sleep(LEASE.lasts_s)
+        await renewals(pool)
         assert (first.listens, second.listens) == (False, True)
 
 
 async def test_a_game_that_is_away_for_a_moment_changes_nothing(game: Game, pool: Pool) -> None:
+    patient = replace(LEASE, deaf_s=30.0)
     async with AsyncExitStack() as stack:
         enter = stack.enter_async_context
         line = await enter(line_to(game.url))
         await enter(heartbeats(game))
-        first = await enter(member(pool, line.game_url, game.api_key))
+        first = await enter(member(pool, line.game_url, game.api_key, patient))
         await until(lambda: first.listens)
-        second = await enter(member(pool, line.game_url, game.api_key))
+        second = await enter(member(pool, line.game_url, game.api_key, patient))
         held = await holder_of(pool)
 
         line.cut()
         await until(lambda: not first.listens)
-        await asyncio.sleep(LEASE.deaf_s / 3)
+        await renewals(pool, 2)
         await line.mend()
         await until(lambda: first.listens)
         assert (second.listens, await holder_of(pool)) == (False, held)
@@ -163,7 +171,7 @@ async def test_alone_it_goes_on_until_the_game_is_back(game: Game, pool: Pool) -
         line.cut()
         await until(lambda: not only.listens)
         held = await holder_of(pool)
-        await asyncio.sleep(2 * LEASE.deaf_s)
+        await until_let_go(pool, held)
         await line.mend()
         await until(lambda: only.listens)
         assert await holder_of(pool) not in {held, None}

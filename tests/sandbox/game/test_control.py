@@ -135,9 +135,9 @@ async def test_the_command_says_where_it_listens_and_stops_cleanly(sent: signal.
             # The socket stays open while the sandbox is told to stop.
             async with http.ws_connect(said["url"] + "/api/v1/stream") as socket:
                 await socket.send_json({"op": "auth", "api_key": key})
-                await socket.receive(timeout=30)
+                await socket.receive(timeout=60)
                 process.send_signal(sent)
-                await socket.receive(timeout=30)
+                await socket.receive(timeout=60)
                 assert socket.close_code == 1001
         out, err = await asyncio.wait_for(process.communicate(), 60)
     finally:

@@ -96,7 +96,7 @@ async def test_what_proves_nothing_about_the_intent_is_not_stored(world: World) 
 async def test_an_attempt_beside_a_running_one_is_told_so(
     worlds: Callable[..., Awaitable[World]],
 ) -> None:
-    world = await worlds(fault_rates={"answer_slow": 1.0}, slow_answer_s=0.2)
+    world = await worlds(fault_rates={"answer_slow": 1.0}, slow_answer_s=1.0)
     world.player()
     body = await hold_body(world)
 
@@ -106,6 +106,7 @@ async def test_an_attempt_beside_a_running_one_is_told_so(
 
     assert (beside.status, beside.code) == (409, "idempotency_in_progress")
     assert (await slow).status == 201
+    await world.call("PUT", "/sandbox/faults", body=b'{"rates":{"answer_slow":0}}')
     assert (await world.post(HOLDS, body, key="k")).headers["Idempotency-Replayed"] == "true"
 
 

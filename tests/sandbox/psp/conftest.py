@@ -25,7 +25,7 @@ FAST = Timing(
     first_retry_s=0.02,
     longest_pause_s=0.05,
     attempts=4,
-    timeout_s=2.0,
+    timeout_s=30.0,
 )
 
 

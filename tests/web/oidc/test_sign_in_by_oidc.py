@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,7 +12,9 @@ from aiohttp.test_utils import TestClient
 from yarl import URL
 
 from recon.errors import NotFound
+from recon.http.flood import FloodGate
 from recon.web import Doors, Role, disable_staff, list_staff, unlink_staff
+from recon.web.auth.doors import DOORS
 from tests.web.conftest import Site
 from tests.web.oidc.house import ADA, ec
 
@@ -87,6 +90,28 @@ async def test_a_provider_may_know_us_by_the_form_or_by_pkce_alone_and_sign_on_a
 
     assert (await desk.sign_in())[0] == 303
     assert ("client_secret" in desk.house.seen[0]) == secret
+
+
+async def test_one_address_sends_only_so_many_to_the_provider(
+    desk: Desk, server_at: TestServer, doors: Doors
+) -> None:
+    """Each would be a row of the database for ten minutes; whoever is there may still come back."""
+    gate = FloodGate(burst=3, per_s=0.5, clock=lambda: 0.0)
+    server_at.app._state[DOORS] = replace(doors, begun=gate)  # noqa: SLF001 - a started application is frozen
+
+    asked = [await desk.go() for _ in range(3)]
+    async with desk.site.client.get(
+        "/sign-in/oidc", headers={"Accept": "text/html"}, allow_redirects=False
+    ) as response:
+        assert (response.status, response.headers["Retry-After"]) == (429, "2")
+        assert "Set-Cookie" not in response.headers
+        assert "Too many tries" in await response.text()
+    # Where nobody has clicked, nobody is sent to the provider, and nothing is counted.
+    status, _ = await desk.site.get("/sign-in/oidc", **{"Sec-Fetch-Site": "cross-site"})
+
+    assert status == 303
+    assert await desk.site.pool.fetchval("SELECT count(*) FROM oidc_starts") == 3
+    assert (await desk.site.get(await desk.agree(asked[-1])))[0] == 303
 
 
 async def test_an_answer_counts_once(desk: Desk) -> None:

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import hmac
 from dataclasses import dataclass, field
+
+from recon.web.auth.tokens import derived
 
 __all__ = ["Derived"]
 
@@ -24,18 +25,10 @@ class Derived:
     @classmethod
     def of(cls, token: str) -> Derived:
         """What follows from the browser's token."""
-        return cls(*(_derive(token, label) for label in ("state", "nonce", "verifier")))
+        return cls(*(derived(token, f"oidc {use}") for use in ("state", "nonce", "verifier")))
 
     @property
     def challenge(self) -> str:
         """The verifier's S256 challenge (RFC 7636, section 4.2)."""
-        return _text(hashlib.sha256(self.verifier.encode()).digest())
-
-
-def _derive(token: str, label: str) -> str:
-    key = token.encode(errors="surrogateescape")
-    return _text(hmac.digest(key, f"recon oidc {label}".encode(), "sha256"))
-
-
-def _text(digest: bytes) -> str:
-    return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
+        digest = hashlib.sha256(self.verifier.encode()).digest()
+        return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()

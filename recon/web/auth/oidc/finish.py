@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Final
 
 import structlog
 
-from recon.audit import record_action
 from recon.db import load
 from recon.web.auth.oidc.admit import admit
 from recon.web.auth.oidc.begin import AT_THE_PROVIDER
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
     from recon.db import Pool
     from recon.web.auth.oidc.person import Person
     from recon.web.auth.oidc.provider import Provider
+    from recon.web.auth.refusals import Refusals
 
 __all__ = ["Arrived", "Callback", "finish"]
 
@@ -38,16 +38,20 @@ _ERROR: Final = re.compile(r"[a-z_]{1,64}", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class Callback:
-    """What the browser brings back from the provider; ``None`` where it is not there just once."""
+    """What the browser brings back from the provider, and what it has kept since `begin`.
 
+    ``None`` is what is not there just once.
+    """
+
+    token: str | None = field(repr=False)
     state: str | None = field(repr=False)
     code: str | None = field(repr=False)
     error: str | None
     iss: str | None
 
     @classmethod
-    def of(cls, query: MultiMapping[str]) -> Callback:
-        """Read the query of our callback's address."""
+    def of(cls, query: MultiMapping[str], token: str | None) -> Callback:
+        """Read the query of our callback's address; ``token`` is what the browser has kept."""
 
         def once(name: str) -> str | None:
             said = query.getall(name, [])
@@ -56,6 +60,7 @@ class Callback:
         # Whatever it is, it is an error: never a success because it was said twice.
         error = once("error") if "error" in query else None
         return cls(
+            token,
             once("state"),
             once("code"),
             error or ("malformed" if "error" in query else None),
@@ -72,21 +77,23 @@ class Arrived:
 
 
 async def finish(
-    pool: Pool, provider: Provider, callback: Callback, *, token: str | None, address: str
+    pool: Pool, provider: Provider, refusals: Refusals, callback: Callback, *, address: str
 ) -> Arrived:
     """Find out who it is and open their session; audited either way, once it is this browser's.
 
     Args:
         pool: the database.
         provider: who was asked.
+        refusals: what is written down of those who do not get in.
         callback: what came back.
-        token: what the browser has kept since `begin`.
         address: from where, for the audit.
 
     Raises:
         SignInRefused: nobody is let in; the message says what to do.
         ProviderUnusable: it cannot be told now.
+        TooManyRequests: nobody is let in, and that from this address too often.
     """
+    token = callback.token
     if token is None or callback.state is None:
         raise _elsewhere()
     derived = Derived.of(token)
@@ -105,16 +112,9 @@ async def finish(
         person = await _ask(provider, callback, derived)
         return Arrived(await admit(pool, person, address=address), wanted)
     except (SignInRefused, ProviderUnusable) as error:
+        # Of a flood no more is logged than is written down.
+        await refusals.record(pool, obj="oidc", address=address, reason=error.code)
         log.warning("oidc_sign_in_failed", code=error.code, detail=error.detail)
-        async with pool.acquire() as connection:
-            await record_action(
-                connection,
-                actor="nobody",
-                action="sign_in_failed",
-                obj="oidc",
-                address=address,
-                reason=error.code,
-            )
         raise
 
 

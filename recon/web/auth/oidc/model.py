@@ -48,7 +48,8 @@ class Client:
 class Metadata(msgspec.Struct, frozen=True):
     """What we use of the discovery document.
 
-    Source: OpenID Connect Discovery 1.0, section 3; its defaults.
+    Source: OpenID Connect Discovery 1.0, section 3, its defaults; RP-Initiated Logout 1.0, section
+    2.1.
     """
 
     issuer: str
@@ -56,6 +57,7 @@ class Metadata(msgspec.Struct, frozen=True):
     token_endpoint: str
     jwks_uri: str
     userinfo_endpoint: str | None = None
+    end_session_endpoint: str | None = None
     token_endpoint_auth_methods_supported: tuple[str, ...] = ("client_secret_basic",)
     id_token_signing_alg_values_supported: tuple[str, ...] = ("RS256",)
     code_challenge_methods_supported: tuple[str, ...] | None = None

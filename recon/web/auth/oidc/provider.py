@@ -139,6 +139,7 @@ def _fault(client: Client, metadata: Metadata) -> str | None:
         "token_endpoint": metadata.token_endpoint,
         "jwks_uri": metadata.jwks_uri,
         "userinfo_endpoint": metadata.userinfo_endpoint,
+        "end_session_endpoint": metadata.end_session_endpoint,
     }
     for name, place in places.items():
         if place is not None and not _is_usable(place, schemes, URL(client.issuer)):

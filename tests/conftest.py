@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Generator, Iterator
     from pathlib import Path
 
-pytest_plugins = ["tests.network", "tests.logs", "tests.violence.summary"]
+pytest_plugins = ["tests.network", "tests.logs", "tests.second_tries", "tests.violence.summary"]
 
 # The same examples in every run, however long a busy machine takes for one of them.
 settings.load_profile("ci")
@@ -43,15 +43,7 @@ def pytest_collection() -> Generator[None, object, object]:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Where several work, they begin with what takes long; what drives a browser may try twice.
-
-    Chromium and its driver are four processes that are not ours: one in some thousand steps is lost
-    between them on a busy machine. Each such failure stands in the report, and two are a failure;
-    all else in the suite has one try.
-    """
-    for item in items:
-        if item.get_closest_marker("browser"):
-            item.add_marker(pytest.mark.flaky(reruns=1))
+    """Where several work, they begin with what takes long."""
     if hasattr(config, "workerinput"):
         longest_first(items, config.workerinput["workercount"])
 

@@ -41,7 +41,10 @@ class Game:
     """The game's balances, in minor units, and how it misbehaves."""
 
     balances: dict[tuple[str, str], list[int]] = field(default_factory=dict)
+    # No answer for these, whatever is asked; many such open the breaker, which spares the others.
     broken: set[str] = field(default_factory=set)
+    # An answer without a balance for these, which says that the game is there.
+    locked: set[str] = field(default_factory=set)
     asked: list[str] = field(default_factory=list)
     # Bets by ticket and payouts by transaction, as they are answered.
     bets: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -62,6 +65,8 @@ class Game:
             await self.meanwhile.pop(user)()
         if user in self.broken:
             return _error(503, "unavailable")
+        if user in self.locked:
+            return _error(403, "user_locked")
         if (user, currency) not in self.balances:
             return _error(404, "user_not_found")
         available, held = self.balances[user, currency]

@@ -109,7 +109,7 @@ async def test_it_exits_4_when_the_game_cut_it_short_whatever_else_is_open(
     for user in ("u_1", "u_2"):
         await world.deposit(user, "10.00")
         world.game.set(user, "3.00")
-    world.game.broken.add("u_2")
+    world.game.locked.add("u_2")
 
     ran = await reconcile("--all", "--json")
 

@@ -26,6 +26,9 @@ __all__ = [
 
 # No colon: Adyen's signature joins its fields by colons and escapes none.
 _REFERENCE = re.compile(r"[A-Za-z0-9._/@+=-]{1,128}", re.ASCII)
+# A payment is read under a path that ends with its reference, and clients take these segments out
+# of a path (RFC 3986, 5.2.4): they would read another payment, or none.
+_DOT_SEGMENTS = frozenset({".", ".."})
 _MAX_USER_ID = 128
 
 
@@ -93,9 +96,12 @@ class ExpectedPayment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         Raises:
             Invalid: ``invalid_reference`` or ``invalid_user_id``.
         """
-        if not _REFERENCE.fullmatch(self.reference):
+        if not _REFERENCE.fullmatch(self.reference) or not _DOT_SEGMENTS.isdisjoint(
+            self.reference.split("/")
+        ):
             raise Invalid(
-                "a reference is 1 to 128 of A-Z a-z 0-9 . _ / @ + = - (no colon)",
+                "a reference is 1 to 128 of A-Z a-z 0-9 . _ / @ + = - (no colon), and no part of it"
+                " between slashes is . or ..",
                 code="invalid_reference",
             )
         check_user_id(self.user_id)

@@ -129,6 +129,12 @@ async def test_a_withdrawal_that_its_psp_has_paid_already_is_answered_as_paid(
         ({"user_id": "\u200bx"}, 400, "invalid_user_id"),
         ({"user_id": "~stripe:po_1"}, 400, "invalid_user_id"),
         ({"reference": "a:b"}, 400, "invalid_reference"),
+        # Who asks for these by path asks for another payment, or for no payment at all.
+        ({"reference": "."}, 400, "invalid_reference"),
+        ({"reference": ".."}, 400, "invalid_reference"),
+        ({"reference": "./a"}, 400, "invalid_reference"),
+        ({"reference": "a/../b"}, 400, "invalid_reference"),
+        ({"reference": "a/.."}, 400, "invalid_reference"),
         ({"amount": "0.00"}, 400, "invalid_amount"),
         ({"endpoint": "nowhere"}, 422, "unknown_endpoint"),
         ({}, 422, "insufficient_balance"),
@@ -141,6 +147,17 @@ async def test_what_cannot_be_registered_says_why_and_leaves_nothing(
 
     assert (answer.status, (await answer.json())["code"]) == (status, code)
     assert await pool.fetchval("SELECT count(*) FROM payments") == 0
+
+
+@pytest.mark.parametrize("reference", ["a/b", "a..b", "...", "a/.b", "v1./x", "/a", "a//b/"])
+async def test_a_reference_with_dots_and_slashes_is_read_under_the_path_it_is_answered_with(
+    api: Api, reference: str
+) -> None:
+    answer = await post(api, wanted(direction="deposit", reference=reference))
+    assert answer.status == 201
+    shown = await api.get(answer.headers["Location"])
+
+    assert (shown.status, (await shown.json())["reference"]) == (200, reference)
 
 
 async def test_a_reference_registered_with_other_data_is_a_conflict(api: Api) -> None:

@@ -101,7 +101,7 @@ class CaseClosedError(Conflict):
 
 
 class ReplayRefusedError(Conflict):
-    """The books refuse what the rules would book."""
+    """The books refuse what the rules would book, or nothing says how it is to be read."""
 
     code = "replay_refused"
 

@@ -96,7 +96,7 @@ async def replay_delivery(
 
     Args:
         pool: the database.
-        endpoints: as configured now; one that is gone is read as if nothing were pinned.
+        endpoints: as configured now.
         delivery_id: which one.
         actor: who wants it, for the audit; ``None`` where it is nobody's doing.
 
@@ -106,7 +106,8 @@ async def replay_delivery(
     Raises:
         DeliveryNotFoundError: there is no such delivery.
         PayloadRedactedError: its bytes are gone.
-        ReplayRefusedError: the books refuse what the rules allow; nothing has changed.
+        ReplayRefusedError: the books refuse what the rules allow, or its endpoint is not
+            configured; nothing has changed.
     """
     try:
         with bound_contextvars(delivery_id=str(delivery_id)):
@@ -160,7 +161,9 @@ async def _decide_again(
         raise PayloadRedactedError(
             "its payload is redacted, so that it cannot be read again; what it said is kept"
         )
-    event = event_of(stored, endpoints)
+    if stored.state in _SETTLED:
+        return _Again(stored)
+    event = event_of(stored, _endpoint_of(stored, endpoints))
     if not isinstance(event, Event):
         return _Again(stored)
     await take_locks(connection, lock_names([event]), {(stored.endpoint, stored.event_id)})
@@ -172,3 +175,18 @@ async def _decide_again(
     batch.sleepers.pop(delivery_id, None)
     batch.take(delivery_id, event, stored.state)
     return _Again(stored, event, batch)
+
+
+def _endpoint_of(stored: StoredDelivery, endpoints: Mapping[str, Endpoint]) -> Endpoint:
+    """The PSP account through which a delivery came, as it is configured.
+
+    What a delivery means depends on it: whose merchant account it may be of, and whether an
+    authorisation has moved money.
+    """
+    endpoint = endpoints.get(stored.endpoint)
+    if endpoint is None or endpoint.provider != stored.provider:
+        raise ReplayRefusedError(
+            f"no {stored.provider} account is configured as {stored.endpoint!r}, and how its"
+            " deliveries are read depends on its settings; the delivery stays as it was"
+        )
+    return endpoint

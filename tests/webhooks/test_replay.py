@@ -7,16 +7,19 @@ from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import pytest
+
 from recon.clock import new_id, now
 from recon.ledger import post_one, rules
 from recon.money import Money
 from recon.webhooks import preview_replay, receive, replay_delivery, verify_call
+from recon.webhooks.errors import ReplayRefusedError
 from tests.webhooks.conftest import ENDPOINTS, T0, adyen_body, item
 
 if TYPE_CHECKING:
     from uuid import UUID
 
-    from recon.webhooks import StoredDelivery
+    from recon.webhooks import Endpoint, StoredDelivery
     from tests.webhooks.conftest import Door
 
 ELSEWHERE = replace(ENDPOINTS["adyen"], merchant_account="Elsewhere")
@@ -104,6 +107,33 @@ async def test_a_refund_that_came_meanwhile_is_booked_with_its_deposit(door: Doo
     await replay(door, delivery_id)
     assert await door.available() == "15.00"
     assert not (await preview_replay(door.pool, ENDPOINTS, delivery_id)).changes
+
+
+@pytest.mark.parametrize(
+    "configured",
+    [{}, {"adyen": replace(ENDPOINTS["adyen"], provider="stripe", manual_capture=False)}],
+    ids=["gone", "another provider's"],
+)
+async def test_what_came_through_an_account_that_is_not_configured_is_not_read_as_another_s(
+    door: Door, configured: dict[str, Endpoint]
+) -> None:
+    await door.register("order-1", endpoint="adyen")
+    manual = replace(ENDPOINTS["adyen"], manual_capture=True)
+    authorised = verify_call(manual, {}, adyen_body(item(psp_reference="PSP1")), now())
+    (announced,) = await receive(door.pool, authorised)
+    foreign = await quarantined(door, adyen_body(item(psp_reference="PSP2")))
+
+    for delivery_id in (announced.delivery_id, foreign):
+        with pytest.raises(ReplayRefusedError, match="no adyen account is configured as 'adyen'"):
+            await preview_replay(door.pool, configured, delivery_id)
+        with pytest.raises(ReplayRefusedError, match="no adyen account is configured as 'adyen'"):
+            await replay_delivery(door.pool, configured, delivery_id, actor="tests")
+
+    assert await door.available() == "0.00"
+    assert Counter(str(kept.state) for kept in await door.inbox()) == {
+        "ignored": 1,
+        "quarantined": 1,
+    }
 
 
 async def test_every_replay_is_audited_with_what_it_did_and_by_whom(

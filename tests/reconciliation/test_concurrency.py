@@ -196,11 +196,14 @@ async def test_a_run_is_ended_though_a_look_decides_on_its_suspect_at_that_momen
 
 
 @pytest.mark.parametrize("held", [False, True])
+@pytest.mark.parametrize("agreed_before", [False, True])
 async def test_what_another_run_saw_agree_after_the_last_look_is_no_discrepancy(
-    world: World, monkeypatch: pytest.MonkeyPatch, *, held: bool
+    world: World, monkeypatch: pytest.MonkeyPatch, *, held: bool, agreed_before: bool
 ) -> None:
     """Also where the suspect is locked at that moment, so that the other run leaves it alone."""
     await world.deposit("u_1", "10.00")
+    if agreed_before:
+        await Cases(world.pool).agree("u_1")
     world.game.set("u_1", "15.00")
     accounted = 0
 

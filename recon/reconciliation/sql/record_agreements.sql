@@ -1,8 +1,9 @@
 -- $1 users, $2 currencies, $3 versions at which they agreed, $4 until when the game has taken every
 -- accepted withdrawal (null: it says nothing of that), in parallel. A wallet at another
 -- version by now is left out: it agreed with what is no more. A wallet that agreed at
--- the same version before is not written again, and is locked all the same: a wallet's check is
--- locked before its discrepancy, by everybody.
+-- the same version before is not written again, but where a run suspects it, which may be about to
+-- confirm what has just been seen to agree. It is locked all the same: a wallet's check is locked
+-- before its discrepancy, by everybody.
 INSERT INTO checks AS c (
     user_id, currency, agreed_version, agreed_at, checked_at, unsettled, taken_until
 )
@@ -30,4 +31,9 @@ ON CONFLICT (user_id, currency) DO UPDATE
     WHERE
     c.agreed_version IS DISTINCT FROM excluded.agreed_version
     OR c.unsettled
+    OR EXISTS (
+        SELECT
+        FROM suspects AS s
+        WHERE s.user_id = c.user_id AND s.currency = c.currency -- noqa: RF01
+    )
     OR excluded.taken_until IS NOT NULL

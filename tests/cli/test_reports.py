@@ -349,7 +349,7 @@ async def test_verify_prints_the_contracts_shape_and_exits_5_on_a_fault(
 async def test_a_key_is_shown_once_and_opens_what_its_scopes_say(run: Run, pool: Pool) -> None:
     made = await run(
         *("keys", "create", "--name", "ops", "--scope", "read:wallet"),
-        *("--scope", "write:bet", "--expires", "90d", "--json"),
+        *("--scope", "write:bet", "--json"),
     )
     listed = await run("keys", "list", "--json")
     words = await run("keys", "list")

@@ -117,6 +117,22 @@ async def test_no_input_is_without_bounds(served: Served, pool: Pool) -> None:
     assert number > 150
 
 
+async def test_a_head_that_does_not_end_and_an_idle_connection_are_not_waited_for(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("recon.http.server._KEPT_S", 0.05)
+    whole = b"GET /nowhere HTTP/1.1\r\nHost: x\r\n\r\n"
+    async with serving(database_url) as served:
+        for sent in (b"", b"GET / HTTP/1.1\r\nHost: x\r\n", whole, whole + b"GET / HTTP/1.1\r\n"):
+            reader, writer = await asyncio.open_connection("127.0.0.1", served.port)
+            writer.write(sent)
+            # To its end, which the server makes; where we are slow, before it has read the call.
+            answer = await asyncio.wait_for(reader.read(), 60)
+            writer.close()
+
+            assert answer.count(b"HTTP/1.1 ") <= sent.count(whole)
+
+
 async def test_a_body_that_drips_is_not_waited_for(
     served: Served, pool: Pool, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -72,10 +72,16 @@ async def test_a_flood_of_passwords_waits_in_a_line_that_has_an_end(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     let_go = threading.Event()
+    looked_at: list[None] = []
+    at_once = []
 
     def slow(password: str, stored: str | None) -> tuple[bool, None]:
         del password, stored
-        return let_go.wait(60), None
+        looked_at.append(None)
+        at_once.append(len(looked_at))
+        let_go.wait(60)
+        looked_at.pop()
+        return True, None
 
     monkeypatch.setattr("recon.web.auth.passwords._check", slow)
     monkeypatch.setattr("recon.web.auth.passwords._MOST_IN_LINE", 8)
@@ -91,5 +97,7 @@ async def test_a_flood_of_passwords_waits_in_a_line_that_has_an_end(
             let_go.set()
 
     assert refused.value.code == "sign_in_busy"
+    assert len(at_once) == 8
+    assert max(at_once) <= 2
     await asyncio.sleep(0)
     refuse_if_busy()

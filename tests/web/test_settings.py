@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from base64 import urlsafe_b64decode
 from datetime import timedelta
+from hashlib import sha256
 from typing import TYPE_CHECKING
 
 import pytest
@@ -113,6 +115,11 @@ async def test_a_key_is_made_shown_once_and_revoked(site: Site, pool: Pool) -> N
 
     (key,) = re.findall(r'class="secret">(rk_[\w-]+)<', page)
     (made,) = await list_keys(pool)
+    secret = key.split("_", 2)[2]
+    stored = str(await pool.fetch("SELECT * FROM api_keys"))
+    assert len(urlsafe_b64decode(f"{secret}=")) == 32
+    assert secret not in stored
+    assert str(sha256(key.encode()).digest()) in stored
     assert (status, made.name, made.scopes) == (200, "lobby", ["write:bet"])
     assert made.expires_at is not None
     assert (made.expires_at - made.created_at).days in {29, 30}

@@ -168,6 +168,17 @@ async def test_guesses_sent_at_once_gain_nothing(site: Site) -> None:
     assert statuses.count(429) >= 4
 
 
+async def test_one_name_cannot_be_tried_from_many_addresses(site: Site) -> None:
+    await site.pool.execute(
+        "INSERT INTO sign_in_attempts (attempt_id, place, name_hash)"
+        " SELECT gen_random_uuid(), '10.0.0.' || n, sha256('maker')"
+        " FROM generate_series(1, 50) AS n"
+    )
+
+    assert await site.sign_in("maker") == 429
+    assert await site.sign_in("checker") == 303
+
+
 async def test_one_address_cannot_try_many_names(site: Site) -> None:
     await site.pool.execute(
         "INSERT INTO sign_in_attempts (attempt_id, place, name_hash)"

@@ -120,11 +120,19 @@ def test_an_item_is_verified_wherever_it_stands(place: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "field", ["pspReference", "merchantAccountCode", "merchantReference", "eventCode", "success"]
+    "changed",
+    [
+        *({"pspReference": "P2"}, {"originalReference": "P1"}, {"merchantAccountCode": "Other"}),
+        *({"merchantReference": "order-2"}, {"eventCode": "REFUND_FAILED"}, {"success": "false"}),
+        {"amount": {"currency": "GBP", "value": 2001}},
+        {"amount": {"currency": "JPY", "value": 2000}},
+    ],
+    ids=str,
 )
-def test_each_signed_field_of_an_item_is_bound(field: str) -> None:
-    document = json.loads(adyen_body(item()))
-    document["notificationItems"][0]["NotificationRequestItem"][field] += "x"
+def test_each_signed_field_of_an_item_is_bound(changed: dict[str, Any]) -> None:
+    document = json.loads(adyen_body(item("REFUND", original="P0")))
+    adyen.verify({}, json.dumps(document).encode(), [ADYEN_KEY], NOW)
+    document["notificationItems"][0]["NotificationRequestItem"] |= changed
 
     with pytest.raises(Unauthentic):
         adyen.verify({}, json.dumps(document).encode(), [ADYEN_KEY], NOW)

@@ -15,6 +15,7 @@ __all__ = [
     "count",
     "decimal_places",
     "instant",
+    "lag",
     "person",
     "plain_words",
     "sign_class",
@@ -27,6 +28,7 @@ _MINUS: Final = "\N{MINUS SIGN}"
 _BELOW_ZERO: Final = re.compile(r"(?<![^\s(])-(?=\d+(?:\.\d+)?(?![\w-]))")
 _MOVEMENT: Final = re.compile(r"^(?:bet|deposit|withdrawal)\.[a-z_]+(?= of \d)")
 _ONE: Final = re.compile(r"^1 (registered )?(bet|finding|payment|posting|deliver)(s|ies)\b")
+_SECOND: Final = timedelta(seconds=1)
 _MINUTE: Final = 60
 _HOUR: Final = 3600
 _DAY: Final = 86400
@@ -94,6 +96,16 @@ def span(length: timedelta) -> str:
         return f"{hours:.0f} h" + (f" {rest // _MINUTE:.0f} min" if rest >= _MINUTE else "")
     days, rest = divmod(seconds, _DAY)
     return f"{days:.0f} d" + (f" {rest // _HOUR:.0f} h" if rest >= _HOUR else "")
+
+
+def lag(length: timedelta) -> str:
+    """How much later something came, as `span`; what is within a second of none is ``0 s``.
+
+    Below zero it has a minus: it came before it happened, by the clocks of both.
+    """
+    if abs(length) < _SECOND:
+        return "0 s"
+    return f"{_MINUS if length < timedelta(0) else ''}{span(abs(length))}"
 
 
 def age(since: datetime, now: datetime) -> str:

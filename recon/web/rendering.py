@@ -46,6 +46,7 @@ def _templates(assets: Assets) -> Environment:
         "instant": formatting.instant,
         "iso": _iso,
         "span": formatting.span,
+        "lag": formatting.lag,
         "exponent": formatting.decimal_places,
         "words": formatting.plain_words,
         "person": formatting.person,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 
@@ -297,3 +297,8 @@ class StoredDelivery:
     def backfilled(self) -> bool:
         """Whether the PSP's own list told of it before any webhook did."""
         return self.verified_by.startswith(BACKFILLED)
+
+    @property
+    def lag(self) -> timedelta | None:
+        """From when it happened, as the PSP says, to its arrival; below zero: clocks differ."""
+        return None if self.event_at is None else self.received_at - self.event_at

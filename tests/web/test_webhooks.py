@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import re
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -35,6 +37,39 @@ async def test_the_list_says_of_each_delivery_what_became_of_it(site: Site, inbo
     assert "Waiting 1 Suspended 1 Quarantined 2 Booked 5 Repeated Ignored 1" in said
     assert html.index("deposit.refunded") < html.index("refund.created"), "newest first"
     assert f'href="/deliveries/{inbox.booked}"' in html
+
+
+async def test_each_delivery_says_how_long_after_its_event_it_arrived(
+    site: Site, owner: Pool, inbox: Inbox
+) -> None:
+    await owner.execute(
+        """
+        UPDATE deliveries SET event_at = received_at - CASE delivery_id
+            WHEN $1 THEN interval '51 hours' WHEN $2 THEN interval '-40 seconds'
+            WHEN $3 THEN interval '999 milliseconds' END
+        """,
+        *(inbox.booked, inbox.refund, inbox.waiting),
+    )
+    await site.sign_in("watcher")
+
+    said = words((await site.get("/webhooks"))[1])
+    file = list(csv.DictReader(io.StringIO((await site.get("/deliveries/export"))[1])))
+    one, other = [
+        words((await site.get(f"/deliveries/{delivery}"))[1])
+        for delivery in (inbox.booked, inbox.refund)
+    ]
+
+    assert re.search(r"[\d:]{8} 2 d 3 h payment_intent.succeeded stripe u_48213", said)
+    assert "-40 s refund.created" in said
+    assert "0 s deposit.refunded" in said
+    assert "not said AUTHORISATION" in said
+    assert {row["delivery_id"]: row["lag_s"] for row in file if row["event_at"]} == {
+        str(inbox.booked): "183600",
+        str(inbox.refund): "-40",
+        str(inbox.waiting): "1",
+    }
+    assert "Lag 2 d 3 h after the event Provider" in one
+    assert "Lag -40 s after the event: by the clocks of both it came before it happened" in other
 
 
 @pytest.mark.parametrize(

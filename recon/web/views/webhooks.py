@@ -44,7 +44,8 @@ __all__ = ["routes"]
 routes = web.RouteTableDef()
 
 _COLUMNS: Final = (
-    *("delivery_id", "received_at", "endpoint", "event_id", "event_type", "state", "reason"),
+    *("delivery_id", "received_at", "event_at", "lag_s"),
+    *("endpoint", "event_id", "event_type", "state", "reason"),
     *("user_id", "currency", "amount", "reference", "payment_id", "verified_by", "backfilled"),
 )
 
@@ -137,7 +138,9 @@ async def replay(request: web.Request) -> web.StreamResponse:
 
 
 def _cells(row: StoredDelivery) -> Sequence[str]:
-    before = (row.delivery_id, row.received_at, row.endpoint, row.event_id, row.event_type)
+    lag = None if row.lag is None else round(row.lag.total_seconds())
+    arrived = (row.delivery_id, row.received_at, row.event_at, lag)
+    before = (*arrived, row.endpoint, row.event_id, row.event_type)
     after = (row.reference, row.payment_id, row.verified_by, row.backfilled)
     return (
         *(cell(value) for value in (*before, row.state, row.reason, row.user_id)),

@@ -463,7 +463,8 @@ CREATE INDEX incidents_open_idx ON incidents (cause, root, from_at) WHERE closed
 CREATE UNIQUE INDEX incidents_one_stop_idx ON incidents (root)
 WHERE closed_at IS NULL AND stopped_run_id IS NOT NULL;
 
--- Which run saw which discrepancy, how it stood against the run before, and what it was then.
+-- Which run saw which discrepancy, how it stood against the run before, and what both sides and
+-- their difference were then.
 CREATE TABLE run_discrepancies (
     run_id uuid NOT NULL,
     user_id text NOT NULL,
@@ -475,6 +476,12 @@ CREATE TABLE run_discrepancies (
     difference numeric(38, 0) NOT NULL,
     explained numeric(38, 0) NOT NULL,
     unexplained numeric(38, 0) NOT NULL,
+    available_difference numeric(38, 0) NOT NULL,
+    ledger_version bigint NOT NULL,
+    ledger_available numeric(38, 0) NOT NULL,
+    ledger_held numeric(38, 0) NOT NULL,
+    game_available numeric(38, 0) NOT NULL,
+    game_held numeric(38, 0) NOT NULL,
     seen_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     PRIMARY KEY (user_id, discrepancy_id, run_id)
 );

@@ -75,11 +75,18 @@ async def record_agreements(
     if cleared:
         closed = [(row["user_id"], row["discrepancy_id"]) for row in cleared]
         await _expire(connection, run_id, closed, "the wallet agrees without it")
+        of_wallet = {(one.snapshot.user_id, one.snapshot.currency): one for one in agreed}
+        looks_at = [of_wallet[row["user_id"], row["currency"]] for row in cleared]
         await connection.execute(
             load("recon.reconciliation", "healed_discrepancies"),
             run_id,
             [row["user_id"] for row in cleared],
             [row["discrepancy_id"] for row in cleared],
+            [one.snapshot.version for one in looks_at],
+            [Decimal(one.snapshot.available) for one in looks_at],
+            [Decimal(one.snapshot.held) for one in looks_at],
+            [Decimal(one.game.available) for one in looks_at],
+            [Decimal(one.game.held) for one in looks_at],
         )
     for row in cleared:
         await record_event(

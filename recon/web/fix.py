@@ -1,4 +1,4 @@
-"""The fix before it is made: what an adjustment would book, and what a look would find then."""
+"""The fix before it is made: what an adjustment would book, and what a re-check would find then."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from recon.errors import Invalid
 from recon.ledger import read_wallet_or_none, rules
 from recon.money import Money
 from recon.reconciliation.adjustments import AdjustmentState, list_adjustments
+from recon.web.advice import right_here
 
 if TYPE_CHECKING:
     import asyncpg
@@ -33,8 +34,10 @@ class Fix:
         found: what is to be fixed.
         amount: what is added to the available money, signed; 0: nothing to preview.
         available: the ledger's available money now.
-        left: the difference that a look would find if the game shows what it last showed.
+        left: the difference that a re-check would find if the game shows what it last showed.
         moved: the wallet has moved since it was compared, so that nobody knows what is left.
+        right_here: what of the difference the ledger is right about, signed; no adjustment is
+            suggested for it.
         refused: why the amount cannot be proposed; ``None``: it can be.
         proposed: the proposal that waits, if one does.
     """
@@ -44,6 +47,7 @@ class Fix:
     available: int
     left: int
     moved: bool
+    right_here: int
     refused: str | None
     proposed: Adjustment | None
 
@@ -73,7 +77,8 @@ async def read_fix(
         connection: reads.
         found: what is to be fixed.
         said: an amount as people write it; ``None``: the proposal that waits, or else what would
-            make the ledger's available money what the game shows.
+            make the ledger's available money what the game shows, but for what the ledger is right
+            about.
     """
     proposed = await list_adjustments(
         connection,
@@ -83,13 +88,16 @@ async def read_fix(
     )
     wallet = await read_wallet_or_none(connection, found.user_id, found.currency)
     available, version = (0, 0) if wallet is None else (wallet.available, wallet.version)
-    amount, refused = _read(said, found)
+    right = 0 if found.of_held else right_here(found)
+    amount, refused = _read(said, found, found.available_difference - right)
     if said is None and proposed:
         amount = proposed[0].amount
     if said is None and not proposed and found.of_held:
         refused = (
             "what is held for bets is put right by their outcome; an adjustment is of the rest"
         )
+    if said is None and not proposed and amount == 0 and right:
+        refused = "the ledger is right, by all that is known: nothing is suggested here"
     if refused is None and amount == 0:
         refused = "an adjustment of nothing adjusts nothing"
     if refused is None and amount < 0 and available + amount < 0:
@@ -100,6 +108,7 @@ async def read_fix(
         available=available,
         left=found.available_difference - amount,
         moved=version != found.ledger_version,
+        right_here=right,
         refused=refused,
         proposed=proposed[0] if proposed else None,
     )
@@ -115,9 +124,9 @@ def plain_amount(said: str) -> str:
     return plain.replace(",", "") if _GROUPED.fullmatch(plain) else plain
 
 
-def _read(said: str | None, found: Discrepancy) -> tuple[int, str | None]:
+def _read(said: str | None, found: Discrepancy, suggested: int) -> tuple[int, str | None]:
     if said is None:
-        return found.available_difference, None
+        return suggested, None
     try:
         return Money.parse(plain_amount(said), found.currency).minor, None
     except Invalid as error:

@@ -464,9 +464,11 @@ async def test_a_page_of_what_a_run_saw_is_read_without_looking_at_the_others(
         for run_id, users in ((most, "u_%"), (few, "u_77_")):
             await connection.execute(
                 "INSERT INTO run_discrepancies (run_id, user_id, discrepancy_id, currency,"
-                " standing, difference, explained, unexplained) SELECT $1, user_id,"
+                " standing, difference, explained, unexplained, available_difference,"
+                " ledger_version, ledger_available, ledger_held, game_available, game_held)"
+                " SELECT $1, user_id,"
                 " discrepancy_id, currency, CASE WHEN user_id = 'u_775' THEN 'healed' ELSE"
-                " 'opened' END, 1, 0, 1 FROM discrepancies WHERE user_id LIKE $2",
+                " 'opened' END, 1, 0, 1, 1, 1, 0, 0, 1, 0 FROM discrepancies WHERE user_id LIKE $2",
                 *(run_id, users),
             )
     ids = {}

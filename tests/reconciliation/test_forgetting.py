@@ -31,7 +31,8 @@ async def saw_all(pool: Pool, age: timedelta, *, state: str = "finished") -> UUI
     )
     await pool.execute(
         "INSERT INTO run_discrepancies SELECT $1, user_id, discrepancy_id, currency, 'persisting',"
-        " difference, explained, unexplained FROM discrepancies",
+        " difference, explained, unexplained, available_difference, ledger_version,"
+        " ledger_available, ledger_held, game_available, game_held FROM discrepancies",
         run_id,
     )
     await pool.execute(

@@ -342,6 +342,10 @@ async def _put_times_right(connection: asyncpg.Connection[Any], seeded: Seeded) 
     )
     await connection.execute("SET session_replication_role = origin")
     await connection.execute(
+        "UPDATE run_discrepancies AS s SET seen_at = r.started_at + interval '8 seconds'"
+        " FROM runs AS r WHERE r.run_id = s.run_id"
+    )
+    await connection.execute(
         "UPDATE discrepancies AS d SET last_seen_at = r.started_at + interval '8 seconds'"
         " FROM runs AS r WHERE r.run_id = d.last_run_id"
     )

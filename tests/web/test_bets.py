@@ -82,7 +82,7 @@ async def test_a_case_of_a_bet_leads_to_the_bet_which_says_what_to_do(
     said = words((await site.get(f"/bets/{bet_id}"))[1])
     assert "Bet of u_7 over 10.00 GBP" in said
     assert (
-        "It rests: Bet mismatch. The game is asked about it no more. The stake is on hold." in said
+        "It rests: bet mismatch. The game is asked about it no more. The stake is on hold." in said
     )
     assert "Ask the game's operator what it came to, then propose it here." in said
     assert "Bet mismatch: a deposit of which <b>nobody</b> spoke" not in said

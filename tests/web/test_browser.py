@@ -45,6 +45,7 @@ def paths(week: Seeded) -> list[str]:
         "/runs",
         f"/runs/{week.runs[-1]}",
         "/wallets/u_48213/GBP",
+        "/wallets/u_48213/GBP/compared",
         "/wallets?user_id=u_48213",
         "/audit",
         "/settings",
@@ -287,7 +288,7 @@ async def test_axe_finds_no_violation_on_any_page_in_light_or_dark(
     await window.open("/settings")
     found |= await violations(window, "/settings of an administrator")
 
-    assert len(found) == 2 * 19
+    assert len(found) == 2 * 20
     assert found == {page: [] for page in found}
     (not_found,) = window.faults
     assert "404" in not_found, "the console complains of the page that is not there, and no more"

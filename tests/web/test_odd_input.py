@@ -100,6 +100,7 @@ _READS = {
     "/discrepancies/{discrepancy_id}/fix": ("amount",),
     "/wallets": ("user_id",),
     "/wallets/{user_id}/{currency}": ("at", "v", *_LISTS),
+    "/wallets/{user_id}/{currency}/compared": _LISTS,
     "/wallets/{user_id}/{currency}/statement": ("at",),
     "/audit": ("user_id", "since", *_LISTS),
     "/audit/export": ("user_id", "since"),

@@ -23,11 +23,13 @@ _ID = r"([\da-f]{8}-[\w-]{27})"
 _HEALED = """
 INSERT INTO run_discrepancies (
     user_id, discrepancy_id, run_id, currency, standing, difference, explained,
-    unexplained
+    unexplained, available_difference, ledger_version, ledger_available, ledger_held,
+    game_available, game_held
 )
 SELECT
     user_id, discrepancy_id, (SELECT run_id FROM runs ORDER BY started_at LIMIT 1), currency,
-    'healed', difference, explained, unexplained
+    'healed', difference, explained, unexplained, available_difference, ledger_version,
+    ledger_available, ledger_held, game_available, game_held
 FROM discrepancies
 RETURNING run_id
 """

@@ -66,7 +66,7 @@ async def test_the_overview_tells_in_a_sentence_how_it_stands(site: Site, week: 
     assert "complete: 9,990 of 10,000 wallets agree" in said
     assert (
         "GBP out by +36.50, EUR out by +3.55, JPY out by +1,500, USD out by -1,250.00,"
-        " 2 unexplained." in said
+        " 2 wallets unexplained." in said
     )
     assert "15.55 EUR 1,250.00 USD 2 wallets" in said
     assert "Open 9 4 new in the last run" in said

@@ -137,7 +137,7 @@ async def test_who_is_signed_out_while_they_type_signs_in_beside_it_and_sends_it
     await pool.execute("UPDATE sessions SET revoked_at = clock_timestamp()")
 
     # Not even the preview, which asks the server at each stroke, leads away from what was typed.
-    await page.get_by_label("Add to the available money").fill("10")
+    await page.get_by_label("Change the available money by").fill("10")
     await expect(page.locator("#lost")).to_contain_text("You are signed out.")
     send = page.get_by_role("button", name="Comment")
     await send.click()

@@ -70,12 +70,12 @@ async def test_from_a_proposal_to_its_approval_to_the_look_that_closes_it(
     page = maker.page
     await maker.sign_in("maker")
     await maker.open(f"/discrepancies/{week.discrepancies['u_90911']}")
-    await expect(page.get_by_label("Add to the available money")).to_have_value("+15.55")
+    await expect(page.get_by_label("Change the available money by")).to_have_value("+15.55")
     await expect(page.locator("#fix-preview")).to_contain_text("ledger and game agree")
 
-    await page.get_by_label("Add to the available money").fill("10")
+    await page.get_by_label("Change the available money by").fill("10")
     await expect(page.locator("#fix-preview")).to_contain_text("+5.55 still")
-    await page.get_by_label("Add to the available money").fill("15.55")
+    await page.get_by_label("Change the available money by").fill("15.55")
     await expect(page.locator("#fix-preview")).to_contain_text("ledger and game agree")
     await page.get_by_label("Why the ledger should say so").fill("the PSP's report of 3 March")
     await page.get_by_role("button", name="Propose").click()

@@ -71,6 +71,8 @@ MATRIX: Final = {
         GET /runs/{run_id}/export
         GET /wallets
         GET /wallets/{user_id}/{currency}
+        GET /wallets/{user_id}/{currency}/compared
+        GET /wallets/{user_id}/{currency}/compared/export
         GET /wallets/{user_id}/{currency}/statement
         GET /webhooks
         GET /deliveries/export

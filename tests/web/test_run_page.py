@@ -67,7 +67,9 @@ async def test_what_healed_in_a_run_or_came_back_is_listed_page_by_page(
     for number, standing in enumerate(("healed", "reopened", "healed", "persisting")):
         await site.pool.execute(
             "INSERT INTO run_discrepancies (run_id, user_id, discrepancy_id, currency, standing,"
-            " difference, explained, unexplained) VALUES ($1, $2, $3, 'GBP', $4, 2000, 0, 2000)",
+            " difference, explained, unexplained, available_difference, ledger_version,"
+            " ledger_available, ledger_held, game_available, game_held)"
+            " VALUES ($1, $2, $3, 'GBP', $4, 2000, 0, 2000, 2000, 1, 0, 0, 2000, 0)",
             *(run_id, f"u/{number}?", new_id(), standing),
         )
     seen: list[tuple[str, str]] = []

@@ -80,6 +80,8 @@ async def test_every_page_fits_its_window(
         "audit": "/audit",
         "settings": "/settings",
         "wallet": "/wallets/u_48213/GBP",
+        "wallet-then": f"/wallets/u_10077/GBP?at={week.now - timedelta(hours=6):%Y-%m-%dT%H:%M:%S}",
+        "compared": "/wallets/u_10077/GBP/compared",
         "webhooks": "/webhooks",
         "delivery": f"/deliveries/{inbox.booked}",
         "quarantined": f"/deliveries/{inbox.fixable}",

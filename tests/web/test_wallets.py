@@ -90,8 +90,8 @@ async def test_a_wallet_is_seen_as_of_a_past_instant(windows: Windows, week: See
     await window.sign_in("watcher")
     await window.open("/wallets?user_id=u_81230")
     await page.get_by_role("link", name="u_81230").click()
-    now = await page.locator("tbody tr").count()
-    third = page.locator("tbody tr").nth(now - 3)
+    now = await page.locator(".rows tbody tr").count()
+    third = page.locator(".rows tbody tr").nth(now - 3)
     at = await third.locator("time").get_attribute("datetime")
     available = await third.locator("td.num").nth(2).inner_text()
     assert at is not None
@@ -100,9 +100,9 @@ async def test_a_wallet_is_seen_as_of_a_past_instant(windows: Windows, week: See
     await page.get_by_role("button", name="Show").click()
 
     await expect(page.get_by_role("heading", level=1)).to_contain_text("available, then")
-    assert 0 < await page.locator("tbody tr").count() < now
+    assert 0 < await page.locator(".rows tbody tr").count() < now
     assert available
     await page.get_by_role("link", name="Now", exact=True).click()
-    await expect(page.locator("tbody tr")).to_have_count(now)
+    await expect(page.locator(".rows tbody tr")).to_have_count(now)
     assert week.runs
     assert window.faults == []

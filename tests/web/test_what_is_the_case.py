@@ -108,7 +108,7 @@ async def test_where_as_much_is_held_as_is_available_it_is_the_available_that_is
     assert "held for bets" not in said
     assert "Withdrawals on their way +6.50 still there -6.50" in page
     assert 'name="amount" value="+10.00"' in (await site.get(f"/discrepancies/{case}"))[1]
-    assert "100.00 116.50 6.50 leaving +10.00" in listed
+    assert "100.00 116.50 6.50 on its way out +10.00" in listed
     assert ",GBP,100.00,116.50,10.00,6.50," in rows
 
 
@@ -122,7 +122,7 @@ async def test_the_list_says_why_two_balances_are_further_apart_than_their_diffe
 
     listed = words((await site.get("/discrepancies"))[1])
 
-    assert "100.00 126.50 6.50 leaving +20.00" in listed
+    assert "100.00 126.50 6.50 on its way out +20.00" in listed
 
 
 async def test_in_the_timeline_only_postings_move_money_and_all_else_leads_to_its_page(

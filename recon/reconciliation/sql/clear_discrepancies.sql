@@ -27,4 +27,5 @@ WHERE
 RETURNING
     d.user_id,
     d.discrepancy_id,
+    d.currency,
     d.status

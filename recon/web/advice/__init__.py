@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from recon.reconciliation import Discrepancy, Evidence
 
-__all__ = ["UNEXPLAINED", "Advice", "advice_of", "advice_on"]
+__all__ = ["UNEXPLAINED", "Advice", "advice_of", "advice_on", "right_here"]
 
 
 def advice_on(found: Discrepancy) -> Sequence[Advice]:
@@ -61,6 +61,13 @@ def advice_of(fact: Evidence, *, held: bool = False) -> Advice:
     return pair[0] if comes_in else pair[-1]
 
 
+def right_here(found: Discrepancy) -> int:
+    """What of its difference the ledger is right about, signed: no adjustment is meant for that."""
+    return sum(
+        fact.amount for fact in found.evidence if advice_of(fact, held=found.of_held).ledger_stands
+    )
+
+
 _OF_CAUSES: Final[dict[Cause, tuple[Advice, ...]]] = {
     Cause.MISSING_WEBHOOK: (
         Advice(
@@ -83,6 +90,7 @@ _OF_CAUSES: Final[dict[Cause, tuple[Advice, ...]]] = {
             "Ask the operator of the game to take it off. The next run clears this once they have.",
             "The ledger has what the PSP says: an adjustment gives the money back. That is for when"
             " the game is right to show it.",
+            ledger_stands=True,
         ),
         Advice(
             Cause.MISSING_GAME_UPDATE,
@@ -90,6 +98,7 @@ _OF_CAUSES: Final[dict[Cause, tuple[Advice, ...]]] = {
             "Ask the operator of the game to credit it. The next run clears this once they have.",
             "The ledger has what the PSP says: an adjustment takes it back. That is for when the"
             " game is right not to have it.",
+            ledger_stands=True,
         ),
     ),
     Cause.DUPLICATE: either(
@@ -120,6 +129,7 @@ _OF_CAUSES: Final[dict[Cause, tuple[Advice, ...]]] = {
             "A bet's payout is booked here, and the game has not credited it.",
             "Ask the operator to credit it. The next run clears this once they have.",
             "An adjustment takes the payout back: that is for when the game is right not to pay.",
+            ledger_stands=True,
         ),
     ),
     Cause.UNEXPLAINED: (UNEXPLAINED,),

@@ -31,21 +31,26 @@ class Advice:
         said: what is the case.
         next: what to do.
         caution: what to know before the ledger is adjusted for it; empty: nothing of its own.
+        ledger_stands: the ledger is right by all that is known, and somebody else puts theirs
+            right: no adjustment is suggested for it.
     """
 
     cause: Cause
     said: str
     next: str
     caution: str = ""
+    ledger_stands: bool = False
 
 
 OfFacts: TypeAlias = dict[tuple[str, Cause, Finding | None], tuple[Advice, ...]]
 """By kind, cause and finding: what to say of money in and of money out, or of both alike."""
 
 
-def either(cause: Cause, said: str, next_: str, caution: str) -> tuple[Advice]:
+def either(
+    cause: Cause, said: str, next_: str, caution: str, *, ledger_stands: bool = False
+) -> tuple[Advice]:
     """What is so whichever way the money went."""
-    return (Advice(cause, said, next_, caution),)
+    return (Advice(cause, said, next_, caution, ledger_stands),)
 
 
 ASKS: Final = (

@@ -53,6 +53,7 @@ OF_PAYMENTS: Final[OfFacts] = {
         "The PSP has accepted a withdrawal, and the game still shows its money.",
         "Ask the operator of the game to take it off. The next run clears this once they have.",
         "The money is on its way to the player: an adjustment would give it to them once more.",
+        ledger_stands=True,
     ),
     ("delivery", Cause.MISSING_WEBHOOK, None): (
         Advice(
@@ -94,14 +95,16 @@ OF_PAYMENTS: Final[OfFacts] = {
             "The game has credited twice what came in once.",
             "Ask the operator of the game to take one back. The next run clears this once they"
             " have.",
-            "The ledger has it once, as the PSP says: there is nothing to put right here.",
+            "The ledger has it once: there is nothing to put right here.",
+            ledger_stands=True,
         ),
         Advice(
             Cause.DUPLICATE,
             "The game has taken off twice what went out once.",
             "Ask the operator of the game to give one back. The next run clears this once they"
             " have.",
-            "The ledger has it once, as the PSP says: there is nothing to put right here.",
+            "The ledger has it once: there is nothing to put right here.",
+            ledger_stands=True,
         ),
     ),
     ("posting", Cause.DUPLICATE, Finding.ADJUSTED): (

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Final
 
 from aiohttp import web
 
-from recon.clock import parse_time
+from recon.clock import now, parse_time
 from recon.db import POOL, load
 from recon.errors import Invalid
 from recon.http import Cursor
 from recon.ledger import read_currencies, read_entries, read_wallet
 from recon.web.addresses import oldest_first
 from recon.web.auth.guard import page
+from recon.web.course import draw, read_course
 from recon.web.csv_pages import send_csv
 from recon.web.rendering import render
 from recon.web.statement import statement_chunks
@@ -64,6 +65,7 @@ async def wallet(request: web.Request) -> web.Response:
             oldest=oldest,
         )
         live = await connection.fetchrow(load("recon.web", "live_of_wallet"), user_id, currency)
+        course = await read_course(connection, user_id, currency, at=at, now=now())
     more = len(entries) > cursor.limit
     entries = entries[: cursor.limit]
     return render(
@@ -72,6 +74,8 @@ async def wallet(request: web.Request) -> web.Response:
         wallet=shown,
         entries=entries,
         live=live,
+        course=course,
+        drawing=draw(course),
         at=at,
         oldest=oldest,
         following=cursor.seal(str(entries[-1].version)) if more else None,

@@ -116,7 +116,7 @@ async def test_each_number_of_the_overview_is_the_count_of_the_list_that_it_link
     assert await listed(site, unescape(link[1])) == int(link[2]) == 8
     assert "8 new in the last run" in figures["Open"][1]
     assert 'href="/discrepancies?unexplained=yes">what nothing explains' in page
-    assert "4 unexplained." in words(page)
+    assert "4 wallets unexplained." in words(page)
 
 
 async def test_what_a_run_saw_so_long_ago_that_only_its_sums_are_known_leads_to_the_run(

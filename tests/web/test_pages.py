@@ -15,7 +15,7 @@ from recon.reconciliation import Cause
 from recon.web.discrepancy_list import DiscrepancyQuery, list_page
 from recon.web.formatting import clock
 from tests.reconciliation.cases import Cases
-from tests.web.seeding import seed_incident
+from tests.web.seeding import seed_incident, seed_week
 
 if TYPE_CHECKING:
     from aiohttp.test_utils import TestServer
@@ -110,8 +110,24 @@ async def test_before_the_first_run_nothing_is_claimed(site: Site) -> None:
     said = words((await site.get("/"))[1])
 
     assert "No run has ended yet. Nothing is known" in said
+    assert "Start the first run." in said
     assert "Agreement Unknown" in said
     assert "No drift to show" in said
+
+
+async def test_whoever_starts_no_runs_is_not_told_to(site: Site, owner: Pool) -> None:
+    await site.sign_in("watcher")
+
+    before = words((await site.get("/"))[1])
+    await seed_week(owner)
+    await owner.execute("UPDATE runs SET finished_at = now() - interval '11 minutes'")
+    after = words((await site.get("/"))[1])
+
+    assert "The first run starts with the schedule, or when an analyst starts it." in before
+    assert "Have an analyst start one, and find out why the schedule did not." in after
+    for page in (before, after):
+        assert "Start the first" not in page
+        assert "Start a run" not in page
 
 
 @pytest.mark.parametrize(

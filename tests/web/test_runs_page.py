@@ -56,7 +56,7 @@ async def test_what_agreed_only_by_a_tolerance_is_shown_with_the_sum(site: Site)
         run_id,
     )
 
-    assert "3 within 0.05 EUR, 0.11 EUR in all" in words((await site.get("/runs"))[1])
+    assert "3 tolerated" in words((await site.get("/runs"))[1])
 
 
 async def test_a_fault_that_stopped_a_run_is_an_incident_on_the_overview(site: Site) -> None:

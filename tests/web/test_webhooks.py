@@ -35,7 +35,7 @@ async def test_the_list_says_of_each_delivery_what_became_of_it(site: Site, inbo
     assert "payment_intent.succeeded stripe u_5 1,502 JPY pi_yen2 Booked" in said
     assert "Quarantined it is of another merchant account than configured" in said
     assert "Waiting 1 Suspended 1 Quarantined 2 Booked 5 Repeated Ignored 1" in said
-    assert html.index("deposit.refunded") < html.index("refund.created"), "newest first"
+    assert said.index("deposit.refunded") < said.index("refund.created"), "newest first"
     assert f'href="/deliveries/{inbox.booked}"' in html
 
 
@@ -98,7 +98,8 @@ async def test_a_filter_in_the_address_shows_what_it_says(
     status, html = await site.get(f"/webhooks?{query}")
 
     assert status == 200
-    assert re.findall(r'<th scope="row"><a [^>]*>([^<]+)</a>', html) == events
+    named = re.findall(r'<th scope="row"><a [^>]*>([^<]+)</a>', html.replace("<wbr>", ""))
+    assert named == events
     assert str(inbox.booked) not in html or "payment_intent.succeeded" in events
 
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from recon.db import Pool
     from tests.web.conftest import Site, Windows
+    from tests.web.seeding import Seeded
 
 _BOTH = [("dep-1", "25.00", Cause.MISSING_WEBHOOK), ("pay-1", "11.50", Cause.DUPLICATE)]
 
@@ -48,6 +49,31 @@ async def test_two_causes_are_both_said_each_with_what_to_do_and_what_to_be_care
     assert "Duplicate: Find which side counted it twice" in said
     assert "Missing webhook: The PSP's own event is better" in page
     assert "Duplicate: An adjustment is for when the ledger has it twice." in page
+
+
+async def test_no_adjustment_is_suggested_for_what_the_ledger_is_right_about(
+    site: Site, pool: Pool, week: Seeded
+) -> None:
+    all_of_it, part_of_it = week.discrepancies["u_55008"], week.discrepancies["u_81230"]
+    owed = await Cases(pool).seen("u_1", "5.00", evidence=[("p", "5.00", Cause.MISSING_WEBHOOK)])
+    await site.sign_in("maker")
+
+    _, none = await said_of(site, all_of_it)
+    _, part = await said_of(site, part_of_it)
+    _, whole = await said_of(site, owed)
+    forms = [
+        re.search(r'<input id="amount" name="amount" value="([^"]*)"', (await site.get(path))[1])
+        for path in (f"/discrepancies/{case}" for case in (all_of_it, part_of_it, owed))
+    ]
+
+    assert [form and form[1] for form in forms] == ["", "+25.00", "+5.00"]
+    assert "The ledger has it once: there is nothing to put right here." in none
+    assert "The ledger is right, by all that is known: nothing is suggested here." in none
+    assert "Propose an adjustment all the same" in none
+    assert "Of the difference the ledger is right about +11.50 GBP: what is suggested is" in part
+    assert "A re-check would find +11.50 still" in part
+    for page in (part, whole):
+        assert "all the same" not in page
 
 
 async def test_a_rest_without_explanation_stands_beside_what_is_known_and_denies_none_of_it(
@@ -108,7 +134,7 @@ async def test_where_as_much_is_held_as_is_available_it_is_the_available_that_is
     assert "held for bets" not in said
     assert "Withdrawals on their way +6.50 still there -6.50" in page
     assert 'name="amount" value="+10.00"' in (await site.get(f"/discrepancies/{case}"))[1]
-    assert "100.00 116.50 6.50 on its way out +10.00" in listed
+    assert "100.00 116.50 6.50 on its way +10.00" in listed
     assert ",GBP,100.00,116.50,10.00,6.50," in rows
 
 
@@ -122,7 +148,7 @@ async def test_the_list_says_why_two_balances_are_further_apart_than_their_diffe
 
     listed = words((await site.get("/discrepancies"))[1])
 
-    assert "100.00 126.50 6.50 on its way out +20.00" in listed
+    assert "100.00 126.50 6.50 on its way +20.00" in listed
 
 
 async def test_in_the_timeline_only_postings_move_money_and_all_else_leads_to_its_page(

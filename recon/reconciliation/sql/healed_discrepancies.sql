@@ -1,6 +1,6 @@
 -- $1 run, $2 users and $3 discrepancies; of each, as it was compared, $4 the ledger's version, $5
--- what the ledger had available and $6 held, $7 what the game had available and $8 held; all but the
--- first in parallel. The run found that these agree.
+-- what the ledger had available and $6 held, $7 what the game had available and $8 held. All but
+-- the first in parallel. The run found that these agree.
 INSERT INTO run_discrepancies (
     run_id, user_id, discrepancy_id, currency, standing, difference, explained, unexplained,
     available_difference, ledger_version, ledger_available, ledger_held, game_available, game_held

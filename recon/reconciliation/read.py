@@ -28,7 +28,7 @@ from recon.reconciliation.model import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
     from uuid import UUID
 
@@ -141,17 +141,18 @@ async def _whole(connection: asyncpg.Connection[Any], rows: Sequence[asyncpg.Rec
         found = {row["run_id"]: row for row in progress}
     return [
         _run(
-            row,
+            # Its sums as they are where the rest of its progress is read, not as they were before.
+            {**row, **found.get(row["run_id"], {})},
             tuple(totals.get(row["run_id"], ())),
             tuple(tolerated.get(row["run_id"], ())),
-            _progress(row, found[row["run_id"]]) if row["run_id"] in found else None,
+            _progress(found[row["run_id"]]) if row["run_id"] in found else None,
         )
         for row in rows
     ]
 
 
-def _progress(row: asyncpg.Record, found: asyncpg.Record) -> Progress:
-    done = row["compared"] + row["not_compared"] + found["waiting"] + found["under_way"]
+def _progress(found: asyncpg.Record) -> Progress:
+    done = found["compared"] + found["not_compared"] + found["waiting"] + found["under_way"]
     if found["paused"]:
         phase = Phase.PAUSED
     elif not found["cut"] and not done:
@@ -168,7 +169,7 @@ def _progress(row: asyncpg.Record, found: asyncpg.Record) -> Progress:
         compared=done,
         waiting=found["waiting"],
         per_second=round(per_second, 1),
-        eta_s=round(max(row["total"] - done, 0) / per_second, 1) if known else None,
+        eta_s=round(max(found["total"] - done, 0) / per_second, 1) if known else None,
         next_look_in_s=None if due_in_s is None else round(max(due_in_s, 0.0), 1),
     )
 
@@ -238,7 +239,7 @@ async def count_open(connection: asyncpg.Connection[Any]) -> int:
 
 
 def _run(
-    row: asyncpg.Record,
+    row: Mapping[str, Any],
     totals: tuple[RunTotal, ...],
     tolerated: tuple[Tolerated, ...],
     progress: Progress | None,

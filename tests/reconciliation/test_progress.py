@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import pytest
 
 from recon.reconciliation import (
     Phase,
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from uuid import UUID
 
-    import pytest
+    import asyncpg
 
     from tests.reconciliation.conftest import World
 
@@ -78,6 +80,32 @@ async def test_a_run_moves_within_a_page_and_says_when_it_looks_again(
     assert 0 <= again.progress.next_look_in_s <= 4
     assert ended.progress is None
     assert run_view(ended).progress is None
+
+
+async def test_the_numbers_of_a_run_are_of_one_instant(world: World) -> None:
+    """What is decided while they are read counts in all of them or in none."""
+    for number in range(3):
+        await world.deposit(f"u_{number}", "1.00")
+    run_id = await start_run(world.pool, RunScope.ALL, trigger="test", queued=False)
+    async with world.pool.acquire() as connection:
+        ask = connection.fetch
+
+        async def meanwhile(statement: str, *args: Any) -> list[asyncpg.Record]:  # noqa: ANN401 - of any statement
+            if "under_way" in statement:
+                async with world.pool.acquire() as other:
+                    await other.execute(
+                        "UPDATE runs SET cut_at = now(), total = 3, compared = 3, agreed = 3"
+                    )
+            rows: list[asyncpg.Record] = await ask(statement, *args)
+            return rows
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(type(connection), "fetch", lambda _, *args: meanwhile(*args))
+            run = await read_run(connection, run_id)
+
+    assert run.progress is not None
+    assert (run.progress.phase, run.progress.compared) == (Phase.LOOKING_AGAIN, 3)
+    assert (run.wallets.total, run.wallets.compared, run.wallets.agreed) == (3, 3, 3)
 
 
 async def test_a_run_tells_what_it_let_pass_by_a_tolerance(world: World) -> None:

@@ -58,6 +58,7 @@ async def test_every_page_fits_its_window(
         "discrepancies": "/discrepancies",
         "discrepancy": f"/discrepancies/{week.discrepancies['u_81230']}",
         "unexplained": f"/discrepancies/{week.discrepancies['u_90911']}",
+        "right-here": f"/discrepancies/{week.discrepancies['u_55008']}",
         "nothing": "/discrepancies?q=zzz",
         "seen-by-run": f"/discrepancies?run_id={week.runs[-1]}",
         "incident": f"/discrepancies?status=all&incident_id={incident}",

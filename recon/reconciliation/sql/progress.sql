@@ -1,7 +1,7 @@
 -- $1 runs. Of each that has not ended: wallets looked at and not decided yet, those on the ladder
 -- and those that somebody looks at right now; when the next one on the ladder is due; and how long
--- it runs. With its sums as they are then: those that were read a moment before do not have what has
--- been decided since, which is not under way any more either.
+-- it runs. With its sums as they are then: those that were read a moment before lack what has been
+-- decided since, which is not under way any more either.
 SELECT
     r.run_id,
     r.total,

@@ -61,15 +61,16 @@ class Course:
 
     Attributes:
         postings: the ledger's side, from a posting at or before ``begins`` on, where there is one.
-        seen: both sides where they were compared.
-        agreed_at: when they agreed for the last time; ``None``: never by then.
+        seen: both sides where they were compared, from ``begins`` on.
+        last: both sides where they were compared last, though it be before ``begins``; ``None``:
+            nothing is known of the game by then.
         begins: where the drawing begins.
         ends: where it ends.
     """
 
     postings: Sequence[Posting]
     seen: Sequence[Seen]
-    agreed_at: datetime | None
+    last: Seen | None
     begins: datetime
     ends: datetime
 
@@ -112,16 +113,20 @@ async def read_course(
     postings.reverse()
     seen = [_as_seen(sighting) for sighting in reversed(sightings)]
     agreed = await connection.fetchrow(load("recon.web", "agreed"), user_id, currency)
-    agreed_at = None if agreed is None or agreed["agreed_at"] > ends else agreed["agreed_at"]
-    if agreed_at is not None and (there := _at_version(postings, agreed["agreed_version"])):
-        seen.append(Seen(agreed_at, there.available_after, there.available_after, 0))
+    if agreed is not None and agreed["agreed_at"] <= ends:
+        version = agreed["agreed_version"]
+        there = await read_entries(
+            connection, user_id, currency, before_version=version + 1, limit=1
+        )
+        had = there[0].available_after if there else 0
+        seen.append(Seen(agreed["agreed_at"], had, had, 0))
         seen.sort(key=lambda one: one.at)
     begins = _begins(postings, seen, ends)
     before = [place for place, one in enumerate(postings) if one.recorded_at <= begins]
     return Course(
         postings=postings[max(before, default=0) :],
         seen=[one for one in seen if one.at >= begins],
-        agreed_at=agreed_at,
+        last=seen[-1] if seen else None,
         begins=begins,
         ends=ends,
     )
@@ -160,10 +165,6 @@ def _as_seen(sighting: Sighting) -> Seen:
         sighting.available_difference,
         sighting,
     )
-
-
-def _at_version(postings: Sequence[Posting], version: int) -> Posting | None:
-    return next((one for one in postings if one.version == version), None)
 
 
 def _begins(postings: Sequence[Posting], seen: Sequence[Seen], ends: datetime) -> datetime:

@@ -87,6 +87,28 @@ async def test_as_of_an_instant_the_game_is_as_it_was_known_then(site: Site, poo
     assert "by then no run had compared this wallet" in first
 
 
+async def test_a_busy_wallet_is_drawn_as_far_back_as_its_postings_are_read(
+    site: Site, pool: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("recon.web.course._POSTINGS", 2)
+    await lived(pool)
+    cases = Cases(pool)
+    await cases.deposit("u/1", "1.00")
+    await cases.deposit("u/1", "2.00")
+    await site.sign_in("watcher")
+
+    page = (await site.get("/wallets/u%2F1/GBP"))[1]
+    at = format_time(await pool.fetchval("SELECT recorded_at FROM postings WHERE version = 4"))
+    then = words((await site.get(f"/wallets/u%2F1/GBP?at={at}"))[1])
+
+    assert re.search(
+        r"The game was last compared [\d:]{8}, before what is drawn here.", words(page)
+    )
+    assert "<span>17.00</span><span>15.00</span>" in page
+    assert 'class="point' not in page
+    assert re.search(r"Last compared with the game before that [\d:]{8}: both agreed.", then)
+
+
 async def test_what_is_held_for_bets_is_told_apart(site: Site, pool: Pool) -> None:
     cases = Cases(pool)
     await cases.deposit("u_1", "10.00")

@@ -69,6 +69,7 @@ async def test_no_adjustment_is_suggested_for_what_the_ledger_is_right_about(
     assert [form and form[1] for form in forms] == ["", "+25.00", "+5.00"]
     assert "The ledger has it once: there is nothing to put right here." in none
     assert "The ledger is right, by all that is known: nothing is suggested here." in none
+    assert "Nothing to fix here The ledger has it once" in none
     assert "Propose an adjustment all the same" in none
     assert "Of the difference the ledger is right about +11.50 GBP: what is suggested is" in part
     assert "A re-check would find +11.50 still" in part

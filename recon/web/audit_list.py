@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from datetime import UTC, datetime, time
+from dataclasses import dataclass, field
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -12,8 +12,8 @@ import msgspec
 from recon.clock import format_time
 from recon.csv_text import plain_text
 from recon.db import load_in_order
-from recon.errors import Invalid
 from recon.web.csv_pages import PAGE, csv_chunks, last_of
+from recon.web.days import Days
 from recon.web.formatting import instant, plain_words, told
 
 if TYPE_CHECKING:
@@ -42,15 +42,13 @@ class AuditQuery:
         actor: ``staff:<name>`` or a caller's name.
         action: its start, such as ``discrepancy.``.
         obj: the object, as ``<kind>:<id>``.
-        since: the first day, in UTC.
-        until: the last day, in UTC.
+        days: from the first to the last.
     """
 
     actor: str | None = None
     action: str | None = None
     obj: str | None = None
-    since: datetime | None = None
-    until: datetime | None = None
+    days: Days = field(default_factory=Days)
 
     @classmethod
     def parse(cls, query: Mapping[str, str]) -> AuditQuery:
@@ -64,20 +62,13 @@ class AuditQuery:
             given.get("actor"),
             given.get("action"),
             given.get("object"),
-            _day("since", given.get("since")),
-            _day("until", given.get("until")),
+            Days.parse(query),
         )
 
     def said(self) -> dict[str, str]:
         """The URL's query for this."""
-        said = {
-            "actor": self.actor,
-            "action": self.action,
-            "object": self.obj,
-            "since": None if self.since is None else self.since.date().isoformat(),
-            "until": None if self.until is None else self.until.date().isoformat(),
-        }
-        return {name: text for name, text in said.items() if text is not None}
+        said = {"actor": self.actor, "action": self.action, "object": self.obj}
+        return {name: text for name, text in said.items() if text} | self.days.said()
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +122,8 @@ async def list_audit(
     """A page of the audit, newest first, from before an entry; or ``oldest`` first, from after."""
     rows = await connection.fetch(
         load_in_order("recon.web", "audited", turned=oldest),
-        *(wanted.actor, wanted.action, wanted.obj, wanted.since, wanted.until, before, limit),
+        *(wanted.actor, wanted.action, wanted.obj),
+        *(wanted.days.begins, wanted.days.ends, before, limit),
     )
     return [
         Audited(
@@ -159,15 +151,6 @@ def _cells(one: Audited) -> Sequence[str]:
     detail = msgspec.json.encode(one.detail, order="sorted").decode()
     said = (str(one.audit_id), format_time(one.at), one.actor, one.action, one.obj, detail)
     return [plain_text(text) for text in said]
-
-
-def _day(name: str, text: str | None) -> datetime | None:
-    if text is None:
-        return None
-    try:
-        return datetime.combine(datetime.strptime(text, "%Y-%m-%d").date(), time(), UTC)  # noqa: DTZ007 - a day of UTC's calendar
-    except ValueError:
-        raise Invalid(f"{name} is a day such as 2026-01-31", code="invalid_filter") from None
 
 
 def _parts(side: object) -> dict[str, Any]:

@@ -12,10 +12,11 @@ from recon.db import is_turned, load, load_in_order
 from recon.errors import Invalid
 from recon.money import exponents
 from recon.reconciliation import Cause, DiscrepancyFilter, Severity, Status
+from recon.web.days import Days
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from datetime import datetime
+    from datetime import date, datetime
 
     import asyncpg
 
@@ -89,6 +90,8 @@ class DiscrepancyQuery:
         incident_id: what is part of this incident.
         assignee: whose.
         age: a name in `AGES`.
+        since: the first day on which it was first seen.
+        until: the last such day.
         q: the start of a player's or a discrepancy's id, or a fact's whole id.
         unexplained: ``yes``: of which a part is.
         sort: a name in `SORTS`, with ``-`` before it for the largest first; ``-age`` is the oldest.
@@ -103,6 +106,8 @@ class DiscrepancyQuery:
     incident_id: UUID | None = None
     assignee: str | None = None
     age: str | None = None
+    since: date | None = None
+    until: date | None = None
     q: str | None = None
     unexplained: str | None = None
     sort: str = "age"
@@ -123,6 +128,8 @@ class DiscrepancyQuery:
         for name, kind in _PARSED.items():
             if name in given:
                 parsed[name] = _read(kind, name, given[name])
+        days = Days.parse(given)
+        parsed |= {"since": days.since, "until": days.until}
         wanted = cls(**parsed)
         _known("status", wanted.status, {"live", "all", *Status})
         _known("age", wanted.age, {None, *AGES})
@@ -152,7 +159,7 @@ class DiscrepancyQuery:
 
     def filter(self, now: datetime) -> DiscrepancyFilter:
         """What it matches, for an export."""
-        seen_from, seen_before = _seen(self.age, now)
+        seen_from, seen_before = _seen(self, now)
         statuses = _statuses(self.status)
         return DiscrepancyFilter(
             statuses=None if statuses is None else tuple(Status(one) for one in statuses),
@@ -172,8 +179,15 @@ class DiscrepancyQuery:
     @property
     def is_tallied(self) -> bool:
         """Whether what it comes to is added up as discrepancies change, however many match."""
-        asked = replace(self, cause=None, currency=None, age=None, unexplained=None, sort="age")
-        return asked == DiscrepancyQuery()
+        asked = replace(
+            self, cause=None, currency=None, age=None, since=None, until=None, unexplained=None
+        )
+        return replace(asked, sort="age") == DiscrepancyQuery()
+
+    @property
+    def is_of_a_time(self) -> bool:
+        """Whether it bounds when they were first seen: they lie side by side then."""
+        return (self.age, self.since, self.until) != (None, None, None)
 
     @property
     def is_of_some_kinds(self) -> bool:
@@ -283,7 +297,7 @@ async def list_page(
             matching = sum(kind.rows for kind in by_kind)
         known = matching <= ADDED_UP or wanted.is_tallied
         place = (name, key, last, limit + 1)
-        if matching <= (_CLOSE_BY if known and wanted.age else ADDED_UP):
+        if matching <= (_CLOSE_BY if known and wanted.is_of_a_time else ADDED_UP):
             rows = await connection.fetch(
                 load("recon.web", "discrepancies_few"), *chosen, *place, not turned
             )
@@ -375,7 +389,7 @@ def _by_currency(kinds: Sequence[_Kind]) -> list[Total]:
 
 def _chosen(wanted: DiscrepancyQuery, now: datetime) -> Sequence[object]:
     """The first twelve parameters of the list and of its totals."""
-    seen_from, seen_before = _seen(wanted.age, now)
+    seen_from, seen_before = _seen(wanted, now)
     return (
         _statuses(wanted.status),
         None if wanted.cause is None else [wanted.cause],
@@ -397,13 +411,15 @@ def to_the_minute(now: datetime) -> datetime:
     return now.replace(second=0, microsecond=0)
 
 
-def _seen(age: str | None, now: datetime) -> tuple[datetime | None, datetime | None]:
-    """First seen from, and before, for an age by name."""
-    at_least, below = AGES[age] if age else (None, None)
-    now = to_the_minute(now)
+def _seen(wanted: DiscrepancyQuery, now: datetime) -> tuple[datetime | None, datetime | None]:
+    """First seen from, and before: by the age's name and by the days, whichever is narrower."""
+    at_least, below = AGES[wanted.age] if wanted.age else (None, None)
+    now, days = to_the_minute(now), Days(wanted.since, wanted.until)
+    since = [None if below is None else now - below, days.begins]
+    until = [None if at_least is None else now - at_least, days.ends]
     return (
-        None if below is None else now - below,
-        None if at_least is None else now - at_least,
+        max((one for one in since if one is not None), default=None),
+        min((one for one in until if one is not None), default=None),
     )
 
 

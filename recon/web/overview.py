@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from recon.reconciliation import Incident
     from recon.web.auth.sessions import Session
+    from recon.web.days import Days
 
 __all__ = ["OVERDUE", "Bar", "Drift", "Overview", "RunDrift", "read_overview", "read_verdict"]
 
@@ -79,10 +80,16 @@ class RunDrift:
 
 @dataclass(frozen=True, slots=True)
 class Drift:
-    """The last runs in one currency, oldest first; a column for each, and one of wallets."""
+    """Runs in one currency, oldest first; a column for each, and one of wallets.
+
+    They are the last ones; of all of some ``days``, where the first is named, as many that are
+    evenly spaced ``among`` these.
+    """
 
     currency: str
     currencies: Sequence[str]
+    days: Days
+    among: int
     runs: Sequence[RunDrift]
     columns: Sequence[Column]
     wallets: Sequence[Column]
@@ -133,6 +140,7 @@ async def read_overview(
     session: Session,
     *,
     currency: str | None,
+    days: Days,
     every: timedelta | None,
     now: datetime,
 ) -> Overview:
@@ -142,6 +150,7 @@ async def read_overview(
         connection: any; a snapshot over all of it is not needed.
         session: for whom, because of what waits for them.
         currency: of the drift; ``None``: the one with most open.
+        days: of the drift.
         every: the schedule.
         now: the time.
     """
@@ -175,7 +184,7 @@ async def read_overview(
         overdue=sum(cases.get(kind, 0) for kind in OVERDUE),
         ageing=_bars(live, "age", _AGES),
         causes=_bars(live, "cause", {cause: _words(cause) for cause in Cause}),
-        drift=await _drift(connection, currency, verdict.positions),
+        drift=await _drift(connection, currency, days, verdict.positions),
         incidents=await list_incidents(
             connection, only_open=True, limit=_INCIDENTS_SHOWN, at_most=ADDED_UP
         ),
@@ -245,14 +254,19 @@ def _bars(live: Sequence[asyncpg.Record], column: str, labels: dict[str, str]) -
 
 
 async def _drift(
-    connection: asyncpg.Connection[Any], wanted: str | None, positions: Sequence[Position]
+    connection: asyncpg.Connection[Any],
+    wanted: str | None,
+    days: Days,
+    positions: Sequence[Position],
 ) -> Drift | None:
     seen = [row["currency"] for row in await connection.fetch(load("recon.web", "currencies_seen"))]
     if not seen:
         return None
     if wanted is None or wanted not in seen:
         wanted = positions[0].currency if positions else seen[0]
-    rows = await connection.fetch(load("recon.web", "drift"), wanted, _RUNS_SHOWN)
+    rows = await connection.fetch(
+        load("recon.web", "drift"), wanted, _RUNS_SHOWN, days.begins, days.ends
+    )
     runs = [
         RunDrift(
             row["run_id"],
@@ -273,6 +287,8 @@ async def _drift(
     return Drift(
         currency=wanted,
         currencies=seen,
+        days=days,
+        among=rows[0]["among"] if rows else 0,
         runs=runs,
         columns=columns([(run.explained, run.unexplained) for run in runs]),
         wallets=columns([(run.discrepant, run.not_compared) for run in runs]),

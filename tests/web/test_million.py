@@ -7,6 +7,7 @@ thousand and asks only that the right rows come, in their order.
 from __future__ import annotations
 
 import os
+from datetime import timedelta
 from statistics import median
 from time import perf_counter
 from typing import TYPE_CHECKING
@@ -56,6 +57,12 @@ _VIEWS: tuple[dict[str, str], ...] = (
     {"unexplained": "yes"},
     {"unexplained": "yes", "currency": "GBP"},
     {"assignee": "maker", "status": "all"},
+    {
+        "since": f"{now() - timedelta(days=40):%Y-%m-%d}",
+        "until": f"{now() - timedelta(days=39):%Y-%m-%d}",
+    },
+    {"since": f"{now() - timedelta(days=100):%Y-%m-%d}"},
+    {"until": f"{now() - timedelta(days=200):%Y-%m-%d}", "cause": "duplicate"},
     {"q": "u_0000077"},
     {"q": "dep-77", "status": "all"},
     {"q": "nothing of ours"},

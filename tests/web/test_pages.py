@@ -249,9 +249,64 @@ async def test_an_empty_list_says_which_kind_of_empty_it_is(site: Site) -> None:
     assert "Nothing matches this filter" in (await site.get("/discrepancies?currency=CHF"))[1]
 
 
+async def test_days_in_the_address_bound_when_a_discrepancy_was_first_seen(
+    site: Site, week: Seeded
+) -> None:
+    await site.sign_in("watcher")
+    first = {
+        user: (week.now - ago).date()
+        for user, ago in (("u_20466", timedelta(days=9)), ("u_33100", timedelta(hours=80)))
+    }
+
+    async def users(query: str) -> list[str]:
+        status, html = await site.get(f"/discrepancies?{query}")
+        assert status == 200, query
+        return re.findall(r'<th scope="row"><a class="id"[^>]*>([^<]+)<', html)
+
+    assert await users(f"until={first['u_20466']}") == ["u_20466"]
+    assert await users(f"until={first['u_20466'] - timedelta(days=1)}") == []
+    assert await users(f"since={first['u_33100']}&until={first['u_33100']}") == ["u_33100"]
+    assert set(await users(f"until={first['u_33100']}&currency=EUR")) == {"u_33100"}
+    assert await users(f"since={first['u_33100']}&age=older") == []
+    assert len(await users(f"since={first['u_20466']}")) == 9
+    assert len(await users("since=0001-01-01&until=9999-12-31")) == 9
+    page = words((await site.get(f"/discrepancies?since={first['u_33100']}&sort=-size"))[1])
+    assert "8 match this filter" in page
+    file = (await site.get(f"/discrepancies/export?format=csv&until={first['u_33100']}"))[1]
+    assert len(file.splitlines()) == 3
+
+
+async def test_the_drift_is_of_the_days_in_the_address(
+    site: Site, week: Seeded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await site.sign_in("watcher")
+    day = (week.now - timedelta(days=3)).date()
+    of_that_day = sum(
+        (week.now - timedelta(hours=6 * number, minutes=2)).date() == day for number in range(29)
+    )
+
+    last = words((await site.get("/"))[1])
+    page = (await site.get(f"/?currency=EUR&since={day}&until={day}"))[1]
+    until = words((await site.get(f"/?until={day}"))[1])
+    none = words((await site.get("/?until=2001-01-01"))[1])
+    monkeypatch.setattr("recon.web.overview._RUNS_SHOWN", 5)
+    spaced = words((await site.get("/?since=2001-01-01"))[1])
+
+    assert "The last 29 runs" in last
+    assert f"From {day} until {day}: {of_that_day} runs" in words(page)
+    assert f'href="/?since={day}&amp;until={day}&amp;currency=GBP"' in page
+    assert f"Until {day}: " in until
+    assert "No run ended in these days." in none
+    assert "From 2001-01-01: 5 of 29 runs, evenly spaced" in spaced
+    assert (await site.get("/?since=x"))[0] == 400
+
+
 @pytest.mark.parametrize(
     "query",
-    ["status=x", "cause=x", "run_id=1", "currency=gbp", "age=x", "sort=x", "cursor=x", "limit=0"],
+    [
+        *("status=x", "cause=x", "run_id=1", "currency=gbp", "age=x", "sort=x", "cursor=x"),
+        *("limit=0", "since=x", "until=2026-02-30"),
+    ],
 )
 async def test_an_address_that_makes_no_sense_is_refused_by_name(site: Site, query: str) -> None:
     await site.sign_in("watcher")

@@ -7,6 +7,7 @@ from aiohttp import web
 from recon.clock import now
 from recon.db import POOL
 from recon.web.auth.guard import page, session_of
+from recon.web.days import Days
 from recon.web.discrepancy_list import ADDED_UP
 from recon.web.overview import read_overview, read_verdict
 from recon.web.rendering import PAGES, render
@@ -25,6 +26,7 @@ async def overview(request: web.Request) -> web.Response:
             connection,
             session_of(request),
             currency=request.query.get("currency"),
+            days=Days.parse(request.query),
             every=request.config_dict[PAGES].reconcile_every,
             now=now(),
         )

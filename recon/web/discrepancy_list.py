@@ -178,16 +178,12 @@ class DiscrepancyQuery:
 
     @property
     def is_tallied(self) -> bool:
-        """Whether what it comes to is added up as discrepancies change, however many match."""
-        asked = replace(
-            self, cause=None, currency=None, age=None, since=None, until=None, unexplained=None
-        )
-        return replace(asked, sort="age") == DiscrepancyQuery()
+        """Whether what it comes to is added up as discrepancies change, however many match.
 
-    @property
-    def is_of_a_time(self) -> bool:
-        """Whether it bounds when they were first seen: they lie side by side then."""
-        return (self.age, self.since, self.until) != (None, None, None)
+        Not by days: on which day it was that something over a week old was first seen is not kept.
+        """
+        asked = replace(self, cause=None, currency=None, age=None, unexplained=None, sort="age")
+        return asked == DiscrepancyQuery()
 
     @property
     def is_of_some_kinds(self) -> bool:
@@ -297,7 +293,7 @@ async def list_page(
             matching = sum(kind.rows for kind in by_kind)
         known = matching <= ADDED_UP or wanted.is_tallied
         place = (name, key, last, limit + 1)
-        if matching <= (_CLOSE_BY if known and wanted.is_of_a_time else ADDED_UP):
+        if matching <= (_CLOSE_BY if known and wanted.age else ADDED_UP):
             rows = await connection.fetch(
                 load("recon.web", "discrepancies_few"), *chosen, *place, not turned
             )

@@ -11,7 +11,7 @@ import pytest
 
 from recon.clock import format_time, new_id, now
 from recon.game.handlers import GAME_WATCH
-from recon.reconciliation import Cause
+from recon.reconciliation import Cause, fold_tallies
 from recon.web.discrepancy_list import DiscrepancyQuery, list_page
 from recon.web.formatting import clock
 from tests.reconciliation.cases import Cases
@@ -270,8 +270,13 @@ async def test_days_in_the_address_bound_when_a_discrepancy_was_first_seen(
     assert await users(f"since={first['u_33100']}&age=older") == []
     assert len(await users(f"since={first['u_20466']}")) == 9
     assert len(await users("since=0001-01-01&until=9999-12-31")) == 9
+    await fold_tallies(site.pool)
     page = words((await site.get(f"/discrepancies?since={first['u_33100']}&sort=-size"))[1])
     assert "8 match this filter" in page
+    page = words((await site.get(f"/discrepancies?until={first['u_20466']}"))[1])
+    assert "1 matches this filter; without explanation 1,250.00 USD." in page
+    page = words((await site.get(f"/discrepancies?until={first['u_20466'] - timedelta(1)}"))[1])
+    assert "Nothing matches this filter" in page
     file = (await site.get(f"/discrepancies/export?format=csv&until={first['u_33100']}"))[1]
     assert len(file.splitlines()) == 3
 

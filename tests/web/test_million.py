@@ -75,8 +75,8 @@ _BROAD: tuple[dict[str, str], ...] = (
     {"since": f"{now() - timedelta(days=100):%Y-%m-%d}"},
     {"since": f"{now() - timedelta(days=100):%Y-%m-%d}", "sort": "-size"},
 )
-"""What begins as the ids of a tenth of all players do, who are those seen last; and of them all. The
-newest and the largest of a hundred days."""
+"""What begins as the ids of a tenth of all players do, who are those seen last; and of all. Then
+the newest and the largest of a hundred days."""
 
 _BOUND_S = 0.05
 

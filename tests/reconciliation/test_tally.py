@@ -11,6 +11,7 @@ from recon.clock import now
 from recon.ledger import verify_books
 from recon.reconciliation import count_open, fold_tallies
 from recon.web.auth.sessions import Session
+from recon.web.days import Days
 from recon.web.discrepancy_list import AGES, DiscrepancyQuery, read_totals
 from recon.web.overview import read_overview, read_verdict
 from recon.web.roles import Role
@@ -155,7 +156,9 @@ async def test_ages_are_told_apart_to_the_minute_as_the_list_does(pool: Pool, ow
         )
     session = Session("maker", Role.VIEWER, "secret")
     async with pool.acquire() as connection:
-        shown = await read_overview(connection, session, currency=None, every=None, now=at)
+        shown = await read_overview(
+            connection, session, currency=None, days=Days(), every=None, now=at
+        )
         listed = {
             age: sum(
                 total.rows

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from recon.money import exponents, format_minor
+
+if TYPE_CHECKING:
+    from datetime import date
 
 __all__ = [
     "age",
     "amount",
     "clock",
     "count",
+    "day",
     "decimal_places",
     "instant",
     "lag",
@@ -66,6 +70,11 @@ def sign_class(minor: int) -> str:
 def count(number: int) -> str:
     """A whole number with thousands separators."""
     return f"{number:,}"
+
+
+def day(one: date) -> str:
+    """A day in full, e.g. ``22 Nov 2025``."""
+    return f"{one.day} {one:%b %Y}"
 
 
 def instant(at: datetime) -> str:

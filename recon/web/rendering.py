@@ -43,6 +43,7 @@ def _templates(assets: Assets) -> Environment:
         "signed": formatting.signed,
         "sign_class": formatting.sign_class,
         "count": formatting.count,
+        "day": formatting.day,
         "instant": formatting.instant,
         "iso": _iso,
         "span": formatting.span,

@@ -298,11 +298,12 @@ async def test_the_drift_is_of_the_days_in_the_address(
     spaced = words((await site.get("/?since=2001-01-01"))[1])
 
     assert "The last 29 runs" in last
-    assert f"From {day} until {day}: {of_that_day} runs" in words(page)
+    named = f"{day.day} {day:%b %Y}"
+    assert f"From {named} until {named}: {of_that_day} runs" in words(page)
     assert f'href="/?since={day}&amp;until={day}&amp;currency=GBP"' in page
-    assert f"Until {day}: " in until
+    assert f"Until {named}: " in until
     assert "No run ended in these days." in none
-    assert "From 2001-01-01: 5 of 29 runs, evenly spaced" in spaced
+    assert "From 1 Jan 2001: 5 of 29 runs, evenly spaced" in spaced
     assert (await site.get("/?since=x"))[0] == 400
 
 

@@ -55,7 +55,7 @@ async def test_what_is_printed_is_whole_and_has_nothing_to_press(
     for path, sheets, said in (
         (discrepancy, [upright] * 3, str(week.discrepancies["u_81230"])),
         ("/discrepancies", [lying], "u_20466"),
-        ("/wallets/u_48213/GBP", [lying] * 2, ":payout"),
+        ("/wallets/u_48213/GBP", [lying], ":payout"),
         ("/approvals", [lying], "booked twice by hand on 12 November, ticket FIN-881"),
         (f"/runs/{week.runs[-1]}", [upright], str(week.runs[-1])),
         (f"/bets/{bet_id}", [upright], str(bet_id)),

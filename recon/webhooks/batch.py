@@ -16,7 +16,7 @@ import msgspec
 from msgspec.structs import replace
 
 from recon.payments import Report
-from recon.webhooks.model import CaseKind, Event, Kind, State
+from recon.webhooks.model import CaseKind, Event, Kind, Named, State
 from recon.webhooks.rules import Decision, Known, decide, decide_again
 
 if TYPE_CHECKING:
@@ -46,6 +46,7 @@ class Batch:
         movements: of every payment and object that is spoken of.
         sleepers: kept deliveries about those payments.
         refused: deliveries that cannot be booked after all, with the reason.
+        told: what was told by its own id and taken for what had moved without one.
         decisions: the latest of each delivery that was decided.
         events: what each of those says.
         entries: what is to be posted, each with its delivery.
@@ -57,6 +58,7 @@ class Batch:
     movements: list[Movement]
     sleepers: dict[UUID, Sleeper]
     refused: Mapping[UUID, str]
+    told: list[Named] = field(default_factory=list)
     decisions: dict[UUID, Decision] = field(default_factory=dict)
     events: dict[UUID, Event] = field(default_factory=dict)
     entries: list[tuple[UUID, Entry]] = field(default_factory=list)
@@ -126,6 +128,8 @@ class Batch:
         for booking in decision.bookings:
             self.moved.append(booking.movement)
             self._remember(booking.movement)
+        if decision.state is State.REPEATED:
+            self._tell(event)
         place = self._payment_of(event)
         if place is None or decision.report is None:
             return
@@ -154,7 +158,26 @@ class Batch:
             delivery_id=delivery_id,
             payment=None if place is None else self.payments[place],
             movements=tuple(sorted(found.values(), key=_age)),
+            told=self._told_of(event) if event.effect_id is not None and self.told else (),
         )
+
+    def _told_of(self, event: Event) -> tuple[Named, ...]:
+        names = self._names_of_payment(event)
+        return tuple(
+            one for one in self.told if one.endpoint == event.endpoint and one.payment_id in names
+        )
+
+    def _tell(self, event: Event) -> None:
+        """As ``find_told.sql`` has it."""
+        if event.effect_id is None or event.payment_id is None or event.kind is None:
+            return
+        named = Named(
+            endpoint=event.endpoint,
+            payment_id=event.payment_id,
+            effect_id=event.effect_id,
+            kind=event.kind,
+        )
+        self.told.append(named)
 
     def _names_of_payment(self, event: Event) -> set[str]:
         """Every id of the payment: those that the event tells, and those told before."""

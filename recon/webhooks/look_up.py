@@ -13,6 +13,7 @@ from recon.webhooks import queries
 from recon.webhooks.batch import Batch, Sleeper
 from recon.webhooks.model import Event
 from recon.webhooks.rereading import event_of
+from recon.webhooks.rules import MANY_OF_ONE
 from recon.webhooks.sought import lock_keys, payment_columns
 
 if TYPE_CHECKING:
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     import asyncpg
+
+    from recon.webhooks.model import Movement
 
 __all__ = ["prepare", "take_locks"]
 
@@ -68,6 +71,8 @@ async def prepare(
         if event.also_known_as is not None
     ]
     movements = await queries.find_movements(connection, named) if moved else []
+    nameless = _nameless(movements) if any(event.effect_id for event in about) else []
+    told = await queries.find_told(connection, nameless) if nameless else []
     payment_names = {(endpoint, name) for endpoint, name, _ in named if name is not None}
     payment_names |= {(movement.endpoint, movement.payment_id) for movement in movements}
     payment_names |= {
@@ -86,4 +91,17 @@ async def prepare(
         for stored in sleepers
         if isinstance(event := event_of(stored), Event)
     }
-    return Batch(payments, movements, asleep, refused)
+    return Batch(payments, movements, asleep, refused, told)
+
+
+def _nameless(movements: Iterable[Movement]) -> list[tuple[str, str]]:
+    """Every id of the payments of which something has moved that has no id of its own."""
+    return sorted(
+        {
+            (movement.endpoint, name)
+            for movement in movements
+            if movement.object_id == movement.payment_id and movement.base_effect in MANY_OF_ONE
+            for name in (movement.payment_id, movement.also_known_as)
+            if name is not None
+        }
+    )

@@ -256,6 +256,18 @@ class Movement(msgspec.Struct, frozen=True, kw_only=True):
         return self.user_id.startswith("~")
 
 
+class Named(msgspec.Struct, frozen=True, kw_only=True):
+    """A refund, dispute or reversal that was told by its own id, and taken for one booked before.
+
+    That one had no id of its own. It is one of those that are told by theirs, and no second one.
+    """
+
+    endpoint: str
+    payment_id: str
+    effect_id: str
+    kind: Kind
+
+
 class Case(msgspec.Struct, frozen=True, kw_only=True):
     """Something that people must look at."""
 

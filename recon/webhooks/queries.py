@@ -10,6 +10,7 @@ from recon.money import Money
 from recon.webhooks.model import (
     Kind,
     Movement,
+    Named,
     State,
     StoredDelivery,
 )
@@ -28,6 +29,7 @@ __all__ = [
     "find_firsts",
     "find_movements",
     "find_sleepers",
+    "find_told",
     "look_up",
     "money_of",
     "read_delivery_row",
@@ -96,6 +98,26 @@ async def find_movements(
             user_id=row["user_id"],
             amount=Money(int(row["amount"]), row["currency"]),
             event_at=row["event_at"],
+        )
+        for row in rows
+    ]
+
+
+async def find_told(
+    connection: asyncpg.Connection[Any], payments: Sequence[tuple[str, str]]
+) -> list[Named]:
+    """What was told of these payments by an id of its own, and taken for what had moved already."""
+    rows = await connection.fetch(
+        load(_ROOM, "find_told"),
+        [endpoint for endpoint, _ in payments],
+        [payment_id for _, payment_id in payments],
+    )
+    return [
+        Named(
+            endpoint=row["endpoint"],
+            payment_id=row["payment_id"],
+            effect_id=row["effect_id"],
+            kind=Kind(row["kind"]),
         )
         for row in rows
     ]

@@ -153,6 +153,49 @@ async def test_a_refund_without_an_id_of_its_own_is_the_one_that_is_booked(door:
 
 
 @pytest.mark.parametrize("kind", ["deposit.refunded", "deposit.charged_back"])
+async def test_what_moved_without_an_id_is_one_of_those_that_are_told_by_theirs_and_no_second(
+    door: Door, kind: str
+) -> None:
+    await door.standard("deposit.succeeded", amount="20.00")
+    told = [
+        await door.standard(kind, amount="5.00", effect_id=name)
+        for name in (None, "r_1", "r_2", "r_1", "r_2", "r_3")
+    ]
+
+    assert told == ["booked", "repeated", "booked", "repeated", "repeated", "booked"]
+    assert await door.available() == "5.00"
+
+
+async def test_each_of_two_reversals_gives_again_what_its_own_chargeback_took(door: Door) -> None:
+    await door.standard("deposit.succeeded", amount="20.00")
+    for name in (None, "d_1", "d_2"):
+        await door.standard("deposit.charged_back", amount="5.00", effect_id=name)
+    kind = "deposit.chargeback_reversed"
+    given = [
+        await door.standard(kind, amount="5.00", effect_id=name, at=9)
+        for name in ("d_1", "d_2", "d_2", "d_3")
+    ]
+
+    assert given == ["booked", "booked", "repeated", "waiting"]
+    assert await door.available() == "20.00"
+
+
+async def test_of_reversals_too_the_one_without_an_id_is_one_of_those_told_by_theirs(
+    door: Door,
+) -> None:
+    await door.standard("deposit.succeeded", amount="20.00")
+    for name in ("d_1", "d_2"):
+        await door.standard("deposit.charged_back", amount="5.00", effect_id=name)
+    given = [
+        await door.standard("deposit.chargeback_reversed", amount="5.00", effect_id=name, at=9)
+        for name in (None, "d_1", "d_2", "d_2")
+    ]
+
+    assert given == ["booked", "repeated", "booked", "repeated"]
+    assert await door.available() == "20.00"
+
+
+@pytest.mark.parametrize("kind", ["deposit.refunded", "deposit.charged_back"])
 async def test_an_id_that_stands_for_another_payment_s_movement_is_for_people_and_no_repeat(
     door: Door, kind: str
 ) -> None:

@@ -86,6 +86,19 @@ def test_a_deposit_and_all_that_befalls_it_ends_at_15(order: list[Told], again: 
     }
 
 
+@pytest.mark.parametrize("order", list(permutations(range(4))))
+def test_two_refunds_one_of_them_told_twice_and_once_without_its_id_are_two(
+    order: tuple[int, ...],
+) -> None:
+    story = [
+        Told("deposit.succeeded", 1, user="u_7"),
+        Told("deposit.refunded", 2, 500),
+        Told("deposit.refunded", 2, 500, "rf_1"),
+        Told("deposit.refunded", 3, 500, "rf_2"),
+    ]
+    assert end_of([story[place] for place in order])["u_7", Account.AVAILABLE] == 1000
+
+
 @pytest.mark.parametrize("order", list(permutations(range(3))))
 def test_a_deposit_that_failed_after_all_ends_at_nothing(order: tuple[int, ...]) -> None:
     story = [

@@ -27,13 +27,13 @@ from msgspec.structs import replace
 from recon.webhooks.model import CaseKind, Effect, Event, Kind, State
 from recon.webhooks.rules import deposits, effects, withdrawals
 from recon.webhooks.rules.decision import Booking, Decision
-from recon.webhooks.rules.known import Known
+from recon.webhooks.rules.known import MANY_OF_ONE, Known
 from recon.webhooks.rules.release import release
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["Booking", "Decision", "Known", "decide", "decide_again"]
+__all__ = ["MANY_OF_ONE", "Booking", "Decision", "Known", "decide", "decide_again"]
 
 _RULES: Final[dict[Kind, Callable[[Event, Known], Decision]]] = {
     Kind.DEPOSIT_PENDING: deposits.pending,

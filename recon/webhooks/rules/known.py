@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
 import msgspec
 from msgspec.structs import replace
 
 from recon.payments import Direction, Payment, PaymentState
-from recon.webhooks.model import CaseKind, Effect, Event, Kind, Movement, State
+from recon.webhooks.model import CaseKind, Effect, Event, Kind, Movement, Named, State
 from recon.webhooks.rules.bookings import RELEASED, in_suspense
 from recon.webhooks.rules.decision import Decision, Nobody, Somebody
 
@@ -19,9 +19,18 @@ if TYPE_CHECKING:
 
     from recon.money import Money
 
-__all__ = ["Known", "is_capture"]
+__all__ = ["MANY_OF_ONE", "Known", "is_capture"]
 
 _OPEN = frozenset({PaymentState.REGISTERED, PaymentState.PENDING, PaymentState.ACCEPTED})
+_MOVED_BY: Final[dict[Kind, frozenset[str]]] = {
+    Kind.DEPOSIT_REFUNDED: frozenset({Effect.REFUND}),
+    Kind.DEPOSIT_REFUND_FAILED: frozenset({Effect.REFUND_FAILED}),
+    Kind.DEPOSIT_CHARGED_BACK: frozenset({Effect.CHARGEBACK, Effect.SECOND_CHARGEBACK}),
+    Kind.DEPOSIT_CHARGEBACK_REVERSED: frozenset({Effect.CHARGEBACK_REVERSED}),
+}
+MANY_OF_ONE: Final = frozenset[str]().union(*_MOVED_BY.values())
+"""What befalls one deposit more than once, each time under an id of its own."""
+
 _OF_THE_PAYMENT = frozenset({Kind.DEPOSIT_SUCCEEDED, Kind.DEPOSIT_FAILED})
 
 
@@ -32,12 +41,15 @@ class Known(msgspec.Struct, frozen=True):
         delivery_id: of the delivery that is decided about.
         payment: found by reference or by the PSP's id, and locked.
         movements: of this payment at this endpoint, oldest first.
+        told: refunds, disputes and reversals of this payment that were told by their own ids, and
+            taken for what had moved already.
         releasing: what leaves suspense by what is decided, whose movements are second rows.
     """
 
     delivery_id: UUID
     payment: Payment | None
     movements: tuple[Movement, ...]
+    told: tuple[Named, ...] = ()
     releasing: Movement | None = None
 
     def find(self, effects: Collection[str], object_id: str | None = None) -> Movement | None:
@@ -56,16 +68,31 @@ class Known(msgspec.Struct, frozen=True):
         """The movement of these effects that an event speaks of.
 
         Where either of the two does not name its refund, dispute or payout, the payment and the
-        amount must do.
+        amount must do; what moved without a name is one of those that are told by theirs, the
+        first.
         """
         exact = self.find(effects, object_of(event))
         if exact is not None:
             return exact
         for movement in self.movements:
             unnamed = event.effect_id is None or movement.object_id == movement.payment_id
-            if movement.base_effect in effects and unnamed and movement.amount == event.amount:
+            if (
+                movement.base_effect in effects
+                and unnamed
+                and movement.amount == event.amount
+                and not self._is_told_of_another(event, movement)
+            ):
                 return self.find(effects, movement.object_id)
         return None
+
+    def _is_told_of_another(self, event: Event, movement: Movement) -> bool:
+        """Whether what moved without a name was told since, by another one than the event's."""
+        return event.effect_id is not None and any(
+            told.effect_id != event.effect_id
+            and movement.base_effect in _MOVED_BY.get(told.kind, ())
+            and self.find({movement.base_effect}, told.effect_id) is None
+            for told in self.told
+        )
 
     def of_another_payment(self, event: Event, effects: Collection[str]) -> Movement | None:
         """What moved under the very id that an event names, for a payment that is not its own.

@@ -46,9 +46,9 @@ async def test_a_wallet_shows_both_sides_wherever_they_were_compared(
     assert re.search(
         r"[\d:]{8} 14.00 14.00 none agreed, the last time"
         r" [\d:]{8} 14.00 14.00 none agrees again"
-        r" [\d:]{8} 10.00 14.00 \+4.00 differs by another amount"
+        r" [\d:]{8} 10.00 14.00 \+4.00 another amount"
         r" [\d:]{8} 10.00 12.50 \+2.50 differs still"
-        r" [\d:]{8} 10.00 12.50 \+2.50 differs for the first time",
+        r" [\d:]{8} 10.00 12.50 \+2.50 first seen",
         said,
     ) or re.search(
         r"[\d:]{8} 14.00 14.00 none agrees again"
@@ -119,7 +119,7 @@ async def test_what_is_held_for_bets_is_told_apart(site: Site, pool: Pool) -> No
     at = format_time(await pool.fetchval("SELECT seen_at FROM run_discrepancies"))
     then = words((await site.get(f"/wallets/u_1/GBP?at={at}"))[1])
 
-    assert "10.00 10.00 +3.00 held for bets differs for the first time" in page
+    assert "10.00 10.00 +3.00 held for bets first seen" in page
     assert ": it differed by +3.00 GBP held for bets." in then
 
 
@@ -143,8 +143,8 @@ async def test_all_that_runs_saw_of_a_wallet_turns_round_pages_and_is_exported(
     file = list(csv.DictReader(io.StringIO((await site.get(unescape(link[1])))[1])))
 
     assert straight == [
-        *("agrees again", "differs by another amount", "differs still"),
-        "differs for the first time",
+        *("agrees again", "another amount", "differs still"),
+        "first seen",
     ]
     assert (sort, back) == ("descending", straight[::-1])
     names = ("standing", "ledger_version", "ledger_available", "game_available", "difference")
